@@ -16,6 +16,7 @@ import structlog
 from django.db import Error, InterfaceError, OperationalError, models
 from django.db.models import F
 from django.utils import timezone, translation
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -35,6 +36,11 @@ STRETCH: Final = timedelta(seconds=60)
 QUEUED, RUNNING, FAILED = "queued", "running", "failed"
 UNFINISHED: Final = (QUEUED, RUNNING)
 log = structlog.get_logger(__name__)
+_WENT_WRONG: Final = gettext_lazy("Something went wrong on our side. Rows already processed: %(rows)d.")
+# As after a restore to a moment before it was finished: it has been deleted since.
+_FILE_IS_GONE: Final = gettext_lazy(
+    "A file that this needs is gone: upload it or ask for it again. Rows already processed: %(rows)d."
+)
 
 
 class Overtaken(Exception):
@@ -144,6 +150,9 @@ class FileJobs(Generic[J]):
                 # The sweeper queues it again then: at once, a busy worker would do nothing else.
                 self._uncount(file_id, due_at=timezone.now() + timedelta(seconds=error.retry_after))
                 return False
+            except FileNotFoundError:
+                # Tried again like any other failure: the folder's disk may be away for a while.
+                return self._note_exception(file_id, _FILE_IS_GONE)
             except Exception:
                 return self._note_exception(file_id)
         return True
@@ -193,20 +202,18 @@ class FileJobs(Generic[J]):
             begun = self.model._default_manager.filter(pk=file_id, attempts__gt=0)
             begun.update(attempts=F("attempts") - 1, **fields)
 
-    def _note_exception(self, file_id: int) -> bool:
+    def _note_exception(self, file_id: int, text: str | Promise = _WENT_WRONG) -> bool:
         log.exception("slice_failed", model=self.model.__name__, file=file_id)
-        return self._note(file_id)
+        return self._note(file_id, text=text)
 
-    def _note(self, file_id: int, problem: str = "") -> bool:
+    def _note(self, file_id: int, problem: str = "", *, text: str | Promise = _WENT_WRONG) -> bool:
         """Record a failed attempt; with a `problem`, which no retry can solve, fail the file at once."""
         with scope(Scope.everything()):
             file = self.model._default_manager.select_for_update(no_key=True).get(pk=file_id)
             # Another worker may have finished the file meanwhile, and deleted the upload.
             if file.is_finished:
                 return True
-            file.problem = _("Something went wrong on our side. Rows already processed: %(rows)d.") % {
-                "rows": file.done
-            }
+            file.problem = str(text) % {"rows": file.done}
             if problem or file.attempts >= MOST_ATTEMPTS:
                 file.finish(FAILED, problem or file.problem)
             file.save()

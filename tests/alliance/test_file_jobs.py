@@ -69,6 +69,16 @@ def failing(error: BaseException, *, at: int = 0) -> Slices:
     return lambda file: slices(file, before)
 
 
+def test_file_that_is_gone_is_asked_for_again_in_its_own_language(
+    jobs: FileJobs[ScanFile], file: ScanFile
+) -> None:
+    # The disk may be away for a while only, so it is tried again like after any failure.
+    assert not jobs.run(file.pk, failing(FileNotFoundError("x.csv"), at=2))
+    waiting = reread(file)
+    assert (waiting.state, waiting.attempts, waiting.done) == ("running", 1, 2)
+    assert waiting.problem == "所需文件已不存在，请重新上传或重新申请。已处理行数：2。"
+
+
 def test_file_is_worked_on_to_its_end_in_its_own_language(
     jobs: FileJobs[ScanFile], file: ScanFile, sent_ids: list[int]
 ) -> None:

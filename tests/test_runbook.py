@@ -6,7 +6,7 @@ from django.conf import settings
 
 from drills import runbook
 
-_RUN = re.compile(r"""(?:\.run|at_the_\w+)\(\s*"([a-z-]+)\"""")
+_RUN = re.compile(r"""(?:\.run|at_the_\w+)\(\s*"([a-z][a-z-]*)\"""")
 
 
 def test_drills_run_every_block_of_the_runbook_and_no_other() -> None:

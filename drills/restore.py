@@ -7,20 +7,25 @@ server is killed and its data folder deleted. docs/operations.md restores it to 
 
 import argparse
 import json
+import os
 import random
 import re
 import shutil
+import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 from drills import runbook, servers
-from drills.servers import REPLICATOR, ProgramFailed, Server, Site
-from drills.whole_product import WholeProduct
+from drills.product import ROOT, START_SECONDS, Product
+from drills.servers import OWNER, REPLICATOR, ROLE, ProgramFailed, Server, Site
 from tests.chaos import programs
 
 CLIENTS, CLIENTS_AFTER = (0, 1, 2), (10, 11)
@@ -50,7 +55,17 @@ class Drill:
         command = f"test ! -f {self.archive}/%f && cp %p {new} && mv {new} {self.archive}/%f"
         self.server = Server(site, "primary", {**ARCHIVED, "archive_command": command})
         self.copy = Server(site, "copy")
-        self.product = WholeProduct(site, self.server)
+        self.media, self.months = site.folder / "media", site.folder / "months"
+        self.product = Product(
+            site.folder,
+            database_url=site.url(ROLE, self.server),
+            owner_url=site.url(OWNER, self.server),
+            MEDIA_ROOT=str(self.media),
+            ARCHIVE_ROOT=str(self.months),
+            # Collected by whichever run finds it old.
+            STATIC_ROOT=str(settings.STATIC_ROOT),
+            PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        )
         self.notes = site.folder / "notes"
         self.notes.mkdir()
         self.book = runbook.Runbook(site)
@@ -84,11 +99,21 @@ class Drill:
         self.tell(step)
         begun = time.monotonic()
         self.book.done.append(step)
-        ended, said = self.product.shell(runbook.steps()[step], **{**self.told, **variables})
+        told = {name: str(value) for name, value in {**self.told, **variables}.items()}
+        done = subprocess.run(
+            ["/bin/sh", "-euc", runbook.steps()[step]],
+            cwd=ROOT,
+            env=self.product.environment | told,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=START_SECONDS,
+            check=False,
+        )
         self.seconds.setdefault(step, time.monotonic() - begun)
-        if ended != code:
-            self.wrong.append(f"{step} ended with {ended}, not {code}: {said[-1500:]}")
-        return said
+        if done.returncode != code:
+            self.wrong.append(f"{step} ended with {done.returncode}, not {code}: {done.stdout[-1500:]}")
+        return done.stdout
 
     @contextmanager
     def load(self, numbers: Sequence[int]) -> Iterator[list[programs.Program]]:
@@ -119,7 +144,7 @@ class Drill:
         self.tell("an empty server, the product's tables, members")
         self.server.initialise()
         self.product.start()
-        self.product.module("drills.restored", "fill", self.notes, self.product.port)
+        self.product.run("-m", "drills.restored", "fill", self.notes, self.product.port)
 
     def serve(self) -> None:
         """Serve and back up until the data folder is gone."""
@@ -135,12 +160,12 @@ class Drill:
             self.let_time_pass()
             self.name_a_second()
             self.let_time_pass()
-            self.product.module("drills.restored", "upload")
+            self.product.run("-m", "drills.restored", "upload")
             self.server.execute("DELETE FROM slas_commitment WHERE kind = 'delivery'")
             self.let_time_pass()
             self.check_health()
             self.handed_out = dict(self.server.execute(_SEQUENCES))
-            self.files_last = self.product.files()
+            self.files_last = self.files()
             for client in clients:
                 client.kill()
             self.disaster = time.time()
@@ -153,15 +178,21 @@ class Drill:
         """Name the second to go back to, and let it pass; wait until the archive has it."""
         self.tell("the second to go back to is named")
         self.moment = float(int(time.time()) + 1)
-        self.files_then = self.product.files()
+        self.files_then = self.files()
         time.sleep(max(self.moment - time.time(), 0) + 0.01)
         segment = self.server.value("SELECT pg_walfile_name(pg_current_wal_lsn())")
         is_archived = f"SELECT last_archived_wal >= '{segment}' FROM pg_stat_archiver"
         self.await_that("the archive to have the named second", is_archived, self.server)
 
+    def files(self) -> set[str]:
+        """Return the files beside the database."""
+        paths = (path for folder in (self.media, self.months) for path in folder.rglob("*"))
+        return {str(path) for path in paths if path.is_file()}
+
     def check_health(self) -> None:
         """See readiness tell of the last backup, and of an archive that keeps up."""
-        check = self.product.checks()["backups"]
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.product.port}/readyz", timeout=20) as answer:
+            check = json.load(answer)["checks"]["backups"]
         name = check.get("last", {}).get("name")
         if not check["ok"] or name != "incremental" or "warning" in check or "archive" not in check:
             self.wrong.append(f"readiness says of backups: {check}")
@@ -197,7 +228,6 @@ class Drill:
 
     def list_what_is_lost(self) -> str:
         """Restore a copy to the end of the archive, and list what was booked since the named second."""
-        self.copy.configure()
         self.at_the_server("combine", self.copy)
         self.at_the_server("follow-to-the-end", self.copy)
         where = {"DATABASE_URL": self.site.url(servers.ROLE, self.copy)}
@@ -216,7 +246,7 @@ class Drill:
         """Compare the data with what clients were told, and run all audits."""
         self.tell("audits")
         moments = (self.moment, self.disaster)
-        said = self.product.module("drills.restored", "judge", self.notes, self.product.port, *moments)
+        said = self.product.run("-m", "drills.restored", "judge", self.notes, self.product.port, *moments)
         found: dict[str, Any] = json.loads(said)
         self.wrong += found["wrong"]
         now = dict(self.server.execute(_SEQUENCES))
@@ -278,11 +308,11 @@ def report(drill: Drill, found: dict[str, Any], seconds: float) -> None:
 
 def _stop(drill: Drill) -> None:
     """Stop what the drill and its steps of the runbook started."""
-    drill.product.drop()
-    drill.server.kill()
+    drill.product.stop()
+    # The Valkey of its state folder, should it have stayed behind.
+    drill.product.run("manage.py", "reset", "--yes")
     for server in (drill.server, drill.copy):
-        if (server.data / "postmaster.pid").exists():
-            drill.site.run(["pg_ctl", "stop", f"--pgdata={server.data}", "--mode=immediate"])
+        server.kill()
 
 
 def _megabytes(folder: Path) -> float:

@@ -28,8 +28,8 @@ from alliance.web.outages import is_busy
 MOST_ATTEMPTS: Final = 5
 # The wait after the first attempt; doubled after each further one. Longer than a slice takes.
 FIRST_WAIT: Final = timedelta(minutes=2)
-# The wait of a file that nobody has begun: its task may have been lost with the answer to its upload. It is
-# shorter, as a task too many does no harm.
+# The wait of a file that nobody has begun, as its task may be lost with the answer to its upload. Shorter,
+# since a task too many does no harm.
 NEW_WAIT: Final = timedelta(seconds=30)
 # After this time a worker sends the file to the end of the queue, and takes the next task.
 STRETCH: Final = timedelta(seconds=60)

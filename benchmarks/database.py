@@ -135,6 +135,7 @@ def parameters_of(name: str, *, is_owner: bool = False) -> dict[str, Any]:
         "password": database["PASSWORD"] or None,
         "host": database["HOST"],
         "port": database["PORT"] or None,
+        **database["OPTIONS"],
     }
 
 

@@ -15,7 +15,7 @@ from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
@@ -27,12 +27,13 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from alliance import names
 from alliance.admin_compared import ComparedMixin
 from alliance.admin_history import AuditedMixin, HistoryMixin
 from alliance.admin_site import FindableMixin
 from alliance.choices import Capability, OrganisationStatus
 from alliance.errors import AllianceError, NotFound
-from alliance.long_lists import LongListMixin, organisation_ids_matching
+from alliance.long_lists import LongListMixin, NamedListMixin, organisations_for_search
 from alliance.members.services import standing
 from alliance.models import (
     ApiKey,
@@ -163,8 +164,8 @@ class UncountedAdmin(LongListMixin, ReadOnlyAdmin):
     """
 
 
-class OrganisationSearchAdmin(UncountedAdmin):
-    """A long list that is searched by the organisation of its rows."""
+class OrganisationSearchMixin:
+    """A list that is searched by the organisation of its rows."""
 
     organisation_field = "organisation_id"
     # The field is not searched: it only makes the admin show the box.
@@ -176,8 +177,12 @@ class OrganisationSearchAdmin(UncountedAdmin):
     ) -> tuple[QuerySet[Any], bool]:
         if not (term := search_term.strip()):
             return queryset, False
-        organisation_ids = organisation_ids_matching(term)
+        organisation_ids = organisations_for_search(request, term)
         return queryset.filter(**{f"{self.organisation_field}__in": organisation_ids}), False
+
+
+class OrganisationSearchAdmin(OrganisationSearchMixin, UncountedAdmin):
+    """A long list that is searched by the organisation of its rows."""
 
 
 class FileJobMixin:
@@ -209,14 +214,31 @@ class MemberInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(ComparedMixin, AuditedMixin, ListedFiltersMixin, TidyTextMixin, HistoryMixin, ModelAdmin):
+class UserAdmin(
+    FindableMixin,
+    NamedListMixin,
+    ComparedMixin,
+    AuditedMixin,
+    ListedFiltersMixin,
+    TidyTextMixin,
+    HistoryMixin,
+    ModelAdmin,
+):
     list_display = ("email", "name", "is_staff", "is_active", "date_joined", "last_login")
     list_filter = ("is_staff", "is_active")
-    search_fields = ("email", "name")
+    search_help_text = _("A part of a name or an e-mail address")
     fields = ("email", "name", "is_active", "is_staff", "groups", "is_superuser", "date_joined", "last_login")
     readonly_fields = ("email", "date_joined", "last_login")
-    ordering = ("-date_joined",)
+    list_per_page = 50
     show_full_result_count = False
+    icon_found = "person"
+
+    def named(self, text: str, **page: Any) -> list[int]:
+        return names.users_named(text, **page)
+
+    def find(self, request: HttpRequest, term: str) -> QuerySet[User]:
+        found = names.users_named(term, most=self.MOST_FOUND_EVERYWHERE)
+        return User.objects.filter(pk__in=found).order_by("-pk")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -235,6 +257,10 @@ class UserAdmin(ComparedMixin, AuditedMixin, ListedFiltersMixin, TidyTextMixin, 
         # Ops see all tenants' rows, so only superusers may make a user ops.
         extra = () if request.user.is_superuser else ("is_staff", "groups", "is_superuser")
         return (*self.readonly_fields, *extra)
+
+
+# Of a key that was pasted whole, and by itself.
+_PREFIX = re.compile(r"(?:ca_)?(?P<prefix>[0-9a-z]{10})(?:_|$)")
 
 
 class ReasonForm(forms.Form):
@@ -284,18 +310,21 @@ def answer_form(
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(FindableMixin, ReadOnlyAdmin):
+class OrganisationAdmin(FindableMixin, NamedListMixin, ReadOnlyAdmin):
     """Organisations; they are suspended and reinstated here."""
 
     list_display = ("name", "kind", "status", "slug", "created_at")
     list_filter = ("kind", "status")
-    search_fields = ("name", "slug")
-    ordering = ("-created_at",)
+    search_help_text = _("A part of a name, or a short name")
     inlines = (MemberInline,)
     icon_found = "apartment"
 
+    def named(self, text: str, **page: Any) -> list[int]:
+        return names.organisations_named(text, **page)
+
     def find(self, request: HttpRequest, term: str) -> QuerySet[Organisation]:
-        return Organisation.objects.filter(Q(slug=term) | Q(name__icontains=term)).order_by("name", "pk")
+        found = names.organisations_named(term, most=self.MOST_FOUND_EVERYWHERE)
+        return Organisation.objects.filter(pk__in=found).order_by("-pk")
 
     actions_detail = ("suspend", "reinstate")
 
@@ -357,12 +386,23 @@ class OrganisationAdmin(FindableMixin, ReadOnlyAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnlyAdmin):
+class ApiKeyAdmin(OrganisationSearchAdmin):
     list_display = ("name", "organisation", "prefix", "created_at", "last_used_at", "revoked_at")
     list_select_related = ("organisation",)
-    search_fields = ("prefix", "organisation__name")
+    ordering = ("-pk",)
+    search_help_text = _("A key or its prefix, or an organisation's name or short name")
     exclude = ("secret_hash", "scopes")
     readonly_fields = ("permissions",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        # The whole of it: under the policies no index is asked for the beginning of a text.
+        if (key := _PREFIX.match(search_term.strip())) and (
+            found := queryset.filter(prefix=key["prefix"])
+        ).exists():
+            return found, False
+        return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description=_("Permissions"))
     def permissions(self, key: ApiKey) -> str:

@@ -17,6 +17,7 @@ from alliance.events import Topic
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.long_lists import OneOrderList
 from alliance.models import AuditEntry, Event, Heartbeat, Organisation, User
+from alliance.names import users_named
 from alliance.wording import code_text
 
 # Ops that the audit's filter names, and letters of a detail that its list shows.
@@ -61,7 +62,7 @@ class AuditList(OneOrderList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        entries: list[Any] = list(self.result_list)  # type: ignore[has-type]
+        entries: list[Any] = list(self.result_list)
         self.result_list = entries
         names = object_names(request, entries)
         for entry in entries:
@@ -99,8 +100,7 @@ class AuditEntryAdmin(OrganisationSearchAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         if "@" in search_term:
-            users = User.objects.filter(email__iexact=search_term.strip())
-            return queryset.filter(user_id__in=list(users.values_list("pk", flat=True))), False
+            return queryset.filter(user_id__in=users_named(search_term)), False
         try:
             kind, number = "parcel", str(parse_tracking_number(search_term))
         except InvalidTrackingNumber:

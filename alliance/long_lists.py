@@ -1,36 +1,43 @@
-"""Admin lists of tables that grow without limit: not counted, not sorted, and with a time limit."""
+"""Admin lists of tables that grow without limit: by cursor, not counted, not sorted, with a time limit."""
 
 from contextlib import nullcontext
 from typing import Any, Final
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR
+from django.core.exceptions import ValidationError
 from django.db import OperationalError, connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Field, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from psycopg2.errors import QueryCanceled
 from unfold.paginator import InfinitePaginator
 from unfold.views import ChangeList
 
-from alliance.models import Organisation
+from alliance import names
+from alliance.cursors import Place, place_text
 from alliance.tenancy import in_index_order
 
-# Pages use OFFSET, so a deep page reads all rows above it.
-MOST_PAGES: Final = 200
+# The rows after a place of the list, and those before it.
+AFTER, BEFORE = "after", "before"
+# Pages of a picker use OFFSET, so a deep one reads all rows above it.
+_MOST_PAGES: Final = 20
 # A filter with few matches scans the whole list: it is given up after this time.
 PATIENCE_SECONDS: Final = 10
-# Organisations that one search may match, at most.
-_MOST_ORGANISATIONS: Final = 100
+# Rows with a name that a page of a search looks at; its filters may leave out any of them.
+_MOST_NAMED: Final = 1_000
 
 
-class BoundedPaginator(InfinitePaginator):
-    """Next and previous links, down to a limited depth."""
+class UncountedPaginator(InfinitePaginator):
+    """Next and previous links."""
+
+    template_name = "admin/alliance/neighbours.html"
 
     @property
     def count(self) -> int:
-        return MOST_PAGES * int(self.per_page)
+        return _MOST_PAGES * int(self.per_page)
 
 
 class Uncounted(int):
@@ -41,7 +48,17 @@ class Uncounted(int):
 
 
 class OneOrderList(ChangeList):
-    """A list in the order of its index, whatever column the URL asks for."""
+    """A list in the order of its index, whatever column the URL asks for, read by cursor."""
+
+    next_url = previous_url = ""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        # Places are no filters, and no link to another list of this admin keeps them.
+        for name in (AFTER, BEFORE):
+            self.params.pop(name, None)
+            self.filter_params.pop(name, None)
+        rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
+        return rows
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
         self.params.pop(ORDER_VAR, None)
@@ -49,17 +66,71 @@ class OneOrderList(ChangeList):
         return ordering
 
     def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
+        """Read a page, and one row more to know whether there is another."""
+        size, order = self.list_per_page, self.get_ordering(request, self.queryset)
+        before, after = (self._place(order, request.GET.get(name, "")) for name in (BEFORE, AFTER))
+        backwards, place = before is not None, before or after
+        if backwards:
+            order = [name.removeprefix("-") if name.startswith("-") else f"-{name}" for name in order]
+        rows = self.queryset.order_by(*order)
+        page = list((rows if place is None else rows.filter(_beyond(order, place)))[: size + 1])
+        # Where a search by name has stopped looking.
+        ended = getattr(request, "names_end", None)
+        further: Place | None = None if ended is None else (ended,)
+        if len(page) > size:
+            further = self._place_of(order, page[size - 1])
+        page = page[:size][::-1] if backwards else page[:size]
+        start = self._place_of(order, page[0]) if page else None
+        last = self._place_of(order, page[-1]) if page else None
+        self._link(AFTER, last if backwards else further)
+        self._link(BEFORE, further if backwards else start if place else None)
+        self.result_list = page
+        self.paginator = self.model_admin.get_paginator(request, page, size)
+        self.show_full_result_count = self.can_show_all = self.multi_page = False
         # There is no count: what is shown is all that the page may speak of, or select.
-        rows = len(self.result_list)
-        more = self.model_admin.acts_across and rows == self.list_per_page
-        self.result_count = self.full_result_count = Uncounted(rows + 1) if more else rows
+        more = self.model_admin.acts_across and len(page) == size
+        self.result_count = self.full_result_count = Uncounted(len(page) + 1) if more else len(page)
+
+    def _link(self, side: str, place: Place | None) -> None:
+        if place is not None:
+            url = self.get_query_string({side: place_text(place)})
+            setattr(self, "next_url" if side == AFTER else "previous_url", url)
+
+    def _place(self, order: list[str], text: str) -> Place | None:
+        """Parse a place of the list; None for none."""
+        if not text:
+            return None
+        parts, fields = text.split("|"), [self._field(name) for name in order]
+        try:
+            return tuple(field.to_python(part) for field, part in zip(fields, parts, strict=True))
+        except (ValidationError, ValueError) as error:
+            raise IncorrectLookupParameters from error
+
+    def _field(self, name: str) -> "Field[Any, Any]":
+        name = name.removeprefix("-")
+        field: Field[Any, Any] = self.opts.pk if name == "pk" else self.opts.get_field(name)
+        return field
+
+    def _place_of(self, order: list[str], row: Any) -> Place:
+        return tuple(getattr(row, self._field(name).attname) for name in order)
+
+
+def _beyond(order: list[str], place: Place) -> Q:
+    """Return the condition of the rows after a place."""
+    beyond, same = Q(), Q()
+    for name, value in zip(order, place, strict=True):
+        column, step = name.removeprefix("-"), "lt" if name.startswith("-") else "gt"
+        beyond |= same & Q(**{f"{column}__{step}": value})
+        same &= Q(**{column: value})
+    first, step = order[0].removeprefix("-"), "lte" if order[0].startswith("-") else "gte"
+    # The first condition is a range of the index; the others compare rows with equal values.
+    return beyond if len(order) == 1 else Q(**{f"{first}__{step}": place[0]}) & beyond
 
 
 class LongListMixin:
     """Lets the list of an admin be of a table of any size."""
 
-    paginator = BoundedPaginator
+    paginator = UncountedPaginator
     sortable_by = ()
     # "Show counts" would run a count of the table for each filter.
     show_facets = ShowFacets.NEVER
@@ -106,10 +177,42 @@ def _of_ticked_rows(request: HttpRequest) -> HttpRequest:
     return request
 
 
-def organisation_ids_matching(text: str) -> list[int]:
-    """Return the ids of organisations with that slug, or with the text in their name.
+class NamedListMixin(LongListMixin):
+    """A long list in the order of its keys, searched by any part of the names of its rows."""
 
-    The list is filtered by these ids: with a join, names would be compared for each row of the list.
+    ordering = ("-pk",)
+    # The field is not searched: it only makes the admin show the box.
+    search_fields = ("pk",)
+
+    def named(self, text: str, *, beyond: int | None, upwards: bool, most: int) -> list[int]:
+        """Return the keys of rows with the text in their name, as the functions of `alliance.names` do."""
+        raise NotImplementedError
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not search_term.strip():
+            return queryset, False
+        upwards = bool(request.GET.get(BEFORE))
+        place = request.GET.get(BEFORE) or request.GET.get(AFTER) or ""
+        beyond = int(place) if place.isdecimal() and len(place) < 19 else None
+        found = self.named(search_term, beyond=beyond, upwards=upwards, most=_MOST_NAMED)
+        if len(found) == _MOST_NAMED:
+            request.names_end = found[-1]  # type: ignore[attr-defined]
+        return queryset.filter(pk__in=found), False
+
+
+def organisations_for_search(request: HttpRequest, text: str, *, kind: str = "") -> list[int]:
+    """Return the ids of organisations with the text in their name, by which another list is filtered.
+
+    The list is filtered by these ids: with a join, names would be compared for each row of the list. Tells
+    the reader when there are more than it may be filtered by.
     """
-    organisations = Organisation.objects.filter(Q(slug=text) | Q(name__icontains=text))
-    return list(organisations.order_by("pk").values_list("pk", flat=True)[:_MOST_ORGANISATIONS])
+    found = names.organisations_named(text, kind=kind, most=names.MOST + 1)
+    if len(found) > names.MOST:
+        more = _(
+            "More than %(most)d organisations have this in their name: these are rows of the newest of them. "
+            "Enter more of the name."
+        )
+        messages.warning(request, more % {"most": names.MOST})
+    return found[: names.MOST]

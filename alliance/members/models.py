@@ -1,11 +1,13 @@
 """Users, organisations, members and API keys."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models import F, Func
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -50,6 +52,9 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email__iexact=username)
 
 
+_NAME_AND_EMAIL: Final = Func(F("name"), F("email"), template="(%(expressions)s)", arg_joiner=" || ' ' || ")
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """A user who logs in with an e-mail address. Staff are the alliance's ops."""
 
@@ -70,6 +75,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        indexes: ClassVar[list[models.Index]] = [
+            # For alliance_users_named: by three letters and more, and by fewer.
+            GinIndex(OpClass(_NAME_AND_EMAIL, "gin_trgm_ops"), name="user_by_part_of_name"),
+            GinIndex(Func(F("name"), function="alliance_pieces"), name="user_by_piece_of_name"),
+            # For the filters of ops' list, and the few who get mails about the alliance.
+            models.Index(fields=["id"], condition=models.Q(is_staff=True), name="user_is_staff"),
+            models.Index(fields=["id"], condition=models.Q(is_active=False), name="user_is_inactive"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -103,6 +116,22 @@ class Organisation(models.Model):
             ),
             models.CheckConstraint(
                 name="organisation_status_known", condition=models.Q(status__in=OrganisationStatus.values)
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # For alliance_organisations_named: by three letters and more, and by fewer.
+            GinIndex(OpClass(F("name"), "gin_trgm_ops"), name="organisation_by_part_of_name"),
+            GinIndex(Func(F("name"), function="alliance_pieces"), name="organisation_by_piece_of_name"),
+            # For the filters of ops' list: what is rare. Of the others, the newest rows are soon found.
+            models.Index(
+                fields=["kind", "id"],
+                condition=models.Q(kind__in=[OrganisationKind.COURIER, OrganisationKind.OPERATOR]),
+                name="organisation_by_rare_kind",
+            ),
+            models.Index(
+                fields=["status", "id"],
+                condition=models.Q(status__in=[OrganisationStatus.APPLICANT, OrganisationStatus.SUSPENDED]),
+                name="organisation_by_rare_status",
             ),
         ]
 
@@ -159,11 +188,15 @@ class Acquaintance(models.Model):
 
     # The constraint's index begins with it.
     merchant = models.ForeignKey(Organisation, models.PROTECT, related_name="+", db_index=False)
-    courier = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    courier = models.ForeignKey(Organisation, models.PROTECT, related_name="+", db_index=False)
 
     class Meta:
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["merchant", "courier"], name="acquaintance_once"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # A courier's merchants, newest first, for alliance_organisations_named.
+            models.Index(fields=["courier", "merchant"], name="acquaintance_by_courier"),
         ]
 
     def __str__(self) -> str:

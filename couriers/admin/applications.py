@@ -25,7 +25,9 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from alliance.admin import ReadOnlyAdmin
+from alliance.choices import OrganisationKind
 from alliance.errors import AllianceError, InvalidInput, NotFound
+from alliance.long_lists import organisations_for_search
 from alliance.web.requests import actor_of
 from alliance.wording import named
 from couriers.applications.querysets import QUEUE_ORDER
@@ -86,7 +88,7 @@ class ApplicationAdmin(ReadOnlyAdmin):
     list_display_links = ("company",)
     list_filter = ("state", WaitingFilter)
     list_select_related = ("organisation",)
-    search_fields = ("legal_name", "credit_code", "permit_number", "contact_email", "organisation__name")
+    search_fields = ("legal_name", "credit_code", "permit_number", "contact_email")
     fieldsets = (
         (
             gettext_lazy("Application"),
@@ -122,6 +124,13 @@ class ApplicationAdmin(ReadOnlyAdmin):
 
     def get_ordering(self, request: HttpRequest) -> tuple[Any, ...]:
         return QUEUE_ORDER
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        named = organisations_for_search(request, search_term, kind=OrganisationKind.COURIER)
+        return (found | queryset.filter(organisation_id__in=named) if named else found), may_repeat
 
     @display(description=gettext_lazy("Company"), ordering="legal_name")
     def company(self, application: Application) -> str:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
-from alliance.admin import ReadOnlyAdmin, ReasonForm, answer_form
+from alliance.admin import OrganisationSearchMixin, ReadOnlyAdmin, ReasonForm, answer_form
 from alliance.errors import NotFound
 from alliance.web.requests import actor_of
 from alliance.wording import named
@@ -26,13 +26,12 @@ from couriers.models import ChangeRequest
 
 
 @admin.register(ChangeRequest)
-class ChangeRequestAdmin(ReadOnlyAdmin):
+class ChangeRequestAdmin(OrganisationSearchMixin, ReadOnlyAdmin):
     """Proposals, those that wait first."""
 
     list_display = ("organisation", "state", "requested_at", "requested_by", "decided_at")
     list_filter = ("state",)
     list_select_related = ("organisation", "requested_by")
-    search_fields = ("organisation__name",)
     fields = (
         "organisation",
         "state",

@@ -32,11 +32,14 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from alliance.admin import ReadOnlyAdmin, UncountedAdmin, answer_form
 from alliance.admin_compared import LockedMixin
 from alliance.admin_site import FindableMixin
+from alliance.choices import OrganisationKind
 from alliance.dates import date_text, time_text
 from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.long_lists import NamedListMixin
 from alliance.members.services.contacts import contact_of
+from alliance.names import organisations_named
 from alliance.tenancy import Actor
 from alliance.web.edit_forms import EditForm
 from alliance.web.requests import actor_of
@@ -331,14 +334,17 @@ class LimitForm(forms.Form):
 
 
 @admin.register(Merchant)
-class MerchantAdmin(LockedMixin, ReadOnlyAdmin):
+class MerchantAdmin(NamedListMixin, LockedMixin, ReadOnlyAdmin):
     list_display = ("organisation", "status", "contact", "limit_lifted")
     list_select_related = ("organisation__contact",)
     list_filter = ("limit_lifted",)
-    search_fields = ("organisation__name", "organisation__slug")
+    search_help_text = _("A part of a name, or a short name")
     fields = ("organisation", "status", "contact")
     readonly_fields = ("status", "contact")
     actions_detail = ("correct", "limit")
+
+    def named(self, text: str, **page: Any) -> list[int]:
+        return organisations_named(text, kind=OrganisationKind.MERCHANT, **page)
 
     @admin.display(description=_("status"), ordering="organisation__status")
     def status(self, merchant: Merchant) -> str:

@@ -36,6 +36,12 @@ class Merchant(models.Model):
     class Meta:
         verbose_name = _("merchant")
         verbose_name_plural = _("merchants")
+        indexes: ClassVar[list[models.Index]] = [
+            # For the filter of ops' list: the few without the limit.
+            models.Index(
+                fields=["organisation"], condition=Q(limit_lifted=True), name="merchant_without_limit"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.organisation.name

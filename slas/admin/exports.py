@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from alliance.admin import FileJobMixin
+from alliance.long_lists import LongListMixin
 from alliance.web.requests import actor_of
 from slas.admin.offers import EnteredAdmin
 from slas.choices import ExportContent, ExportFormat, ExportState
@@ -43,7 +44,7 @@ class ExportEntryForm(forms.Form):
 
 
 @admin.register(Export)
-class ExportAdmin(FileJobMixin, EnteredAdmin):
+class ExportAdmin(FileJobMixin, LongListMixin, EnteredAdmin):
     """The files of all organisations, the newest first. Each is kept for a week."""
 
     list_display = (

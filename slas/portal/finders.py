@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from alliance.choices import Capability, OrganisationKind
 from alliance.cities import search_cities
 from alliance.models import Acquaintance, City, Organisation
+from alliance.names import organisations_named
 from alliance.portal.palette import FEW, Finder, Hit
 from alliance.tenancy import Actor
 
@@ -58,9 +59,10 @@ def _partners(actor: Actor, text: str) -> list[Hit]:
     if not actor.can(Capability.VIEW_RATES) or actor.organisation_id is None or len(text) < _LEAST:
         return []
     side, other = ("courier", "merchant") if actor.is_courier else ("merchant", "courier")
-    ids = Acquaintance.objects.filter(**{f"{side}_id": actor.organisation_id}).values(f"{other}_id")
     kind = OrganisationKind.MERCHANT if actor.is_courier else OrganisationKind.COURIER
-    found = Organisation.objects.filter(pk__in=ids, kind=kind, name__icontains=text).order_by("name")
+    named = organisations_named(text, kind=kind)
+    pairs = Acquaintance.objects.filter(**{f"{side}_id": actor.organisation_id, f"{other}_id__in": named})
+    found = Organisation.objects.filter(pk__in=pairs.values(f"{other}_id")).order_by("name")
     icon = "building-store" if actor.is_courier else "truck"
     rates = reverse("slas:rate_list")
     return [

@@ -20,8 +20,14 @@ from django.db import connections, transaction
 
 from alliance.locks import Lock
 
-# Planner settings of the generic plans.
-_PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_nestloop": "off", "jit": "off"}
+# Planner settings of the generic plans. Merge joins whatever the scope says: see
+# `alliance.tenancy.Scope.planning`.
+_PLANNING = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_nestloop": "off",
+    "enable_mergejoin": "on",
+    "jit": "off",
+}
 
 
 # Old versions that are kept: it is unknown which are still called, and they cost nothing.

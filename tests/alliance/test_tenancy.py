@@ -48,6 +48,15 @@ def test_inner_scope_gives_way_to_outer_after_success_and_failure(
         assert raw_rows("SHOW alliance.scope") == [(own_scope,)]
 
 
+def test_no_statement_of_a_member_joins_by_merging() -> None:
+    """Beside a few couriers it would walk through the organisations to the next one that the scope shows."""
+    with scope(Scope.everything()):
+        assert raw_rows("SHOW enable_mergejoin") == [("on",)]
+    for member in (Scope.merchant(1), Scope.courier(1), Scope.user(1), Scope.parcel(1)):
+        with scope(member):
+            assert raw_rows("SHOW enable_mergejoin") == [("off",)]
+
+
 def test_database_refuses_a_row_of_another_tenant(
     merchant_organisation: Organisation, rival_merchant: Organisation
 ) -> None:

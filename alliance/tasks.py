@@ -3,10 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from allauth.usersessions.models import UserSession
 from celery import shared_task
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from alliance import backups, disks, events, mails
@@ -14,7 +12,7 @@ from alliance.api import idempotency
 from alliance.database import partitions
 from alliance.health import note_heartbeat
 from alliance.members.services import invitations
-from alliance.tenancy import Scope, scope
+from alliance.web import sessions
 
 
 @shared_task(acks_late=True)
@@ -59,8 +57,7 @@ def make_partitions() -> int:
 @shared_task(acks_late=True)
 def forget_idempotency_keys() -> int:
     """Delete stored responses older than a day. May run twice: it deletes the rest."""
-    with scope(Scope.everything()):
-        return idempotency.forget_old(now=timezone.now())
+    return idempotency.forget_old(now=timezone.now())
 
 
 @shared_task(acks_late=True)
@@ -73,8 +70,5 @@ def forget_old_events() -> int:
 def forget_visits() -> int:
     """Delete expired sessions, also from users' lists, and old invitations. May run twice."""
     now = timezone.now()
-    with scope(Scope.everything()):
-        invitations.forget_old(before=now - timedelta(days=settings.INVITATIONS_KEPT_DAYS))
-    count = Session.objects.filter(expire_date__lt=now).delete()[0]
-    ended = UserSession.objects.exclude(session_key__in=Session.objects.values("session_key"))
-    return count + ended.delete()[0]
+    invitations.forget_old(before=now - timedelta(days=settings.INVITATIONS_KEPT_DAYS))
+    return sessions.forget_ended(now=now)

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alliance.api.authentication import actor_of
+from alliance.database.slices import delete_in_slices
 from alliance.errors import Conflict, FieldError, InvalidInput
 from alliance.models import IdempotentRequest
 
@@ -60,8 +61,7 @@ def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]
 
 def forget_old(*, now: datetime) -> int:
     """Delete responses older than KEPT; return how many."""
-    count, _by_model = IdempotentRequest.objects.filter(created_at__lt=now - KEPT).delete()
-    return count
+    return delete_in_slices(IdempotentRequest.objects.filter(created_at__lt=now - KEPT), order="created_at")
 
 
 def _body_hash(request: Request) -> str:

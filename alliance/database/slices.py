@@ -1,4 +1,4 @@
-"""Read all rows of a query, however many, a slice a transaction: no long snapshot, no large answer."""
+"""Read or delete many rows a slice at a time: no long transaction, no large answer."""
 
 from collections.abc import Iterator
 from typing import Any, Final, TypeVar
@@ -9,6 +9,7 @@ from alliance.tenancy import Scope, scope
 
 M = TypeVar("M", bound=Model)
 ROWS_A_SLICE: Final = 1_000
+DELETED_A_SLICE: Final = 5_000
 
 
 def in_slices(rows: "QuerySet[M]") -> Iterator[M]:
@@ -22,3 +23,17 @@ def in_slices(rows: "QuerySet[M]") -> Iterator[M]:
         if len(read) < ROWS_A_SLICE:
             return
         last = read[-1].pk
+
+
+def delete_in_slices(rows: QuerySet[Any], *, order: str) -> int:
+    """Delete the rows in an order that an index gives, one slice per transaction; return how many.
+
+    May run twice, concurrently, or be killed.
+    """
+    count = 0
+    while True:
+        with scope(Scope.everything()):
+            keys = list(rows.order_by(order).values_list("pk", flat=True)[:DELETED_A_SLICE])
+            count += rows.model._default_manager.filter(pk__in=keys).delete()[0]
+        if len(keys) < DELETED_A_SLICE:
+            return count

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.usersessions.models import UserSession
@@ -11,8 +11,10 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY as USER_KEY
 from django.contrib.auth import logout
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponseBase
 
+from alliance.database.slices import SLICE, delete_in_slices
 from alliance.web.http import WITHOUT_DATABASE
 
 _BEGAN, _SEEN = "began", "seen"
@@ -71,3 +73,20 @@ class SessionLifetimeMiddleware:
         elif now - seen > NOTED_EVERY.total_seconds():
             _note_use(request, request.user)
             UserSession.objects.create_from_request(request)
+
+
+def forget_ended(*, now: datetime) -> int:
+    """Delete sessions that have expired, and from the lists of users all that have ended; return how many.
+
+    A slice at a time, each along an index. May run twice, concurrently, or be killed.
+    """
+    count = delete_in_slices(Session.objects.filter(expire_date__lt=now), order="expire_date")
+    last = 0
+    while listed := dict(
+        UserSession.objects.filter(pk__gt=last).order_by("pk").values_list("pk", "session_key")[:SLICE]
+    ):
+        living = set(Session.objects.filter(pk__in=listed.values()).values_list("pk", flat=True))
+        ended = [pk for pk, key in listed.items() if key not in living]
+        count += UserSession.objects.filter(pk__in=ended).delete()[0]
+        last = max(listed)
+    return count

@@ -15,6 +15,7 @@ from django.utils.translation import ngettext
 
 from alliance import audit, locks, mails
 from alliance.choices import Capability, InvitationState, OrganisationStatus, Role
+from alliance.database.slices import delete_in_slices
 from alliance.errors import Conflict, FieldError, Gone, InvalidInput, NotFound, NotPermitted, TooMany
 from alliance.members.models import Invitation, Member, Organisation
 from alliance.members.querysets import InvitationQuerySet
@@ -36,7 +37,7 @@ def invite_member(*, actor: Actor, email: str, role: Role | str, now: datetime |
         raise NotPermitted
     if role not in Role.values:
         raise InvalidInput(errors=[FieldError("/role", _("Choose a role."), "choice")])
-    if Member.objects.filter(organisation_id=organisation_id, user__email__iexact=address).exists():
+    if Member.objects.filter(organisation_id=organisation_id, user__email=address).exists():
         message = _("This person is already a member. Change the role in the list.")
         raise InvalidInput(errors=[FieldError("/email", message, "member")])
     locks.wait_for(locks.Lock.INVITE_FOR_ORGANISATION, of=organisation_id)
@@ -166,8 +167,10 @@ def decline_invitation(*, actor: Actor, invitation_id: int) -> None:
 
 
 def forget_old(*, before: datetime) -> int:
-    """Delete invitations that expired before a moment."""
-    return Invitation.objects.filter(expires_at__lt=before).delete()[0]
+    """Delete invitations that expired before a moment; return how many."""
+    # Their age has an index.
+    expired = Invitation.objects.filter(created_at__lt=before - VALID_FOR)
+    return delete_in_slices(expired, order="created_at")
 
 
 def _with_names() -> InvitationQuerySet:

@@ -8,8 +8,10 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from alliance import tasks
+from alliance.database import slices
 from alliance.models import User
 from alliance.portal.browsers import browser_text
 from alliance.web import sessions
@@ -123,6 +125,19 @@ def test_ended_log_ins_are_forgotten(merchant_user: User) -> None:
     gone, kept = logged_in(merchant_user), logged_in(merchant_user)
     Session.objects.get(pk=gone.session.session_key).delete()
     assert tasks.forget_visits() == 1
+    assert UserSession.objects.get().session_key == kept.session.session_key
+
+
+def test_ended_log_ins_are_forgotten_a_slice_at_a_time(
+    merchant_user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (sessions, slices):
+        monkeypatch.setattr(module, "SLICE", 2)
+    gone, kept = [logged_in(merchant_user) for _number in range(5)], logged_in(merchant_user)
+    keys = [client.session.session_key for client in gone]
+    Session.objects.filter(pk__in=keys).update(expire_date=timezone.now() - timedelta(seconds=1))
+    # Each is a session and a line of the user's list.
+    assert tasks.forget_visits() == 10
     assert UserSession.objects.get().session_key == kept.session.session_key
 
 

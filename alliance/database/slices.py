@@ -8,8 +8,9 @@ from django.db.models import Model, QuerySet
 from alliance.tenancy import Scope, scope
 
 M = TypeVar("M", bound=Model)
+# Rows read at once, and deleted at once.
 ROWS_A_SLICE: Final = 1_000
-DELETED_A_SLICE: Final = 5_000
+SLICE: Final = 5_000
 
 
 def in_slices(rows: "QuerySet[M]") -> Iterator[M]:
@@ -33,7 +34,7 @@ def delete_in_slices(rows: QuerySet[Any], *, order: str) -> int:
     count = 0
     while True:
         with scope(Scope.everything()):
-            keys = list(rows.order_by(order).values_list("pk", flat=True)[:DELETED_A_SLICE])
+            keys = list(rows.order_by(order).values_list("pk", flat=True)[:SLICE])
             count += rows.model._default_manager.filter(pk__in=keys).delete()[0]
-        if len(keys) < DELETED_A_SLICE:
+        if len(keys) < SLICE:
             return count

@@ -8,6 +8,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Func
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -49,7 +50,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        return self.get(email__iexact=username)
+        return self.get(email=(username or "").lower())
 
 
 _NAME_AND_EMAIL: Final = Func(F("name"), F("email"), template="(%(expressions)s)", arg_joiner=" || ' ' || ")
@@ -75,6 +76,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # So that one address is one account however it is typed, and is found by the column's index.
+            models.CheckConstraint(name="user_email_in_lower_case", condition=models.Q(email=Lower("email"))),
+        ]
         indexes: ClassVar[list[models.Index]] = [
             # For alliance_users_named: by three letters and more, and by fewer.
             GinIndex(OpClass(_NAME_AND_EMAIL, "gin_trgm_ops"), name="user_by_part_of_name"),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.management.commands import changepassword
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError
 
 from alliance.models import AuditEntry, User
 from alliance.tenancy import Scope, scope
@@ -33,6 +34,15 @@ def test_new_superuser_is_in_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (entry.verb, entry.object_id, entry.user_id) == ("user.added", str(user.pk), None)
     assert entry.actor_label.startswith("command line")
     assert entry.detail == {"email": user.email, "is_superuser": True}
+
+
+def test_an_address_is_one_account_in_whatever_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    create(STRONG, monkeypatch)
+    with pytest.raises(CommandError, match="already taken"):
+        create(STRONG, monkeypatch)
+    assert User.objects.get_by_natural_key("ROOT@alliance.example").is_superuser
+    with pytest.raises(IntegrityError, match="user_email_in_lower_case"):
+        User.objects.update(email="Root@alliance.example")
 
 
 @pytest.mark.parametrize("password", ["short", "123456789012", "password1234", "root@alliance.example"])

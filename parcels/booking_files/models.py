@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from alliance.file_jobs import FileJob
+from alliance.file_jobs import UNFINISHED, FileJob
 from alliance.models import User
 from parcels.bookings.models import Merchant
 from parcels.bookings.querysets import MerchantOwnedQuerySet
@@ -76,6 +76,15 @@ class BookingFile(FileJob):
             models.Index(fields=["merchant", "-id"], name="booking_file_by_merchant"),
             # Was this file uploaded before?
             models.Index(fields=["merchant", "digest"], name="booking_file_by_digest"),
+            # Each minute the sweeper asks for those that are due, each night clean-up for old content.
+            models.Index(
+                fields=["due_at"], condition=Q(state__in=UNFINISHED), name="booking_file_unfinished"
+            ),
+            models.Index(
+                fields=["finished_at"], condition=Q(deleted_at=None), name="booking_file_with_content"
+            ),
+            # Whose is this file on the disk?
+            models.Index(fields=["content"], condition=Q(deleted_at=None), name="booking_file_by_content"),
         ]
 
     def __str__(self) -> str:

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from alliance.file_jobs import FileJob
+from alliance.file_jobs import UNFINISHED, FileJob
 from alliance.models import User
 from couriers.models import Courier
 from parcels.choices import FileState
@@ -50,6 +50,8 @@ class ScanFile(FileJob):
         indexes: ClassVar[list[models.Index]] = [
             # A courier's uploads, newest first.
             models.Index(fields=["courier", "-id"], name="scan_file_by_courier"),
+            # Each minute the sweeper asks for those that are due.
+            models.Index(fields=["due_at"], condition=Q(state__in=UNFINISHED), name="scan_file_unfinished"),
         ]
 
     def __str__(self) -> str:

@@ -54,6 +54,6 @@ $$
 
 
 class Migration(migrations.Migration):
-    dependencies = [("alliance", "0008_saved_views")]
+    dependencies = [("alliance", "0101_names_indexes")]
 
     operations = [migrations.RunSQL(KNOWS, KNOWS_BEFORE)]

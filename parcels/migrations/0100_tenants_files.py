@@ -10,7 +10,7 @@ UNFINISHED = Q(state__in=("queued", "running"))
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("parcels", "0010_turned_parcels")]
+    dependencies = [("parcels", "0100_names_merchants_without_limit")]
 
     operations = [
         AddIndexConcurrently(

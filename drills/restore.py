@@ -34,6 +34,8 @@ LOAD_SECONDS = 2.0, 4.0
 # In production a minute: what is not in the archive when the disk dies is lost.
 ARCHIVE_SECONDS = 2
 WAIT_SECONDS = 60.0
+# A copy that replays nothing for so long has reached the end of the archive.
+QUIET_SECONDS = 2.0
 ARCHIVED = {
     "archive_mode": "on",
     "archive_timeout": f"{ARCHIVE_SECONDS}s",
@@ -230,8 +232,17 @@ class Drill:
         """Restore a copy to the end of the archive, and list what was booked since the named second."""
         self.at_the_server("combine", self.copy)
         self.at_the_server("follow-to-the-end", self.copy)
-        where = {"DATABASE_URL": self.site.url(servers.ROLE, self.copy)}
+        self.await_the_end()
+        where = {"DATABASE_URL": self.site.url(ROLE, self.copy)}
         return self.at_the_product("list-what-is-lost", **where)
+
+    def await_the_end(self) -> None:
+        """Wait until the copy finds no more in the archive."""
+        replayed, found = "", "?"
+        while replayed != found:
+            replayed = found
+            time.sleep(QUIET_SECONDS)
+            found = self.copy.value("SELECT pg_last_wal_replay_lsn()::text")
 
     def serve_again(self) -> None:
         """Start the product; clients book and scan on, and end what they have begun."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, connection, models
+from django.db import Error, connection, models
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -87,7 +87,7 @@ def readiness() -> dict[str, dict[str, object]]:
         for name, check in _OF_THE_DATABASE.items():
             try:
                 checks[name] = check() if is_up else dict(_UNKNOWN)
-            except DatabaseError:
+            except Error:
                 # Nor will it answer the next one: the waits would add up.
                 is_up, checks[name] = False, dict(_UNKNOWN)
     return checks
@@ -119,7 +119,7 @@ def _database() -> dict[str, object]:
         if WATCH.silent_since is None and answers(connection.get_connection_params(), DATABASE_SECONDS):
             with answers_within(DATABASE_SECONDS), connection.cursor() as cursor:
                 return _writing(cursor)
-    except DatabaseError:
+    except Error:
         return {"ok": False, "detail": "no connection"}
     return {"ok": False, "detail": "no answer"}
 

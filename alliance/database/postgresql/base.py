@@ -4,6 +4,7 @@ import select
 from typing import Any
 
 from django.db.backends.postgresql import base
+from psycopg2 import OperationalError
 
 from alliance.database.postgresql import hosts
 from alliance.database.postgresql.messages import Connection, Cursor, Unanswered
@@ -17,9 +18,6 @@ LIMITS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
-
-# What PostgreSQL 14 and later report by themselves.
-_READ_ONLY = ("in_hot_standby", "default_transaction_read_only")
 
 
 class DatabaseOperations(base.DatabaseOperations):
@@ -50,19 +48,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def _connect_to_one_of(self, conn_params: dict[str, Any], places: list[hosts.Place]) -> Any:
-        """Return a connection that can be written to.
+        """Return a connection that can be written to; raises Demoted if there are only others.
 
-        A pooler tells libpq what its server was when it last looked; so the server itself is asked as well.
+        Each server is asked itself: to libpq, a pooler tells what its server was when it last looked.
         """
-        while True:
-            connection = super().get_new_connection(hosts.at(conn_params, places))
-            WATCH.note_life(connection.place)
+        refusals, kind = [], OperationalError
+        for place in places:
+            try:
+                connection = super().get_new_connection(hosts.at(conn_params, place))
+            except OperationalError as error:
+                refusals.append(str(error).strip().split("\n")[0])
+                continue
+            WATCH.note_life(place)
             if not _is_read_only(connection):
+                connection.place = place
                 return connection
             connection.close()
-            places = [place for place in places if place != connection.place]
-            if not places:
-                raise Demoted("the database can only be read at each of its hosts")
+            refusals.append(f"server at {place[0]}, port {place[1]} can only be read")
+            kind = Demoted
+        raise kind("; ".join(refusals))
 
     def _set_autocommit(self, autocommit: bool) -> None:
         self.connection.begins = not autocommit
@@ -71,8 +75,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Whether the connection is usable; checked at the start of each request.
 
         The server sends nothing on an idle connection, except when it closes it or has a notice. So the
-        round trip of `SELECT 1` is needed only when the socket has data to read. What became read-only tells
-        so unasked, and is not usable either.
+        round trip of `SELECT 1` is needed only when the socket has data to read. What became read-only
+        says so unasked, and is not usable either.
         """
         if self.connection.closed or WATCH.is_silent(self.connection):
             return False
@@ -80,7 +84,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         poll.register(self.connection.fileno(), select.POLLIN)
         if poll.poll(0) and not super().is_usable():
             return False
-        return all(self.connection.info.parameter_status(name) != "on" for name in _READ_ONLY)
+        return not self.connection.became_read_only
 
 
 def _is_read_only(connection: Any) -> bool:

@@ -23,16 +23,15 @@ def places_of(params: dict[str, Any]) -> list[Place]:
     return [(host, port or DEFAULT_PORT) for host, port in zip(hosts, ports, strict=True)]
 
 
-def at(params: dict[str, Any], places: Collection[Place]) -> dict[str, Any]:
-    """Return the same parameters for these places, in this order."""
-    hosts, ports = zip(*places, strict=True)
-    return {**params, "host": ",".join(hosts), "port": ",".join(ports)}
+def at(params: dict[str, Any], place: Place) -> dict[str, Any]:
+    """Return the same parameters for one of several places, whatever it may be: it is asked itself."""
+    return {**params, "host": place[0], "port": place[1], "target_session_attrs": "any"}
 
 
 def each_of(params: dict[str, Any]) -> dict[Place, dict[str, Any]]:
-    """Return the parameters of each place. Those that name no host are left as they are."""
+    """Return the parameters of each place; where there is one only, they are left as they are."""
     places = places_of(params)
-    return {place: at(params, [place]) for place in places} if len(places) > 1 else {places[0]: params}
+    return {place: at(params, place) for place in places} if len(places) > 1 else {places[0]: params}
 
 
 def prefer(params: dict[str, Any], place: Place) -> None:

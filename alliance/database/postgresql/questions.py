@@ -27,7 +27,7 @@ def plain(params: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Inquiry:
-    """`SELECT 1` on a connection of its own to one host."""
+    """Whether one host can be written to, asked on a connection of its own."""
 
     def __init__(self, params: dict[str, Any]) -> None:
         self.begun = time.monotonic()
@@ -50,14 +50,15 @@ class _Inquiry:
             state = self._connection.poll()
             if state == POLL_OK and self._cursor is None:
                 self._cursor = self._connection.cursor()
-                self._cursor.execute("SELECT 1")
+                self._cursor.execute("SHOW transaction_read_only")
                 state = self._connection.poll()
         except psycopg2.Error as error:
             self.has_failed = any(words in str(error) for words in _UNREACHABLE)
             self.refuses = not self.has_failed
             return None
         if state == POLL_OK:
-            self.serves = True
+            self.serves = self._cursor.fetchone()[0] == "off"
+            self.refuses = not self.serves
             return None
         return self._connection, state == POLL_WRITE
 

@@ -43,6 +43,9 @@ _BLOCKING = """
         left(regexp_replace(query, '\\s+', ' ', 'g'), 100)
     FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s))
 """
+# What PostgreSQL 14 and later report by themselves.
+_READ_ONLY = ("in_hot_standby", "default_transaction_read_only")
+
 _limit: ContextVar[float | None] = ContextVar("limit_of_answers", default=None)
 
 
@@ -259,8 +262,17 @@ class Connection(PlainConnection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.place = (self.info.host or "", str(self.info.port))
+        self._reported = self._report()
         # Of our own: libpq may close its number, and another socket get it, at the moment we hang up.
         self._line = os.dup(self.fileno())
+
+    def _report(self) -> list[bool]:
+        return [self.info.parameter_status(name) == "on" for name in _READ_ONLY]
+
+    @property
+    def became_read_only(self) -> bool:
+        """Whether the server reported so since; what was reported at the start may be a pooler's memory."""
+        return any(now > then for now, then in zip(self._report(), self._reported, strict=True))
 
     def hang_up(self) -> None:
         """Have the thread that waits for the server read the end of the connection."""

@@ -187,6 +187,19 @@ def test_server_that_answers_others_is_not_silent(
     assert watch.silent_since is None
 
 
+def test_statements_at_a_silent_host_are_cut_off_while_another_host_serves(
+    watch: Watch, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = connection.connection.place
+    monkeypatch.setattr(silence, "ANSWER_SECONDS", 30.0)
+    monkeypatch.setattr(Question, "silent_places", lambda _question: frozenset([place]))
+    statement = Statement("SELECT pg_sleep(30)")
+    look_until(watch, lambda: not statement.is_alive())
+    assert "the database did not answer within" in statement.error
+    assert (watch.silent_since, watch.silent_places) == (None, {place})
+    assert not connection.is_usable()
+
+
 def test_failure_to_ask_does_not_end_the_watch(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
 

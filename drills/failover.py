@@ -97,6 +97,24 @@ class Drill:
         self.run("rejoin", old)
         self.run("synchronous", new)
 
+    def cut_the_primary_off(self) -> None:
+        """Have the primary say nothing, its connections open, as when its network is cut; replace it."""
+        self.load_goes_on()
+        old, new = self.primary, self.standby
+        silent = time.time()
+        old.freeze()
+        self.say(f"{old.name} says nothing any more")
+        time.sleep(self.source.uniform(*DECISION))
+        self.run("asynchronous", new)
+        self.run("promote", new)
+        self.primary, self.standby = new, old
+        self._report("the primary's silence", silent, promoted=time.time())
+        # Before its network is back, as the runbook says.
+        old.kill()
+        self.run("fence", old)
+        self.run("rejoin", old)
+        self.run("synchronous", new)
+
     def switch_back(self) -> None:
         """Have the servers change places in order."""
         self.load_goes_on()
@@ -187,8 +205,6 @@ def play(drill: Drill, happenings: Sequence[Callable[[], None]], *, through_pool
     poolers = [Pooler(server) for server in servers] if through_poolers else []
     with running(*servers, *poolers):
         drill.primary.initialise()
-        # `rebuild` puts the folder aside that it finds.
-        drill.standby.data.mkdir()
         drill.run("rebuild", drill.standby)
         drill.run("synchronous", drill.primary)
         for pooler in poolers:
@@ -238,7 +254,7 @@ def main(arguments: Sequence[str]) -> int:
         drill.say(f"seed {chosen.seed}")
         happenings = [drill.lose_the_primary]
         if not chosen.short:
-            happenings += [drill.lose_the_standby, drill.switch_back]
+            happenings += [drill.lose_the_standby, drill.switch_back, drill.cut_the_primary_off]
         try:
             play(drill, happenings, through_poolers=chosen.pgbouncer)
         except BaseException:

@@ -255,11 +255,22 @@ class Server:
         pid = self.pid()
         if pid is None:
             return
+        family = self._send(signal.SIGKILL, pid)
+        wait_until(lambda: not any(map(self._runs, family)), what=lambda: f"{self.name} to end", seconds=20)
+
+    def freeze(self) -> None:
+        """Have it say nothing from now on, its connections open; `kill` ends it."""
+        if (pid := self.pid()) is not None:
+            self._send(signal.SIGSTOP, pid)
+
+    @staticmethod
+    def _send(signum: signal.Signals, pid: int) -> list[int]:
+        """Send a signal to a server's processes, and return them."""
         family = [pid, *_children_of(pid)]
         for member in family:
             with suppress(ProcessLookupError):
-                os.kill(member, signal.SIGKILL)
-        wait_until(lambda: not any(map(self._runs, family)), what=lambda: f"{self.name} to end", seconds=20)
+                os.kill(member, signum)
+        return family
 
     def _runs(self, pid: int) -> bool:
         # Without poll() a child of ours would stay a zombie.

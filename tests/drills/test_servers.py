@@ -28,7 +28,6 @@ def test_promoted_standby_is_found_and_the_old_primary_takes_no_writes(place: Si
     before = connection.settings_dict
     with running(alpha, beta):
         alpha.initialise()
-        beta.data.mkdir()
         runbook.run("rebuild", **beta.variables(), **primary_is(alpha))
         alpha.execute("CREATE TABLE sent (id integer); GRANT ALL ON sent TO PUBLIC")
         runbook.run("synchronous", **alpha.variables(), STANDBYS="alpha, beta")

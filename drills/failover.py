@@ -19,7 +19,7 @@ from drills import journal
 from drills.poolers import Pooler
 from drills.product import ROOT, Product
 from drills.runbook import Runbook
-from drills.servers import OWNER, REPLICATOR, ROLE, Server, Site, running, site
+from drills.servers import OWNER, REPLICATOR, ROLE, ProgramFailed, Server, Site, running, site
 from tests.chaos.programs import Program
 from tests.chaos.programs import running as programs_running
 
@@ -257,9 +257,8 @@ def main(arguments: Sequence[str]) -> int:
             happenings += [drill.lose_the_standby, drill.switch_back, drill.cut_the_primary_off]
         try:
             play(drill, happenings, through_poolers=chosen.pgbouncer)
-        except BaseException:
-            drill.wrong.append("it was broken off")
-            raise
+        except (ProgramFailed, RuntimeError, psycopg2.Error) as error:
+            drill.wrong.append(f"it was broken off: {error}")
         finally:
             if drill.wrong:
                 keep_logs(drill)

@@ -17,19 +17,25 @@ threads = int(os.environ.get("WEB_THREADS", "12"))
 timeout = 60
 graceful_timeout = 4
 keepalive = 15
+# Files go out in pieces like all else, so that our limit for clients that do not read holds for them.
+sendfile = False
 # Workers touch a file to show that they live: on a disk that is full or hangs, they could not.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 -- memory
-# Leaks, ours or a library's, end with the process; the jitter keeps two from restarting together.
-max_requests = 20_000
-max_requests_jitter = 2_000
+# Leaks end with the process: the worker measures its memory, see WEB_MEMORY_MB.
+max_requests = 0
 # Requests are logged by the application, with their ids.
 accesslog = None
 control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
-    """Have threads take turns often: at 5 ms a turn, light reads wait long beside a batch being decoded."""
+    """Have threads take turns often: at 5 ms a turn, light reads wait long beside a batch being decoded.
+
+    Leave what was loaded out of collections of garbage: one of all of it stops every thread for 0.1 s.
+    """
     sys.setswitchinterval(0.0005)
+    gc.collect()
+    gc.freeze()
     if "WEB_WAITS_FOR" not in os.environ:
         _require_private_demo(worker)
 

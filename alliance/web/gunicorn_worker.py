@@ -7,45 +7,45 @@ but may be missing.
 
 The workers also divide connections evenly: connections are kept alive, so a worker with most of them would
 have most of the work while another one idles.
+
+A connection stays registered with the event loop while a thread answers its request, and the thread itself
+notes that it is idle again: so a request takes one turn of the loop, and one wake-up of a thread.
 """
 
-import errno
 import mmap
 import os
 import resource
 import socket
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from selectors import EVENT_READ
-from typing import Any, Self
 
 import django
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from alliance.web.arrivals import Arrival
+from alliance.web.connections import GRACE_SECONDS, LEAST_BYTES_A_SECOND, ImpatientSocket
+from alliance.web.threads import Threads
 
-# Seconds that a thread waits for a request, and the least rate that extends this time.
-GRACE_SECONDS = float(os.environ.get("WEB_SLOW_REQUEST_SECONDS", "10"))
-LEAST_BYTES_A_SECOND = 16 * 1024
-# Seconds that a thread waits for a client to read its response; the same rate extends them.
-FETCH_SECONDS = 20.0
-# The kernel may allow less, usually 400 KB.
-SEND_BYTES = 512 * 1024
-# Bytes received at once for a request, and for all requests of a worker that no thread has yet.
-EARLY_BYTES, MOST_BUFFERED_BYTES = 64 * 1024, 128 * 1024 * 1024
+# Bytes received for all requests of a worker that no thread has yet.
+MOST_BUFFERED_BYTES = 128 * 1024 * 1024
 # Seconds that an ended connection waits for the client to close its end.
 LINGER_SECONDS = 2.0
 # Of a body that nobody read, as of an upload that found no space: what is thrown away, so that the connection
 # can be kept, as the answer has promised.
 DRAIN_SECONDS, DRAIN_BYTES = 5.0, 64 * 1024 * 1024
 SWEEP_SECONDS = 0.25
+# Seconds between two signs of life to gunicorn's arbiter, and looks at whether that lives itself.
+NOTICE_SECONDS = 0.5
 # Connections that can be accepted at any time, and open files of a worker.
 ROOM, MOST_FILES = 50, 8192
 SPARE_THREADS = 4
+# A worker whose memory has grown beyond so many megabytes is replaced; looked at every so many seconds.
+MOST_MEMORY_MB = int(os.environ.get("WEB_MEMORY_MB", "512"))
+MEMORY_SECONDS = 10.0
 # Seconds that a worker leaves a new connection to one with fewer, which may be too busy to accept it.
 YIELD_SECONDS = 0.001
 # Seconds between two checks of the gate.
@@ -57,63 +57,11 @@ for _slot in range(len(_COUNTS)):
     _COUNTS[_slot] = _NO_WORKER
 
 
-class ImpatientSocket(socket.socket):
-    """A connection that sums up its waiting time, and acts as closed when that is too long."""
-
-    _waited = _sending = 0.0
-    _received = _sent = 0
-    # Bytes that have arrived and were not read yet.
-    early = b""
-
-    @classmethod
-    def over(cls, plain: socket.socket) -> Self:
-        """Return a socket that replaces a plain one."""
-        # A client that does not read its response holds no thread, unless the response is larger than this.
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
-        return cls(plain.family, plain.type, plain.proto, fileno=plain.detach())
-
-    def begin(self, early: bytes = b"", waited: float = 0.0) -> None:
-        """Expect a new request, of which some bytes have arrived already."""
-        self.early, self._waited, self._received = early, waited, len(early)
-        self._sending, self._sent = 0.0, 0
-
-    def recv_early(self) -> bytes:
-        """Return what is there, without waiting. Raises BlockingIOError if nothing is."""
-        return super().recv(EARLY_BYTES)
-
-    def recv(self, *args: Any) -> bytes:
-        if self.early and not args[1:]:
-            data, self.early = self.early[: args[0]], self.early[args[0] :]
-            return data
-        remaining = GRACE_SECONDS + self._received / LEAST_BYTES_A_SECOND - self._waited
-        begun, limit = time.monotonic(), self.gettimeout()
-        try:
-            if remaining <= 0:
-                raise TimeoutError
-            # Respect gunicorn's own timeout: it uses a short one for draining unread data.
-            self.settimeout(remaining if limit is None else min(remaining, limit))
-            data = super().recv(*args)
-        except TimeoutError:
-            # Gunicorn treats this as a disconnected client, and logs no error.
-            raise ConnectionResetError(errno.ECONNRESET, "the request came in too slowly") from None
-        finally:
-            self.settimeout(limit)
-        self._waited += time.monotonic() - begun
-        self._received += len(data)
-        return data
-
-    def sendall(self, data: Any, *flags: int) -> None:
-        begun, limit = time.monotonic(), self.gettimeout()
-        self._sent += len(data)
-        remaining = FETCH_SECONDS + self._sent / LEAST_BYTES_A_SECOND - self._sending
-        try:
-            self.settimeout(max(remaining, 0.001))
-            super().sendall(data, *flags)
-        except TimeoutError:
-            raise BrokenPipeError(errno.EPIPE, "the response is read too slowly") from None
-        finally:
-            self.settimeout(limit)
-        self._sending += time.monotonic() - begun
+def memory_of_process() -> float:
+    """Return the resident megabytes of this process; 0 where the system does not tell."""
+    with suppress(OSError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+    return 0.0
 
 
 class PatientWorker(ThreadWorker):
@@ -139,28 +87,58 @@ class PatientWorker(ThreadWorker):
         self._arrivals: dict[TConn, Arrival] = {}
         # Connections that we have ended and the client has not, with when they are closed at the latest.
         self._ending: dict[TConn, float] = {}
+        # Those whose request a thread answers; and of them, those that have sent more, or hung up, meanwhile.
+        self._busy: set[TConn] = set()
+        self._impetuous: set[TConn] = set()
         self._buffered = 0
-        self._next_sweep = 0.0
+        self._next_sweep = self._next_notice = 0.0
+        self._next_weighing = time.monotonic() + MEMORY_SECONDS
         # Health checks are answered when all other threads wait.
-        self._spare = ThreadPoolExecutor(SPARE_THREADS)
+        self._spare = Threads(SPARE_THREADS)
         super().init_process()
+
+    def get_thread_pool(self) -> Threads:
+        return Threads(self.cfg.threads)
+
+    def notify(self) -> None:
+        # Gunicorn does so, by system calls, at every turn of the event loop.
+        if time.monotonic() >= self._next_notice:
+            self._next_notice = time.monotonic() + NOTICE_SECONDS
+            super().notify()
 
     # --- arriving: the event loop receives requests, so that no thread waits for a client's bytes ----------
 
     def enqueue_req(self, conn: TConn) -> None:
-        """Receive a request; gunicorn calls this for a new connection, and for one that is readable again."""
-        if not isinstance(conn.sock, ImpatientSocket):
-            conn.sock = ImpatientSocket.over(conn.sock)
-        # A client may send its next request before it has the response to this one.
-        arrival = Arrival(conn.parser.unreader.buf.getvalue() if conn.parser else b"")
-        arrival.add(conn.sock.early)
-        self._buffered += len(conn.sock.early)
-        conn.sock.setblocking(False)
-        self._arrivals[conn] = arrival
-        self.poller.register(conn.sock, EVENT_READ, partial(self._receive, conn))
+        """Receive the first request of a new connection; gunicorn calls this when it has accepted one."""
+        conn.sock = ImpatientSocket.over(conn.sock)
+        self._arrivals[conn] = Arrival()
+        self._register(conn)
         self._receive(conn)
 
-    def _receive(self, conn: TConn, _socket: object = None) -> None:
+    def _register(self, conn: TConn) -> None:
+        self.poller.register(conn.sock, EVENT_READ, partial(self._on_readable, conn))
+
+    def _on_readable(self, conn: TConn, _socket: object = None) -> None:
+        if conn in self._busy:
+            # It would be readable all the time until its request is answered.
+            self.poller.unregister(conn.sock)
+            self._impetuous.add(conn)
+            if conn not in self._busy:
+                # The thread has finished in between, and may have looked before.
+                self._resume(conn)
+        else:
+            if conn not in self._arrivals:
+                self.keepalived_conns.remove(conn)
+                self._arrivals[conn] = Arrival()
+            self._receive(conn)
+
+    def _resume(self, conn: TConn) -> None:
+        """Go on with a connection that was readable while it was busy, unless that has been done."""
+        if conn in self._impetuous:
+            self._impetuous.discard(conn)
+            self._register(conn)
+
+    def _receive(self, conn: TConn) -> None:
         arrival = self._arrivals[conn]
         has_ended = False
         try:
@@ -188,41 +166,66 @@ class PatientWorker(ThreadWorker):
         arrival = self._take(conn)
         conn.sock.begin(arrival.early, time.monotonic() - arrival.begun)
         conn.data_ready = True
+        self._busy.add(conn)
         pool = self._spare if arrival.is_health_check else self.tpool
-        done = pool.submit(self.handle, conn)
-        done.add_done_callback(lambda future: self.method_queue.defer(self.finish_request, conn, future))
+        pool.submit(partial(self._answer, conn))
 
     def _take(self, conn: TConn) -> Arrival:
         arrival = self._arrivals.pop(conn)
         self._buffered -= len(arrival.early)
-        self.poller.unregister(conn.sock)
         return arrival
 
     def _drop(self, conn: TConn) -> None:
         if conn in self._arrivals:
             self._take(conn)
-        elif self._ending.pop(conn, None) is not None:
+        self._ending.pop(conn, None)
+        self._impetuous.discard(conn)
+        with suppress(KeyError, ValueError, OSError):
             self.poller.unregister(conn.sock)
         self.nr_conns -= 1
         conn.close()
 
+    # --- answering: in a thread ---------------------------------------------------------------------------
+
+    def _answer(self, conn: TConn) -> None:
+        try:
+            keep = bool(self.handle(conn))
+            conn.sock.flush()
+        except BaseException:  # noqa: BLE001 -- gunicorn has logged what the application raised
+            keep = False
+        if keep and not conn.sock.early and not conn.parser.unreader.buf.getvalue():
+            conn.timeout = time.monotonic() + (self.cfg.keepalive if self.alive else STOP_KEEPALIVE_LINGER)
+            self.keepalived_conns.append(conn)
+            # From here on the event loop may have another thread answer the next request.
+            self._busy.discard(conn)
+            if conn in self._impetuous:
+                self.method_queue.defer(self._resume, conn)
+        else:
+            self.method_queue.defer(self.finish_request, conn, keep)
+
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
+        # Before anything is drained: the client may wait for its answer before it sends on.
+        conn.sock.flush()
         until = time.monotonic() + DRAIN_SECONDS
         return keepalive and conn.parser.finish_body(deadline=until, max_bytes=DRAIN_BYTES)
 
     # --- ending: a client that does not close its end must not keep the event loop waiting ----------------
 
-    def finish_request(self, conn: TConn, future: Future[Any]) -> None:
-        if not future.cancelled() and future.exception() is None and future.result():
-            if conn.sock.early:
-                self.enqueue_req(conn)
-            else:
-                super().finish_request(conn, future)
+    def finish_request(self, conn: TConn, keep: bool) -> None:
+        """Go on with the next request if a part of it has arrived; else end the connection."""
+        self._busy.discard(conn)
+        self._resume(conn)
+        if keep:
+            # A client may send its next request before it has the response to this one.
+            arrival = Arrival(conn.parser.unreader.buf.getvalue())
+            arrival.add(conn.sock.early)
+            self._buffered += len(conn.sock.early)
+            self._arrivals[conn] = arrival
+            self._receive(conn)
             return
         try:
-            conn.sock.setblocking(False)
             conn.sock.shutdown(socket.SHUT_WR)
-            self.poller.register(conn.sock, EVENT_READ, partial(self._drain, conn))
+            self.poller.modify(conn.sock, EVENT_READ, partial(self._drain, conn))
         except (OSError, ValueError, KeyError):
             self._drop(conn)
         else:
@@ -238,6 +241,11 @@ class PatientWorker(ThreadWorker):
         except OSError:
             self._drop(conn)
 
+    def _cap_keepalive(self, deadline: float) -> None:
+        # A copy: threads add to the original.
+        for conn in tuple(self.keepalived_conns):
+            conn.timeout = min(conn.timeout, deadline)
+
     def _sweep(self) -> None:
         """End what takes too long, and make room for others."""
         now = time.monotonic()
@@ -251,6 +259,17 @@ class PatientWorker(ThreadWorker):
             if now > until:
                 self._drop(conn)
         self._make_room()
+        if now >= self._next_weighing:
+            self._next_weighing = now + MEMORY_SECONDS
+            self._end_if_grown()
+
+    def _end_if_grown(self) -> None:
+        """End like after a signal, all requests answered, when the process has too much memory."""
+        # A little more for one than for the next, so that two do not restart together.
+        most = MOST_MEMORY_MB * (1 + self.age % 8 / 50)
+        if self.alive and (megabytes := memory_of_process()) > most:
+            self.log.warning("A worker with %d MB of memory is replaced (WEB_MEMORY_MB).", megabytes)
+            self.alive = False
 
     def _make_room(self) -> None:
         """Close what has waited longest: who sends a whole request has hardly waited at all."""
@@ -258,9 +277,7 @@ class PatientWorker(ThreadWorker):
             if conn := next(iter(self._ending), None) or next(iter(self._arrivals), None):
                 self._drop(conn)
             elif self.keepalived_conns:
-                conn = self.keepalived_conns.popleft()
-                self.poller.unregister(conn.sock)
-                self._drop(conn)
+                self._drop(self.keepalived_conns.popleft())
             else:
                 return
 

@@ -3,6 +3,7 @@
 Slow clients: tests/hostile.
 """
 
+import logging
 import selectors
 import socket
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import TConn
 
-from alliance.web import gunicorn_worker
+from alliance.web import connections, gunicorn_worker
+from alliance.web.connections import ImpatientSocket
 from alliance.web.gunicorn_worker import PatientWorker
+from alliance.web.threads import Threads
 
 
 @pytest.fixture
@@ -27,9 +30,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def pair() -> Iterator[list[PatientWorker]]:
     """Two workers that accept connections: the first has two, the second one."""
     workers = []
-    for age, connections in ((1, 2), (2, 1)):
+    for age, number in ((1, 2), (2, 1)):
         worker = PatientWorker(age, 0, [], None, 30, Config(), None)
-        worker.nr_conns, worker._accepting = connections, True
+        worker.nr_conns, worker._accepting = number, True
         worker._publish_count()
         workers.append(worker)
     yield workers
@@ -88,6 +91,7 @@ def crowded() -> Iterator[PatientWorker]:
     worker.worker_connections = gunicorn_worker.ROOM + 10
     worker.poller = selectors.DefaultSelector()
     worker._arrivals, worker._ending, worker._buffered = {}, {}, 0
+    worker._busy, worker._impetuous, worker._next_weighing = set(), set(), float("inf")
     yield worker
     worker.poller.close()
     worker.tmp.close()
@@ -147,3 +151,121 @@ def test_client_that_hangs_up_is_forgotten(crowded: PatientWorker) -> None:
     client.close()
     crowded._receive(conn)
     assert (crowded.nr_conns, crowded._arrivals) == (0, {})
+
+
+@pytest.mark.parametrize(("most", "goes_on"), [(1, False), (100_000, True)])
+def test_worker_that_has_grown_ends_after_its_requests(
+    most: int, goes_on: bool, crowded: PatientWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gunicorn_worker, "MOST_MEMORY_MB", most)
+    crowded.alive, crowded.log, crowded._next_weighing = True, logging.getLogger(__name__), 0.0
+    crowded._sweep()
+    assert crowded.alive is goes_on
+
+
+# --- one connection while a thread answers ---------------------------------------------------
+
+
+@pytest.fixture
+def answering(crowded: PatientWorker, monkeypatch: pytest.MonkeyPatch) -> PatientWorker:
+    """A worker whose threads do nothing, so that a test says when a request is answered."""
+    monkeypatch.setattr(crowded, "tpool", Threads(1), raising=False)
+    monkeypatch.setattr(crowded.tpool, "submit", lambda call: None)
+    crowded.method_queue.init()
+    crowded.alive = True
+    return crowded
+
+
+def turn(worker: PatientWorker) -> None:
+    """One turn of the event loop."""
+    for key, _events in worker.poller.select(0):
+        key.data(key.fileobj)
+
+
+def finish(worker: PatientWorker, conn: TConn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer the request of a connection, like a thread."""
+    conn.sock.early = b""
+    conn.init()
+    monkeypatch.setattr(worker, "handle", lambda _conn: True)
+    worker._answer(conn)
+
+
+WHOLE = b"GET / HTTP/1.1\r\n\r\n"
+
+
+def test_next_request_on_a_connection_needs_no_word_from_the_thread(
+    answering: PatientWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, conn = connect(answering, WHOLE)
+    assert conn in answering._busy
+    finish(answering, conn, monkeypatch)
+    assert list(answering.keepalived_conns) == [conn]
+    client.sendall(WHOLE)
+    turn(answering)
+    assert conn in answering._busy
+    assert not answering.keepalived_conns
+    client.close()
+    conn.sock.close()
+
+
+def test_request_sent_before_the_answer_is_taken_up_after_it(
+    answering: PatientWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, conn = connect(answering, WHOLE)
+    client.sendall(WHOLE)
+    turn(answering)
+    # Not looked at again and again meanwhile.
+    assert conn in answering._impetuous
+    assert not answering.poller.select(0)
+    finish(answering, conn, monkeypatch)
+    answering.method_queue.run_callbacks(None)
+    turn(answering)
+    assert conn in answering._busy
+    assert not answering._impetuous
+    client.close()
+    conn.sock.close()
+
+
+def test_client_that_hangs_up_before_the_answer_is_forgotten_after_it(
+    answering: PatientWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, conn = connect(answering, WHOLE)
+    client.close()
+    turn(answering)
+    finish(answering, conn, monkeypatch)
+    answering.method_queue.run_callbacks(None)
+    turn(answering)
+    assert (answering.nr_conns, answering._arrivals, answering._busy) == (0, {}, set())
+
+
+def test_head_and_body_of_an_answer_are_sent_together() -> None:
+    ours, theirs = socket.socketpair()
+    sock = ImpatientSocket.over(ours)
+    with sock, theirs:
+        theirs.setblocking(False)
+        sock.sendall(b"head")
+        sock.sendall(b"body")
+        with pytest.raises(BlockingIOError):
+            theirs.recv(9)
+        sock.flush()
+        assert theirs.recv(9) == b"headbody"
+
+
+def test_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "FETCH_SECONDS", 0.01)
+    monkeypatch.setattr(connections, "LEAST_BYTES_A_SECOND", 10**12)
+    ours, theirs = socket.socketpair()
+    sock = ImpatientSocket.over(ours)
+    with sock, theirs, pytest.raises(BrokenPipeError, match="too slowly"):
+        sock.sendall(b"x" * 50_000_000)
+
+
+def test_bytes_that_come_too_slowly_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "GRACE_SECONDS", 0.01)
+    ours, theirs = socket.socketpair()
+    sock = ImpatientSocket.over(ours)
+    sock.begin(b"ab")
+    with sock, theirs:
+        assert sock.recv(8) == b"ab"
+        with pytest.raises(ConnectionResetError, match="too slowly"):
+            sock.recv(8)

@@ -112,7 +112,7 @@ def _rows(
 def _in_one_world(
     modules: Sequence[ModuleType], options: argparse.Namespace, run: dict[str, Any]
 ) -> Iterator[Row]:
-    from benchmarks import profile, profile_reads  # noqa: PLC0415 -- sets the environment
+    from benchmarks import profile, profile_middleware, profile_reads  # noqa: PLC0415 -- sets the environment
     from benchmarks.world import ROAD, open_world  # noqa: PLC0415
 
     growing = [module for module in modules if hasattr(module, "AT_EACH_SIZE")]
@@ -132,6 +132,7 @@ def _in_one_world(
             if is_main:
                 run["parcels"] = size
                 if options.profile:
+                    run.update(middleware=profile_middleware.measure(world))
                     run.update(reads=profile_reads.measure(world), **profile.measure(world))
                 run.update(tables=tables.measure(world))
 
@@ -149,6 +150,7 @@ def _report(measurements: Sequence[Row], run: dict[str, Any], options: argparse.
         sys.stdout.write(
             f"\n{profile_table.table(run['profile'])}\n\n{profile_table.plan_table(run['plan'])}\n"
             f"\n{profile_table.table(run['reads'], item='call')}\n"
+            f"\n{profile_table.middleware_table(run['middleware'])}\n"
         )
     if options.write_docs:
         documents.store(documents.merge(documents.stored_run(), run, options.names))

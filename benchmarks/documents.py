@@ -19,6 +19,8 @@ STORED = DOCS / "benchmarks.json"
 _PART = re.compile(
     r"(<!-- (?P<name>[a-z ]+): written by `make bench ARGS=--write-docs` -->\n).*?(<!-- end -->)", re.DOTALL
 )
+# Of a run, what is measured besides rows.
+_PARTS_OF_RUN = ("tables", "profile", "reads", "middleware", "plan", "parcels")
 Run = Mapping[str, Any]
 
 
@@ -36,6 +38,7 @@ PARTS: dict[str, dict[str, Callable[[Run], str]]] = {
         "profile": lambda run: profile_table.table(run.get("profile", [])),
         "limit": profile_table.limit_text,
         "reads": lambda run: profile_table.table(run.get("reads", []), item="call"),
+        "middleware": lambda run: profile_table.middleware_table(run.get("middleware", [])),
         "statement": lambda run: profile_table.plan_table(run.get("plan", [])),
     },
     "scale.md": {
@@ -61,7 +64,7 @@ def merge(stored: Run, run: Run, names: Sequence[str]) -> dict[str, Any]:
     fresh = {row.key: row for row in _rows(run)}
     unchanged = [row for row in _rows(stored) if row.key not in fresh]
     again = {"date": run["date"], "commit": run["commit"], "names": list(names)}
-    parts = {name: run[name] for name in ("tables", "profile", "reads", "plan", "parcels") if name in run}
+    parts = {name: run[name] for name in _PARTS_OF_RUN if name in run}
     since = {} if stored.get("date") else {name: run[name] for name in run if name != "rows"}
     every = [row.as_json() for row in [*unchanged, *fresh.values()]]
     return {**stored, **since, **parts, "measured again": again, "rows": every}

@@ -1,5 +1,6 @@
 """Couriers and merchants with API keys and log-ins. Import after django.setup()."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
 
 from alliance.database import partitions
@@ -46,10 +47,11 @@ def offer_everywhere(count: int) -> list[str]:
 
 
 def session_of(member: Member) -> str:
-    """Log in a user of an organisation; return the cookie."""
+    """Log in a new user of an organisation; return the cookie."""
     with scope(Scope.everything()):
         organisation = Organisation.objects.get(pk=member.organisation_id)
-    return session_of_user(factories.member_user(f"bench-{member.organisation_id}@example.com", organisation))
+    name = f"bench-{member.organisation_id}-{secrets.token_hex(4)}@example.com"
+    return session_of_user(factories.member_user(name, organisation))
 
 
 def session_of_user(user: User) -> str:

@@ -32,6 +32,18 @@ def plan_table(parts: Sequence[Part]) -> str:
     return markdown(heads, body)
 
 
+def middleware_table(rows: Sequence[Part]) -> str:
+    """Return a table of microseconds a call, by middleware and class of call."""
+    calls = list(dict.fromkeys(call for row in rows for call in row["us"]))
+    body = [(row["where"], *(_microseconds(row["us"].get(call)) for call in calls)) for row in rows]
+    sums = [sum(row["us"].get(call, 0.0) for row in rows) for call in calls]
+    return markdown(("us a call", *calls), [*body, ("all", *map(_microseconds, sums))] if body else [])
+
+
+def _microseconds(number: float | None) -> str:
+    return "" if number is None else f"{number:,.0f}"
+
+
 def limit_text(run: Mapping[str, Any]) -> str:
     """Return a text about the cost of a scan, the possible rate, and the most expensive parts."""
     row = next((row for row in run["rows"] if row["what"].startswith(_SCANS) and row["cost"]), None)

@@ -61,6 +61,16 @@ def test_growth_is_judged_from_the_smallest_size_to_the_largest(
     assert rows.missed(rows_by_size) == (["it, growing"] if has_fallen else [])
 
 
+def test_table_of_middleware_shows_what_a_call_does_not_pass_as_blank() -> None:
+    rows_of_it = [{"where": "A", "us": {"page": 12.4, "health": 3}}, {"where": "B", "us": {"page": 1_000}}]
+    assert profile_table.middleware_table(rows_of_it).splitlines()[2:] == [
+        "| A | 12 | 3 |",
+        "| B | 1,000 |  |",
+        "| all | 1,012 | 3 |",
+    ]
+    assert profile_table.middleware_table([]) == ""
+
+
 def test_table_leaves_out_empty_columns() -> None:
     assert rows.table([SCANS, Row("sized", 3, size=10)]) == (
         "| what | ours | floor | floor is | ratio | goal | met | web MB |\n"

@@ -1,0 +1,77 @@
+"""Profile of middleware: the microseconds of each, by class of call, in one process."""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+from unittest import mock
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from alliance.models import User
+from benchmarks import inside, members
+from benchmarks.bench_tracking import JSON, PAGE, some_numbers
+from benchmarks.inside import Clock
+from benchmarks.world import World
+
+CALLS, WARM = 200, 20
+_HOOKS = ("__call__", "process_view")
+_VIEW, _REST = "the view, in its scope", "Django's handler, routes"
+
+
+def measure(world: World) -> list[dict[str, Any]]:
+    """Return a row for each middleware: its microseconds a call, by class of call."""
+    app = inside.application()
+    calls = _calls(world)
+    for path, more in calls.values():
+        for _call in range(WARM):
+            inside.call(app, path, **more)
+    costs = {name: _costs(app, path, more) for name, (path, more) in calls.items()}
+    rows = [_REST, *dict.fromkeys([*settings.MIDDLEWARE, *settings.PROGRAM_MIDDLEWARE]), _VIEW]
+    return [
+        {
+            "where": path if path in (_VIEW, _REST) else path.rpartition(".")[2],
+            "us": {name: cost[path] for name, cost in costs.items() if path in cost},
+        }
+        for path in rows
+    ]
+
+
+def _calls(world: World) -> dict[str, tuple[str, dict[str, str]]]:
+    [number] = some_numbers(world, 1)[:1]
+    merchant = world.merchants[0]
+    staff = User.objects.create_superuser("bench-staff@example.com", "a password of a benchmark")
+    return {
+        "health": ("/healthz", {}),
+        "API": ("/api/v1/tiers", {"HTTP_AUTHORIZATION": f"Bearer {merchant.token}"}),
+        "tracking JSON": (JSON.format(number), {}),
+        "tracking page": (PAGE.format(number), {}),
+        "portal": ("/parcels/", {"HTTP_COOKIE": members.session_of(merchant)}),
+        "admin": ("/admin/alliance/city/", {"HTTP_COOKIE": members.session_of_user(staff)}),
+    }
+
+
+def _costs(app: Any, path: str, more: Mapping[str, str]) -> dict[str, float]:
+    """Return the microseconds of each middleware that such a call passes, without those inside it."""
+    clock = Clock()
+
+    def timed(name: str, hook: str, method: Callable[..., Any]) -> Callable[..., Any]:
+        if hook == "process_view":
+            # The last of them calls the view itself.
+            def method_of_view(middleware: Any, request: Any, view: Any, *arguments: Any) -> Any:
+                return method(middleware, request, clock.around(_VIEW, view), *arguments)
+
+            return clock.around(name, method_of_view)
+        return clock.around(name, method)
+
+    with ExitStack() as patches:
+        for name in {*settings.MIDDLEWARE, *settings.PROGRAM_MIDDLEWARE}:
+            middleware = import_string(name)
+            for hook in _HOOKS:
+                if hasattr(middleware, hook):
+                    method = timed(name, hook, getattr(middleware, hook))
+                    patches.enter_context(mock.patch.object(middleware, hook, method))
+        for _call in range(CALLS):
+            with clock.part(_REST):
+                inside.call(app, path, **more)
+    return {name: 1e6 * seconds / CALLS for name, seconds in clock.seconds.items()}

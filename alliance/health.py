@@ -75,7 +75,7 @@ def _measure_backups() -> None:
     try:
         with answers_within(DATABASE_SECONDS):
             backups.measure(is_known=bool(_database()["ok"]))
-    except DatabaseError:
+    except Error:
         backups.measure(is_known=False)
 
 

@@ -1,6 +1,6 @@
-"""The admin of the kernel: users, organisations, API keys and cities, and what all admins share.
+"""The admin of organisations and cities, and what all admins share.
 
-Read-only except for users' flags: services make all other changes.
+Read-only: services make all changes.
 """
 
 # unfold's decorators carry no types.
@@ -9,6 +9,7 @@ Read-only except for users' flags: services make all other changes.
 import re
 from collections.abc import Callable
 from functools import partial
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from django import forms
@@ -20,7 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import gettext, ngettext, pgettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
@@ -28,19 +29,16 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from alliance import names
-from alliance.admin_compared import ComparedMixin
-from alliance.admin_history import AuditedMixin, HistoryMixin
+from alliance.admin_history import HistoryMixin
 from alliance.admin_site import FindableMixin
 from alliance.choices import Capability, OrganisationStatus
 from alliance.errors import AllianceError, NotFound
 from alliance.long_lists import LongListMixin, NamedListMixin, organisations_for_search
 from alliance.members.services import standing
 from alliance.models import (
-    ApiKey,
     City,
     Member,
     Organisation,
-    User,
 )
 from alliance.texts import one_line
 from alliance.web.requests import actor_of
@@ -213,56 +211,6 @@ class MemberInline(TabularInline):
         return False
 
 
-@admin.register(User)
-class UserAdmin(
-    FindableMixin,
-    NamedListMixin,
-    ComparedMixin,
-    AuditedMixin,
-    ListedFiltersMixin,
-    TidyTextMixin,
-    HistoryMixin,
-    ModelAdmin,
-):
-    list_display = ("email", "name", "is_staff", "is_active", "date_joined", "last_login")
-    list_filter = ("is_staff", "is_active")
-    search_help_text = _("A part of a name or an e-mail address")
-    fields = ("email", "name", "is_active", "is_staff", "groups", "is_superuser", "date_joined", "last_login")
-    readonly_fields = ("email", "date_joined", "last_login")
-    list_per_page = 50
-    show_full_result_count = False
-    icon_found = "person"
-
-    def named(self, text: str, **page: Any) -> list[int]:
-        return names.users_named(text, **page)
-
-    def find(self, request: HttpRequest, term: str) -> QuerySet[User]:
-        found = names.users_named(term, most=self.MOST_FOUND_EVERYWHERE)
-        return User.objects.filter(pk__in=found).order_by("-pk")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_manytomany(db_field, request, **kwargs)
-        if field is not None and db_field.name == "groups":
-            # Stored in English by a migration.
-            field.label_from_instance = lambda group: pgettext("group of staff", group.name)
-        return field
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        # Ops see all tenants' rows, so only superusers may make a user ops.
-        extra = () if request.user.is_superuser else ("is_staff", "groups", "is_superuser")
-        return (*self.readonly_fields, *extra)
-
-
-# Of a key that was pasted whole, and by itself.
-_PREFIX = re.compile(r"(?:ca_)?(?P<prefix>[0-9a-z]{10})(?:_|$)")
-
-
 class ReasonForm(forms.Form):
     """The reason of a suspension or its end."""
 
@@ -318,6 +266,8 @@ class OrganisationAdmin(FindableMixin, NamedListMixin, ReadOnlyAdmin):
     search_help_text = _("A part of a name, or a short name")
     inlines = (MemberInline,)
     icon_found = "apartment"
+    rare = MappingProxyType({"kind__exact": "courier operator", "status__exact": "applicant suspended"})
+    name_columns = ("name", "slug")
 
     def named(self, text: str, **page: Any) -> list[int]:
         return names.organisations_named(text, **page)
@@ -383,30 +333,6 @@ class OrganisationAdmin(FindableMixin, NamedListMixin, ReadOnlyAdmin):
             button=button,
             back=reverse("admin:alliance_organisation_change", args=[organisation.pk]),
         )
-
-
-@admin.register(ApiKey)
-class ApiKeyAdmin(OrganisationSearchAdmin):
-    list_display = ("name", "organisation", "prefix", "created_at", "last_used_at", "revoked_at")
-    list_select_related = ("organisation",)
-    ordering = ("-pk",)
-    search_help_text = _("A key or its prefix, or an organisation's name or short name")
-    exclude = ("secret_hash", "scopes")
-    readonly_fields = ("permissions",)
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        # The whole of it: under the policies no index is asked for the beginning of a text.
-        if (key := _PREFIX.match(search_term.strip())) and (
-            found := queryset.filter(prefix=key["prefix"])
-        ).exists():
-            return found, False
-        return super().get_search_results(request, queryset, search_term)
-
-    @admin.display(description=_("Permissions"))
-    def permissions(self, key: ApiKey) -> str:
-        return key.permissions
 
 
 @admin.register(City)

@@ -38,7 +38,7 @@ class AllianceAdminConfig(AdminConfig):
         super().ready()
         from django.contrib import admin  # noqa: PLC0415 -- the registry is filled only now
 
-        from alliance import admin_records  # noqa: F401, PLC0415 -- registers its pages
+        from alliance import admin_accounts, admin_records  # noqa: F401, PLC0415 -- register their pages
         from alliance.admin_schedule import adopt_other_apps  # noqa: PLC0415
 
         adopt_other_apps(admin.site)

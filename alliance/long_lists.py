@@ -1,6 +1,10 @@
 """Admin lists of tables that grow without limit: by cursor, not counted, not sorted, with a time limit."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
+from functools import reduce
+from operator import or_
+from types import MappingProxyType
 from typing import Any, Final
 
 from django.contrib import messages
@@ -26,8 +30,6 @@ AFTER, BEFORE = "after", "before"
 _MOST_PAGES: Final = 20
 # A filter with few matches scans the whole list: it is given up after this time.
 PATIENCE_SECONDS: Final = 10
-# Rows with a name that a page of a search looks at; its filters may leave out any of them.
-_MOST_NAMED: Final = 1_000
 
 
 class UncountedPaginator(InfinitePaginator):
@@ -67,7 +69,7 @@ class OneOrderList(ChangeList):
 
     def get_results(self, request: HttpRequest) -> None:
         """Read a page, and one row more to know whether there is another."""
-        size, order = self.list_per_page, self.get_ordering(request, self.queryset)
+        size, order = self.list_per_page, [*dict.fromkeys(self.queryset.query.order_by)]
         before, after = (self._place(order, request.GET.get(name, "")) for name in (BEFORE, AFTER))
         backwards, place = before is not None, before or after
         if backwards:
@@ -178,7 +180,16 @@ def _of_ticked_rows(request: HttpRequest) -> HttpRequest:
 
 
 class NamedListMixin(LongListMixin):
-    """A long list in the order of its keys, searched by any part of the names of its rows."""
+    """A long list in the order of its keys, searched by any part of the names of its rows.
+
+    A filter by what is common leaves out few rows, and a page may be a little short. By what
+    is `rare`, the names of all its rows are compared.
+    """
+
+    # Parameters of filters with the values that few rows have, by an index of their own.
+    rare: Mapping[str, str] = MappingProxyType({})
+    # The columns with names that are compared then.
+    name_columns: tuple[str, ...] = ()
 
     ordering = ("-pk",)
     # The field is not searched: it only makes the admin show the box.
@@ -193,11 +204,16 @@ class NamedListMixin(LongListMixin):
     ) -> tuple[QuerySet[Any], bool]:
         if not search_term.strip():
             return queryset, False
+        if any(request.GET.get(name, "") in values.split() for name, values in self.rare.items()):
+            term = names.term_of(search_term)
+            named = [Q(**{f"{column}__icontains": term}) for column in self.name_columns]
+            return queryset.filter(reduce(or_, named)), False
         upwards = bool(request.GET.get(BEFORE))
         place = request.GET.get(BEFORE) or request.GET.get(AFTER) or ""
         beyond = int(place) if place.isdecimal() and len(place) < 19 else None
-        found = self.named(search_term, beyond=beyond, upwards=upwards, most=_MOST_NAMED)
-        if len(found) == _MOST_NAMED:
+        most = self.list_per_page + 1  # type: ignore[attr-defined]
+        found = self.named(search_term, beyond=beyond, upwards=upwards, most=most)
+        if len(found) == most:
             request.names_end = found[-1]  # type: ignore[attr-defined]
         return queryset.filter(pk__in=found), False
 

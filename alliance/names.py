@@ -22,7 +22,7 @@ def organisations_named(
 
     Newest first, only ids below `beyond`; with `upwards` oldest first, only ids above it.
     """
-    term = _term(text)
+    term = term_of(text)
     return _ids("alliance_organisations_named", [term, kind, beyond, upwards, most]) if term else []
 
 
@@ -33,11 +33,12 @@ def users_named(
 
     One or two letters are looked for in names only.
     """
-    term = _term(text)
+    term = term_of(text)
     return _ids("alliance_users_named", [term, beyond, upwards, most]) if term else []
 
 
-def _term(text: str) -> str:
+def term_of(text: str) -> str:
+    """Return what is looked for: a text that was typed, without what nobody sees."""
     return one_line(text.replace("\0", ""))[:_LONGEST]
 
 

@@ -18,7 +18,7 @@ from alliance.choices import OrganisationStatus
 from alliance.members.acquaintances import acquaint
 from alliance.models import ApiKey, Contact, Organisation, User
 from alliance.tenancy import Scope, protected_tables, raw_rows, scope
-from parcels.models import Parcel
+from parcels.models import Merchant, Parcel
 from tests import factories
 from tests.access import world
 from tests.helpers.owner import execute_as_owner
@@ -31,7 +31,7 @@ UNPROTECTED: set[str] = set()
 # Reviewed: what couriers and merchants may read of others, and why.
 COURIERS_READ = {
     "alliance_organisation": "names of merchants stand on the courier's parcels",
-    "parcels_merchant": "ids of merchants, and nothing else",
+    "parcels_merchant": "as above: ids, and whether a limit was lifted",
     "couriers_facility": "shared by all couriers",
     "slas_ontimerate": "merchants' cells that name it: how it did for each",
     "slas_overduecount": "as above: how many are overdue for each",
@@ -289,6 +289,8 @@ def test_names_are_known_to_those_who_have_parcels_in_common(sides: Sides) -> No
     with scope(Scope.courier(sides.courier)):
         assert set(Organisation.objects.values_list("pk", flat=True)) >= {sides.courier, sides.merchant}
         assert not Organisation.objects.filter(pk__in=[*strangers.values(), applicant]).exists()
+        assert sides.merchant in Merchant.objects.values_list("pk", flat=True)
+        assert not Merchant.objects.filter(pk__in=strangers.values()).exists()
         assert not Organisation.objects.filter(kind="courier").exclude(pk=sides.courier).exists()
     with scope(Scope.merchant(sides.merchant)):
         assert Organisation.objects.filter(pk=sides.rival_courier).exists()

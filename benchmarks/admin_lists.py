@@ -52,7 +52,7 @@ def _pages() -> Iterator[tuple[Any, str]]:
 
     from alliance.models import User  # noqa: PLC0415
 
-    client = Client(HTTP_HOST="127.0.0.1")
+    client = Client(HTTP_HOST="127.0.0.1", raise_request_exception=False)
     client.force_login(
         User.objects.filter(is_superuser=True)[0], "allauth.account.auth_backends.AuthenticationBackend"
     )

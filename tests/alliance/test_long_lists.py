@@ -234,6 +234,13 @@ def test_every_row_is_on_one_page_and_the_way_back_leads_over_the_same(
     assert back.previous_url
 
 
+def test_the_people_a_filter_names_are_read_by_the_index_of_staff(ops_client: Client) -> None:
+    """In the order of addresses, all users would be read for fifty of them."""
+    plans = plans_of(ops_client, address_of(AuditEntry))
+    staff = [nodes for sql, nodes in plans if '"alliance_user"."is_staff"' in sql.partition(" WHERE ")[2]]
+    assert [node["Index Name"] for nodes in staff for node in nodes if _table(node)] == ["user_is_staff"]
+
+
 def test_search_and_filter_hold_together(ops_client: Client) -> None:
     """Of what is rare no page of the newest names holds any: its own rows are compared."""
     names = [f"wander-{number}@x.example" for number in range(120)]

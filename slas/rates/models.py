@@ -74,8 +74,15 @@ class OnTimeRate(TallyColumns):
                 name="on_time_rate_by_lane",
                 condition=Q(counterpart__isnull=True),
             ),
-            # Ops' dashboard reads all couriers, the last 30 days.
+            # Ops' list, and figures of all merchants.
             models.Index(fields=["due_date", "kind"], name="on_time_rate_by_date"),
+            # Ops' dashboard reads all couriers, the last 30 days, and scorecards a month. Millions of
+            # merchants have cells of the same days.
+            models.Index(
+                fields=["due_date", "kind"],
+                name="on_time_rate_of_couriers",
+                condition=Q(counterpart__isnull=True),
+            ),
             # A courier's parcels of one merchant.
             models.Index(
                 fields=["counterpart", "due_date"],
@@ -135,6 +142,12 @@ class OverdueCount(models.Model):
                 fields=["organisation", "kind", "counterpart"],
                 name="overdue_count_of",
                 nulls_distinct=False,
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # Ops' dashboard adds up all couriers; merchants have millions of counts.
+            models.Index(
+                fields=["kind"], name="overdue_count_of_couriers", condition=Q(counterpart__isnull=True)
             ),
         ]
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
@@ -37,6 +38,11 @@ def client_address(request: HttpRequest) -> str:
         entries = request.headers.get("X-Forwarded-For", "").split(",")
         if len(entries) >= settings.TRUSTED_PROXIES and _address(entries[-settings.TRUSTED_PROXIES]):
             text = entries[-settings.TRUSTED_PROXIES]
+    return _network_of(text)
+
+
+@lru_cache(maxsize=4096)
+def _network_of(text: str) -> str:
     address = _address(text)
     if address is None:
         return text

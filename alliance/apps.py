@@ -16,12 +16,13 @@ class AllianceConfig(AppConfig):
         # Importing registers the system checks, and makes ours the current Celery application.
 
         from alliance import celery, checks  # noqa: F401, PLC0415 -- they need the app registry
+        from alliance.api.sql import CLAIM_KEY  # noqa: PLC0415
         from alliance.database import owner, partitions, stored_functions  # noqa: PLC0415
         from alliance.members.services.languages import note_language  # noqa: PLC0415
         from alliance.members.sql import KEY_HOLDER  # noqa: PLC0415
         from alliance.web.sessions import begin_session  # noqa: PLC0415
 
-        stored_functions.STATEMENTS.append(KEY_HOLDER)
+        stored_functions.STATEMENTS += [CLAIM_KEY, KEY_HOLDER]
         user_logged_in.connect(note_language, dispatch_uid="note_language")
         user_logged_in.connect(begin_session, dispatch_uid="begin_session")
         post_migrate.connect(stored_functions.install_all, sender=self, dispatch_uid="install_statements")

@@ -7,6 +7,7 @@ import structlog
 from django.db import connection
 from django.utils import timezone
 
+from alliance.database.postgresql.messages import Unanswered
 from alliance.tenancy import Actor, raw_rows
 
 # One look into the index a verb: there are few verbs, and many entries.
@@ -37,9 +38,11 @@ def record(
     # No RETURNING: an actor may write an entry for another tenant, but not read it.
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO alliance_auditentry (at, organisation_id, actor_kind, actor_label, user_id,"
-            " api_key_id, verb, object_type, object_id, detail, request_id)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)",
+            Unanswered(
+                "INSERT INTO alliance_auditentry (at, organisation_id, actor_kind, actor_label, user_id,"
+                " api_key_id, verb, object_type, object_id, detail, request_id)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s::jsonb, %s)"
+            ),
             [
                 timezone.now(),
                 organisation_id or actor.organisation_id,

@@ -25,7 +25,7 @@ class ParcelsConfig(AppConfig):
         from alliance.portal.view_lists import VIEW_LISTS as LISTS_WITH_VIEWS  # noqa: PLC0415
         from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
         from parcels.bookings.services.addresses import create_merchant  # noqa: PLC0415
-        from parcels.bookings.sql import BOOK_PARCELS  # noqa: PLC0415
+        from parcels.bookings.sql import BOOK_PARCELS, OPEN_BOOKING  # noqa: PLC0415
         from parcels.portal.finders import FINDERS  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
@@ -36,7 +36,7 @@ class ParcelsConfig(AppConfig):
 
         FILE_KINDS.register(STORED_FILES)
         RECORD_CREATORS.register({OrganisationKind.MERCHANT: create_merchant})
-        STATEMENTS += [BOOK_PARCELS, RECORD_SCANS, REFOLD_PARCELS, TRACKED_PARCEL]
+        STATEMENTS += [BOOK_PARCELS, OPEN_BOOKING, RECORD_SCANS, REFOLD_PARCELS, TRACKED_PARCEL]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         PARAMETERS.register(TABLE_STORAGE)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection
@@ -15,9 +15,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alliance.api.authentication import actor_of
+from alliance.api.sql import CLAIM_KEY, KEEP_ANSWER
+from alliance.database.postgresql.messages import Unanswered
 from alliance.database.slices import delete_in_slices
 from alliance.errors import Conflict, FieldError, InvalidInput
 from alliance.models import IdempotentRequest
+from alliance.tenancy import raw_rows
 
 KEPT = timedelta(hours=24)
 
@@ -36,26 +39,18 @@ def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]
         raise InvalidInput(
             errors=[FieldError("", _("Idempotency-Key is longer than 255 characters."), "max_length")]
         )
-    actor = actor_of(request)
+    tenant_id = actor_of(request).tenant_id
     body_hash = _body_hash(request)
-    _lock(f"{actor.organisation_id}:{route}:{key}")
-    previous = IdempotentRequest.objects.filter(
-        organisation_id=actor.tenant_id, route=route, key=key, created_at__gt=timezone.now() - KEPT
-    ).first()
-    if previous is not None:
+    call = {"organisation_id": tenant_id, "route": route, "key": key}
+    if (previous := _claim(call)) is not None:
         return _replay(previous, body_hash)
     status, body = work()
-    IdempotentRequest.objects.update_or_create(
-        organisation_id=actor.tenant_id,
-        route=route,
-        key=key,
-        defaults={
-            "body_hash": body_hash,
-            "status": status,
-            "answer": json.dumps(body, default=str, ensure_ascii=False),
-            "created_at": timezone.now(),
-        },
-    )
+    answer = json.dumps(body, default=str, ensure_ascii=False)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            Unanswered(KEEP_ANSWER),
+            {**call, "body_hash": body_hash, "status": status, "answer": answer, "now": timezone.now()},
+        )
     return Response(body, status=status)
 
 
@@ -91,19 +86,30 @@ def _canonical(request: Request) -> bytes:
         return bytes(request._request.body)  # noqa: SLF001
 
 
-def _lock(name: str) -> None:
+class _Kept(NamedTuple):
+    """The stored response of an earlier request with the key."""
+
+    body_hash: str
+    status: int
+    answer: str
+
+
+def _claim(call: dict[str, Any]) -> _Kept | None:
+    """Hold the key until the transaction ends; return the response of an earlier request, if there is one."""
+    name = f"{call['organisation_id']}:{call['route']}:{call['key']}"
     number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
-        if not cursor.fetchone()[0]:
-            raise Conflict(
-                _("A request with this Idempotency-Key is still running. Try again in a moment."),
-                code="idempotency_key_in_use",
-                retry_after=1,
-            )
+    since = timezone.now() - KEPT
+    [(is_ours, *kept)] = raw_rows(CLAIM_KEY.call, {**call, "number": number, "since": since})
+    if not is_ours:
+        raise Conflict(
+            _("A request with this Idempotency-Key is still running. Try again in a moment."),
+            code="idempotency_key_in_use",
+            retry_after=1,
+        )
+    return None if kept[0] is None else _Kept(*kept)
 
 
-def _replay(previous: IdempotentRequest, body_hash: str) -> Response:
+def _replay(previous: _Kept, body_hash: str) -> Response:
     if previous.body_hash != body_hash:
         raise InvalidInput(
             _("This Idempotency-Key was used with a different body. Use a new key for a new request."),

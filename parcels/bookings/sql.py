@@ -1,14 +1,33 @@
-"""The statement that writes booked parcels with their promises and events, as a database function.
+"""The statements of a booking, as database functions.
 
-Planning it takes several times as long as running it for one parcel.
+Planning them takes several times as long as running them for one parcel.
 """
 
 from typing import Final
 
 from alliance.database.stored_functions import StoredStatement
 from alliance.events import Topic
+from alliance.locks import Lock
 from slas.choices import CommitmentKind
 from slas.commitments.sql import DRAFT, opening
+from slas.offers.sql import MARKET, RESERVE
+
+# The merchant's standing, and what is on sale. Changes of standing wait until the transaction ends, and what
+# was committed before is seen: each statement of the function has a snapshot of its own.
+OPEN_BOOKING: Final = StoredStatement(
+    "parcels_open_booking",
+    parameters={"merchant_id": "bigint", **MARKET.parameters},
+    returns={"standing": "text", "joined_at": "timestamptz", "is_lifted": "boolean", **MARKET.returns},
+    has_nested_loops=True,
+    body=f"""
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared({Lock.CHANGE_STANDING.value});
+    SELECT o.status, o.created_at, coalesce(m.limit_lifted, false) INTO standing, joined_at, is_lifted
+    FROM alliance_organisation o LEFT JOIN parcels_merchant m ON m.organisation_id = o.id
+    WHERE o.id = %(merchant_id)s;
+    RETURN QUERY SELECT standing, joined_at, is_lifted, market.* FROM ({MARKET.call}) AS market;
+END""",  # noqa: S608 -- built of constants
+)
 
 # The columns of a booking -> type.
 COLUMNS: Final = {
@@ -20,23 +39,31 @@ COLUMNS: Final = {
 }
 # Columns of its promises and its event.
 _MORE: Final = {"pickup_due": "date", "delivery_due": "date", "payload": "text"}
+_RESERVED: Final = ", ".join(f"%(reserved_{name})s" for name in RESERVE.parameters)
+_HAS_ROOM: Final = f"(SELECT has_room FROM {RESERVE.name}({_RESERVED}))"  # noqa: S608 -- built of constants
 _STORED: Final = ", ".join(COLUMNS)
 _DIMENSIONS: Final = (
     "id, '{kind}', %(merchant_id)s, courier_id, tier_id, origin_id, destination_id, version_id"
 )
 
-# Returns the ids it wrote: those that another parcel had already are left out.
+# Reserves places and returns the ids it wrote: those that another parcel had already are left out. Without
+# room it writes nothing and returns NULL.
 BOOK_PARCELS: Final = StoredStatement(
     "parcels_book",
     parameters={
         "merchant_id": "bigint",
         "source": "text",
         "at": "timestamptz",
+        **{f"reserved_{name}": kind for name, kind in RESERVE.parameters.items()},
         **{name: f"{kind}[]" for name, kind in (COLUMNS | _MORE).items()},
     },
     returns={"written_ids": "bigint[]"},
     body=f"""
 BEGIN
+    IF %(reserved_n)s <> '{{}}' AND NOT {_HAS_ROOM} THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
     WITH booking ({", ".join(COLUMNS | _MORE)}) AS (
         SELECT * FROM unnest({", ".join(f"%({name})s" for name in COLUMNS | _MORE)})
     ),

@@ -4,7 +4,7 @@ A market is loaded at once for any number of lanes, so that a batch of bookings 
 one quote. Its methods raise NotAvailable if a parcel cannot be carried.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -68,15 +68,25 @@ class NotAvailable(InvalidInput):
         super().__init__(errors=[self.error])
 
 
+# Reads the rows of MARKET.
+Reader = Callable[[dict[str, object]], list[tuple[Any, ...]]]
+
+
+def _read_market(parameters: dict[str, object]) -> list[tuple[Any, ...]]:
+    return raw_rows(MARKET.call, parameters)
+
+
 class Market:
     """Offers, tiers and closures of the given lanes at the moment of loading."""
 
-    def __init__(self, lanes: Iterable[tuple[City, City]], *, at: datetime) -> None:
+    def __init__(
+        self, lanes: Iterable[tuple[City, City]], *, at: datetime, read: Reader = _read_market
+    ) -> None:
         self.at = at
         pairs = list(lanes)
         self._places: dict[int, Place] = {city.pk: place_of(city) for pair in pairs for city in pair}
         lanes_by_id = sorted({Lane(origin.pk, destination.pk) for origin, destination in pairs})
-        rows = _read(lanes_by_id, self._places, at)
+        rows = read(_parameters(lanes_by_id, self._places, at))
         tiers_stamp, closures_stamp, *_offer = rows[0]
         self.tiers, self._announced = tiers_with_announced(at, stamp=tiers_stamp)
         self._closures = calendar_at(at, stamp=closures_stamp)
@@ -334,15 +344,14 @@ def _reason(by_day: Sequence[OnSale], full: dict[int, int]) -> Reason:
     return reason_for(best.merit, rivals, others_on_sale=len(others))
 
 
-def _read(lanes: list[Lane], places: dict[int, Place], at: datetime) -> list[tuple[Any, ...]]:
-    # A courier's record counts by local dates of the lane's destination.
-    today = (local_clock(at, places[lane.destination_id].zone).date() for lane in lanes)
-    parameters = {
+def _parameters(lanes: list[Lane], places: dict[int, Place], at: datetime) -> dict[str, object]:
+    return {
         "origin_id": numbers(lane.origin_id for lane in lanes),
         "destination_id": numbers(lane.destination_id for lane in lanes),
-        "today": moments(today),
+        # A courier's record counts by local dates of the lane's destination.
+        "today": moments(local_clock(at, places[lane.destination_id].zone).date() for lane in lanes),
+        **closures_window(at),
     }
-    return raw_rows(MARKET.call, {**parameters, **closures_window(at)})
 
 
 def _ranked_offers(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Lane, int], list[OnSale]]:

@@ -2,6 +2,9 @@
 -- takes merchant_id bigint
 -- takes source text
 -- takes at timestamptz
+-- takes reserved_offer_id bigint[]
+-- takes reserved_date date[]
+-- takes reserved_n int[]
 -- takes id bigint[]
 -- takes courier_id bigint[]
 -- takes tier_id int[]
@@ -26,6 +29,14 @@
 -- returns written_ids bigint[]
 
 BEGIN
+    IF %(reserved_n)s <> '{}'
+        AND NOT (SELECT has_room
+        FROM slas_reserve_14f9e3f53e37(%(reserved_offer_id)s,
+        %(reserved_date)s,
+        %(reserved_n)s)) THEN
+        RETURN NEXT;
+        RETURN;
+    END IF;
     WITH booking (id,
         courier_id,
         tier_id,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -14,12 +15,13 @@ from alliance.models import City
 from alliance.tenancy import Actor, require
 from parcels.bookings.models import PickupAddress
 from parcels.bookings.rules import BookingRequest, pickup_problems, problems_of
-from parcels.bookings.services.limits import no_room, room_of_merchant
+from parcels.bookings.services.limits import Opening, no_room
 from parcels.bookings.services.refusals import Refusals
 from parcels.bookings.services.writing import Booked, distinct_ids, write_parcels
 from parcels.choices import ParcelSource
-from slas.offers.market import Lane, Market
-from slas.offers.services.allocation import Expected, Group, Placement, Want, allocate
+from slas.offers.market import Lane, Market, Reader
+from slas.offers.services.allocation import Expected, Group, Placement, Want, allocate, first_choice
+from slas.offers.services.capacity import Taken
 from slas.promises.checks import READY_GRACE, ready_problems
 from slas.promises.rules import LATER_DAYS
 
@@ -55,18 +57,32 @@ def book_parcels(
     if not actor.is_merchant or actor.organisation_id is None:
         raise NotPermitted(_("Only merchants can book parcels."))
     with transaction.atomic():
-        # Before the offers are read: a courier that is suspended now is not among them.
-        room = room_of_merchant(actor.organisation_id, at=at)
-        addresses = _own_addresses(actor, requests)
-        batch = _Batch(requests, at=at, requested_at=requested_at or at, addresses=addresses)
-        batch.keep_within(room)
-        batch.place(allocate(list(batch.wants.values())))
-        booked = write_parcels(
-            merchant_id=actor.organisation_id, booked=list(batch.booked.values()), at=at, source=source
+        opening, addresses = Opening(actor.organisation_id), _own_addresses(actor, requests)
+        batch = _Batch(
+            requests,
+            at=at,
+            requested_at=requested_at or at,
+            addresses=addresses,
+            read=opening.read_market,
         )
-        batch.booked = dict(zip(batch.booked, booked, strict=True))
-        _audit(actor, booked)
+        batch.keep_within(opening.room(at=at))
+        _book(batch, merchant_id=actor.organisation_id, source=source)
+        _audit(actor, list(batch.booked.values()))
     return batch.answers()
+
+
+def _book(batch: "_Batch", *, merchant_id: int, source: ParcelSource) -> None:
+    """Reserve capacity and write the parcels."""
+    wants = list(batch.wants.values())
+    write = partial(write_parcels, merchant_id=merchant_id, at=batch.at, source=source)
+    try:
+        placements, reserving = first_choice(wants)
+        batch.place(placements)
+        booked = write(booked=list(batch.booked.values()), reserving=reserving)
+    except Taken:
+        batch.place(allocate(wants))
+        booked = write(booked=list(batch.booked.values()))
+    batch.booked = dict(zip(batch.booked, booked, strict=True))
 
 
 def _audit(actor: Actor, booked: Sequence[Booked]) -> None:
@@ -99,6 +115,7 @@ class _Batch:
         at: datetime,
         requested_at: datetime,
         addresses: dict[int, int],
+        read: Reader,
     ) -> None:
         # What was ready earlier today is ready now: no promise is counted from before the booking.
         self.requests = [
@@ -114,7 +131,7 @@ class _Batch:
         self._groups: dict[tuple[Lane, str, datetime, str], Group] = {}
         self._refusals = Refusals()
         self._sound = [index for index in range(len(requests)) if self._is_sound(index)]
-        self.market = Market({_cities(self.requests[index]) for index in self._sound}, at=at)
+        self.market = Market({_cities(self.requests[index]) for index in self._sound}, at=at, read=read)
         for index in self._sound:
             self._want(index)
 
@@ -129,7 +146,8 @@ class _Batch:
                 self.refused[index] = no_room()
 
     def place(self, placements: Sequence[Placement | None]) -> None:
-        """Set the results from the allocation."""
+        """Set the results from the allocation, instead of those that were set before."""
+        self.booked.clear()
         ids = iter(distinct_ids(len(placements), self.at))
         for (index, want), placement in zip(self.wants.items(), placements, strict=True):
             request, tier = self.requests[index], want.group.tier

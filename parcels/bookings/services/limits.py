@@ -1,6 +1,7 @@
 """What a merchant may book now: nothing while it is suspended, and a limited number while it is new."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -10,37 +11,56 @@ from alliance.errors import NotPermitted, TooMany
 from alliance.identifiers import parcel_id_at
 from alliance.locks import Lock
 from alliance.tenancy import raw_rows
+from parcels.bookings.sql import OPEN_BOOKING
 
 # One message: the second statement sees what was committed while the first waited for the lock.
-_STANDING = """
-SELECT pg_advisory_xact_lock_shared(%s);
-SELECT o.status, o.created_at, coalesce(m.limit_lifted, false)
-FROM alliance_organisation o LEFT JOIN parcels_merchant m ON m.organisation_id = o.id WHERE o.id = %s
-"""
 _WAITING = """
 SELECT pg_advisory_xact_lock(%s, %s);
 SELECT count(*) FROM parcels_parcel WHERE merchant_id = %s AND id >= %s AND status = 'booked'
 """
 
 
-def room_of_merchant(merchant_id: int, *, at: datetime) -> int | None:
-    """Return how many more parcels a merchant may book; None without a limit.
+class Opening:
+    """What a booking reads first, in one message: the merchant's standing, then what is on sale.
 
-    A new merchant may have only so many parcels that wait for pickup: otherwise anybody who signs up could
-    fill the capacity of a lane for days. Ops lift that for merchants they know. Suspensions wait until the
-    transaction ends, so a suspended courier is not booked either, if offers are read afterwards.
-    Raises NotPermitted for a suspended merchant.
+    Suspensions wait from then on until the transaction ends, so a suspended courier is not booked either.
     """
-    [(status, created_at, is_lifted)] = raw_rows(_STANDING, [Lock.CHANGE_STANDING.value, merchant_id])
-    if status != OrganisationStatus.ACTIVE:
-        message = _("Your organisation is suspended. Contact the alliance's operations team.")
-        raise NotPermitted(message, code="organisation_suspended")
-    limit = settings.NEW_MERCHANT_PARCELS
-    if not limit or is_lifted or at - created_at >= timedelta(days=settings.NEW_MERCHANT_DAYS):
-        return None
-    first_id = parcel_id_at(created_at - timedelta(days=1))
-    [(waiting,)] = raw_rows(_WAITING, [Lock.BOOK_AS_NEW.value, merchant_id, merchant_id, first_id])
-    return max(limit - int(waiting), 0)
+
+    def __init__(self, merchant_id: int) -> None:
+        self._merchant_id = merchant_id
+        self._standing = _Standing("", datetime.max.replace(tzinfo=UTC), is_lifted=False)
+
+    def read_market(self, parameters: dict[str, object]) -> list[tuple[Any, ...]]:
+        """Return the rows of MARKET."""
+        rows = raw_rows(OPEN_BOOKING.call, {"merchant_id": self._merchant_id, **parameters})
+        columns = len(_Standing._fields)
+        self._standing = _Standing(*rows[0][:columns])
+        return [row[columns:] for row in rows]
+
+    def room(self, *, at: datetime) -> int | None:
+        """Return how many more parcels the merchant may book; None without a limit. Read the market first.
+
+        A new merchant may have only so many parcels that wait for pickup: otherwise anybody who signs up
+        could fill the capacity of a lane for days. Ops lift that for merchants they know.
+        Raises NotPermitted for a suspended merchant.
+        """
+        standing = self._standing
+        if standing.status != OrganisationStatus.ACTIVE:
+            message = _("Your organisation is suspended. Contact the alliance's operations team.")
+            raise NotPermitted(message, code="organisation_suspended")
+        limit, age = settings.NEW_MERCHANT_PARCELS, at - standing.joined_at
+        if not limit or standing.is_lifted or age >= timedelta(days=settings.NEW_MERCHANT_DAYS):
+            return None
+        first_id = parcel_id_at(standing.joined_at - timedelta(days=1))
+        parameters = [Lock.BOOK_AS_NEW.value, self._merchant_id, self._merchant_id, first_id]
+        [(waiting,)] = raw_rows(_WAITING, parameters)
+        return max(limit - int(waiting), 0)
+
+
+class _Standing(NamedTuple):
+    status: str
+    joined_at: datetime
+    is_lifted: bool
 
 
 def no_room() -> TooMany:

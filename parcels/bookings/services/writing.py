@@ -1,9 +1,10 @@
 """Insert booked parcels, their commitments and their events."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from types import MappingProxyType
 
 from alliance.clocks import local_clock
 from alliance.database.literals import moments, numbers, texts
@@ -16,6 +17,7 @@ from parcels.bookings.rules import BookingRequest
 from parcels.bookings.sql import BOOK_PARCELS
 from parcels.choices import ParcelSource
 from slas.offers.market import OnSale
+from slas.offers.services.capacity import Slot, Taken, demand_columns
 from slas.promises.rules import Promise
 from slas.promises.tiers_in_force import TierInForce
 
@@ -52,11 +54,17 @@ def distinct_ids(count: int, at: datetime, *, used: frozenset[int] = frozenset()
 
 
 def write_parcels(
-    *, merchant_id: int, booked: Sequence[Booked], at: datetime, source: ParcelSource
+    *,
+    merchant_id: int,
+    booked: Sequence[Booked],
+    at: datetime,
+    source: ParcelSource,
+    reserving: Mapping[Slot, int] = MappingProxyType({}),
 ) -> list[Booked]:
-    """Insert parcels, commitments and events in one statement, and return the bookings.
+    """Reserve capacity, insert parcels, commitments and events in one statement, and return the bookings.
 
-    If another parcel already has an id, a new id is drawn, so the ids returned may differ.
+    If another parcel already has an id, a new id is drawn, so the ids returned may differ. Raises Taken, and
+    has written nothing, if there is too little room in the slots to reserve.
     """
     bookings = list(booked)
     acquaint((merchant_id, booking.offer.courier_id) for booking in bookings)
@@ -65,7 +73,9 @@ def write_parcels(
     for _attempt in range(_ATTEMPTS):
         if not missing:
             return bookings
-        written_ids |= _write(merchant_id, [bookings[index] for index in missing], at, source)
+        waiting = [bookings[index] for index in missing]
+        written_ids |= _write(merchant_id, waiting, at, source, reserving)
+        reserving = {}
         missing = [index for index in missing if bookings[index].parcel_id not in written_ids]
         new_ids = distinct_ids(len(missing), at, used=frozenset(written_ids))
         for index, parcel_id in zip(missing, new_ids, strict=True):
@@ -73,7 +83,13 @@ def write_parcels(
     raise Conflict(code="busy", retry_after=1)
 
 
-def _write(merchant_id: int, booked: Sequence[Booked], at: datetime, source: ParcelSource) -> set[int]:
+def _write(
+    merchant_id: int,
+    booked: Sequence[Booked],
+    at: datetime,
+    source: ParcelSource,
+    reserving: Mapping[Slot, int],
+) -> set[int]:
     """Write the bookings whose ids are free; return their ids."""
     [(written_ids,)] = raw_rows(
         BOOK_PARCELS.call,
@@ -81,6 +97,7 @@ def _write(merchant_id: int, booked: Sequence[Booked], at: datetime, source: Par
             "merchant_id": merchant_id,
             "source": source.value,
             "at": at,
+            **{f"reserved_{name}": column for name, column in demand_columns(reserving).items()},
             "id": numbers(item.parcel_id for item in booked),
             "courier_id": numbers(item.offer.courier_id for item in booked),
             "tier_id": numbers(item.tier.id for item in booked),
@@ -107,6 +124,8 @@ def _write(merchant_id: int, booked: Sequence[Booked], at: datetime, source: Par
             "payload": texts(json.dumps(_event(item), ensure_ascii=False) for item in booked),
         },
     )
+    if written_ids is None:
+        raise Taken
     return set(written_ids)
 
 

@@ -3,12 +3,12 @@
 In order: the best courier with room on the earliest day, then the next day, as a quote says. A booking may be
 restricted to certain couriers or days, or expect a promise or a price: it gets what a quote would offer now,
 or nothing. Capacity is never oversold: it is reserved by a conditional UPDATE, and if a
-concurrent booking was faster, all is decided again. The first attempt does not look how much is left: nearly
-always there is room with the best courier on the first day.
+concurrent booking was faster, all is decided again. Nearly always there is room with the best courier on the
+first day, so that is tried first, without looking how much is left.
 """
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -22,9 +22,8 @@ from slas.offers.services.capacity import Slot, Taken, lock, places_left, reserv
 from slas.promises.rules import LATER_DAYS, Promise
 from slas.promises.tiers_in_force import TierInForce
 
-_WITHOUT_LOCKS = 2
-# From the third on, an attempt locks all rows that earlier ones read: it fails only if it needs more.
-ATTEMPTS = LATER_DAYS + 4
+# From the second on, an attempt locks all rows that earlier ones read: it fails only if it needs more.
+ATTEMPTS = LATER_DAYS + 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +84,18 @@ class Placement(NamedTuple):
     is_expected: bool = True
 
 
+def first_choice(wants: Sequence[Want]) -> tuple[list[Placement | None], Mapping[Slot, int]]:
+    """Give each booking the best courier on the first day; return that, and what the caller has to reserve.
+
+    Raises Taken if a booking expects something else, which it may get if the first choice is full.
+    """
+    plan = _Plan(wants, looks=False)
+    plan.fill()
+    if not all(place and place.is_expected for place in plan.placed):
+        raise Taken
+    return plan.placed, plan.takes
+
+
 def allocate(wants: Sequence[Want]) -> list[Placement | None]:
     """Reserve capacity for each booking in order; None where all acceptable days are full.
 
@@ -92,17 +103,18 @@ def allocate(wants: Sequence[Want]) -> list[Placement | None]:
     """
     slots: set[Slot] = set()
     for attempt in range(ATTEMPTS):
-        plan = _Plan(wants, looks=attempt > 0)
+        plan = _Plan(wants)
         try:
-            if attempt < _WITHOUT_LOCKS:
-                plan.reserve()
-            else:
-                # Rolling back to the savepoint releases the locks of a failed attempt, so that the next one
-                # can take all locks in order. A transaction that waited for more locks while holding some
-                # could deadlock.
-                with transaction.atomic():
+            # Rolling back to the savepoint releases the locks of a failed attempt, so that the next one can
+            # take all locks in order. A transaction that waited for more locks while holding some could
+            # deadlock.
+            with transaction.atomic():
+                if attempt:
                     lock(slots)
-                    plan.reserve(within=slots)
+                plan.fill()
+                if attempt and not plan.left.keys() <= slots:
+                    raise Taken
+                reserve(plan.takes)
         except Taken:
             slots |= plan.left.keys()
         else:
@@ -116,24 +128,12 @@ class _Plan:
     Without `looks` it takes every day to have room.
     """
 
-    def __init__(self, wants: Sequence[Want], *, looks: bool) -> None:
+    def __init__(self, wants: Sequence[Want], *, looks: bool = True) -> None:
         self.wants = wants
         self.looks = looks
         self.left: dict[Slot, int] = {}
         self.takes: Counter[Slot] = Counter()
         self.placed: list[Placement | None] = [None] * len(wants)
-
-    def reserve(self, *, within: Set[Slot] | None = None) -> None:
-        """Place the bookings and reserve what they take.
-
-        Raises Taken if there is too little room by now, or if it looked at other slots than those `within`.
-        """
-        self.fill()
-        is_guess = not self.looks and not all(place and place.is_expected for place in self.placed)
-        # What was expected may be on a later day, if the first is full.
-        if is_guess or (within is not None and not self.left.keys() <= within):
-            raise Taken
-        reserve(self.takes)
 
     def fill(self) -> None:
         # Day by day, so that the capacity left is queried once per day instead of once per booking.

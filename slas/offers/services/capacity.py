@@ -47,13 +47,16 @@ def reserve(demands: Mapping[Slot, int]) -> None:
     Raises Taken when one of them has too little room by now. The caller reads the capacity again and decides
     anew.
     """
+    if any(demands.values()):
+        [(has_room,)] = raw_rows(RESERVE.call, demand_columns(demands))
+        if not has_room:
+            raise Taken
+
+
+def demand_columns(demands: Mapping[Slot, int]) -> dict[str, str]:
+    """Return the parameters of RESERVE."""
     demanded = sorted((slot, n) for slot, n in demands.items() if n > 0)
-    if not demanded:
-        return
-    slots = [slot for slot, _n in demanded]
-    [(has_room,)] = raw_rows(RESERVE.call, {**_columns(slots), "n": numbers(n for _slot, n in demanded)})
-    if not has_room:
-        raise Taken
+    return {**_columns([slot for slot, _n in demanded]), "n": numbers(n for _slot, n in demanded)}
 
 
 def lock(slots: Iterable[Slot]) -> None:

@@ -247,12 +247,13 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m drills failover", description=__doc__)
     parser.add_argument("--seed", default=str(random.SystemRandom().randrange(2**31)))
     parser.add_argument("--short", action="store_true", help="Kill the primary only.")
+    parser.add_argument("--rounds", type=int, default=1, help="How often to kill whoever is the primary.")
     parser.add_argument("--pgbouncer", action="store_true", help="Put a PgBouncer before each server.")
     chosen = parser.parse_args(arguments)
     with site("failover") as place:
         drill = Drill(place, chosen.seed, *(Server(place, name) for name in NAMES))
         drill.say(f"seed {chosen.seed}")
-        happenings = [drill.lose_the_primary]
+        happenings = [drill.lose_the_primary] * chosen.rounds
         if not chosen.short:
             happenings += [drill.lose_the_standby, drill.switch_back, drill.cut_the_primary_off]
         try:

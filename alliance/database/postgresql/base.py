@@ -8,7 +8,7 @@ from psycopg2 import OperationalError
 
 from alliance.database.postgresql import hosts
 from alliance.database.postgresql.messages import Connection, Cursor, Unanswered
-from alliance.database.postgresql.silence import WATCH, Demoted
+from alliance.database.postgresql.silence import WATCH, Demoted, answers_within
 
 # Of the client's side, and of the network between: the kernel ends a connection whose other end has gone.
 LIMITS = {
@@ -56,11 +56,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         for place in places:
             try:
                 connection = super().get_new_connection(hosts.at(conn_params, place))
+                WATCH.note_life(place)
+                # A pooler is connected to at once, and may wait for its server.
+                with answers_within(LIMITS["connect_timeout"]):
+                    is_read_only = _is_read_only(connection)
             except OperationalError as error:
                 refusals.append(str(error).strip().split("\n")[0])
                 continue
-            WATCH.note_life(place)
-            if not _is_read_only(connection):
+            if not is_read_only:
                 connection.place = place
                 return connection
             connection.close()

@@ -59,8 +59,11 @@ class Demoted(psycopg2.OperationalError):
 
 @contextmanager
 def answers_within(seconds: float) -> Iterator[None]:
-    """Limit the wait for the answer to each statement inside, whatever the server does."""
-    token = _limit.set(seconds)
+    """Limit the wait for the answer to each statement inside, whatever the server does.
+
+    Inside another such block the shorter limit holds.
+    """
+    token = _limit.set(min(seconds, _limit.get() or seconds))
     try:
         yield
     finally:

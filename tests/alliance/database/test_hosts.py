@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 
+import psycopg2
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.test import Client
@@ -68,6 +69,23 @@ def test_host_that_serves_is_found_behind_a_dead_one_and_tried_first_from_then_o
 def test_host_that_can_only_be_read_is_none_to_connect_to() -> None:
     with pytest.raises(OperationalError, match="can only be read"):
         connect_behind(closed_port(), options="-c default_transaction_read_only=on")
+
+
+def test_pooler_without_a_server_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [psycopg2.OperationalError("server login has been failing"), False]
+
+    def ask(_connection: object) -> bool:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr("alliance.database.postgresql.base._is_read_only", ask)
+    real = connect_behind()
+    connection.settings_dict |= {"HOST": f"{real[0]},{real[0]}", "PORT": f"{real[1]},{real[1]}"}
+    connection.close()
+    connection.ensure_connection()
+    assert answers == []
 
 
 def test_memory_of_a_pooler_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:

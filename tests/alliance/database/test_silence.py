@@ -122,6 +122,8 @@ def test_limit_of_a_block_goes_before_that_of_the_process(watch: Watch) -> None:
     watch.limit = 60
     with answers_within(0.05):
         assert watch.begin(None).limit == 0.05
+        with answers_within(3):
+            assert watch.begin(None).limit == 0.05
     assert watch.begin(None).limit == 60
 
 

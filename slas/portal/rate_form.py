@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.forms import BoundField
 from django.http import QueryDict
+from django.urls import reverse
 from django.utils.dates import WEEKDAYS
 from django.utils.functional import Promise
 from django.utils.http import urlencode
@@ -88,7 +89,10 @@ class RateQueryForm(forms.Form):
         self.fields["group_by"] = forms.CharField(label=_("By"), widget=select)
         self.data["group_by"] = ",".join(self.groups)  # type: ignore[index]
         for name, label, options in _filters(actor, choices):
-            self._add_list(name, label, options)
+            if options is None:
+                self._add_search(name, label)
+            else:
+                self._add_list(name, label, options)
         for name in ("period", "kind", "figures"):
             self.fields[name].widget.attrs["class"] = "form-select"
 
@@ -117,6 +121,20 @@ class RateQueryForm(forms.Form):
         field.widget = forms.Select(attrs={"class": "form-select"}, choices=[("", _("All")), *options])
         self.fields[name] = field
         self.data[name] = selected  # type: ignore[index]
+
+    def _add_search(self, name: str, label: str) -> None:
+        """Add a field for a short name, which suggests some while a part of a name is typed."""
+        field = forms.CharField(label=label, required=False, max_length=4_000)
+        options = f"{name}-options"
+        field.widget = forms.TextInput(attrs={
+            "class": "form-control", "autocomplete": "off", "placeholder": _("Part of a name"),
+            "list": options, "hx-get": reverse("slas:merchant_options"), "hx-target": f"#{options}",
+            "hx-trigger": "input changed delay:200ms, focus once", "hx-sync": "this:replace",
+            # Not as the form around it does.
+            "hx-select": "unset", "hx-swap": "innerHTML", "hx-push-url": "false",
+        })  # fmt: skip
+        self.fields[name] = field
+        self.data[name] = ",".join(self.names[name])  # type: ignore[index]
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -154,7 +172,7 @@ class RateQueryForm(forms.Form):
         filters = [(str(self.fields["kind"].label), str(kind.label))]
         for name in FILTERS:
             if self.names[name] and name in self.fields:
-                names = dict(_flat(self.fields[name].widget.choices))
+                names = dict(_flat(getattr(self.fields[name].widget, "choices", [])))
                 chosen = ",".join(self.names[name])
                 filters.append((str(self.fields[name].label), str(names.get(chosen, chosen))))
         return filters
@@ -217,9 +235,9 @@ def presets(actor: Actor) -> list[Preset]:
     return [Preset(label, f"?{urlencode(query, doseq=True)}") for label, query in queries]
 
 
-def _filters(actor: Actor, choices: RateChoices) -> list[tuple[str, str, list[Any]]]:
-    """The filters useful to an actor: name, label, options."""
-    filters: list[tuple[str, str, list[Any]]] = [
+def _filters(actor: Actor, choices: RateChoices) -> list[tuple[str, str, list[Any] | None]]:
+    """The filters useful to an actor: name, label, and options; None if they are too many for a list."""
+    filters: list[tuple[str, str, list[Any] | None]] = [
         ("courier", _("Courier"), choices.couriers),
         ("merchant", _("Merchant"), choices.merchants),
         ("tier", _("Service"), choices.tiers),

@@ -12,8 +12,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from alliance.choices import Capability
-from alliance.errors import FieldError, InvalidInput
+from alliance.choices import Capability, OrganisationKind
+from alliance.errors import FieldError, InvalidInput, NotFound
+from alliance.models import Organisation
+from alliance.names import organisations_named
 from alliance.portal.forms import add_service_errors
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
@@ -29,6 +31,7 @@ from slas.rates.rules import IN_ORDER, GroupBy, RateRow
 
 # The page shows at most this many rows; the file has all of them.
 MOST_ROWS = 200
+SUGGESTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,20 @@ def rate_download(request: ActorRequest) -> HttpResponse:
     by = "-".join(page.group_by)
     name = f"on-time-rates-{page.first}-{page.last}-{by}.csv"
     return as_file(page.named, page.group_by, page.columns, name)
+
+
+@require_safe
+@login_required
+def merchant_options(request: ActorRequest) -> HttpResponse:
+    """Suggest merchants by a part of a name, as options of a datalist: to a courier those of its parcels."""
+    actor = request.actor
+    require(actor, Capability.VIEW_RATES)
+    if actor.is_merchant:
+        raise NotFound
+    text = request.GET.get("merchant", "")
+    found = organisations_named(text, kind=OrganisationKind.MERCHANT, most=SUGGESTIONS)
+    merchants = Organisation.objects.filter(pk__in=found).order_by("name", "pk")
+    return render(request, "slas/merchant_options.html", {"merchants": merchants})
 
 
 def _page(actor: Actor, form: RateQueryForm, today: date) -> Page | None:

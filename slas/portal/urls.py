@@ -32,6 +32,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("offers/<int:offer_id>/sale/", offers.offer_sale, name="offer_sale"),
     path("rates/", rates.rate_list, name="rate_list"),
     path("rates/download/", rates.rate_download, name="rate_download"),
+    path("rates/merchants/", rates.merchant_options, name="merchant_options"),
     path("exports/", exports.export_list, name="export_list"),
     path("exports/<int:export_id>/file/", exports.export_file, name="export_file"),
     path("promises/", promise_rules.promise_rules, name="promise_rules"),

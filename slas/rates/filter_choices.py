@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from alliance.choices import Capability
-from alliance.models import City, Organisation
+from alliance.choices import Capability, OrganisationKind
+from alliance.models import Acquaintance, City, Organisation
 from alliance.tenancy import Actor, require
 from slas.promises.models import ServiceTier
 from slas.rates.models import OnTimeRate
@@ -14,8 +14,8 @@ from slas.rates.querysets import OnTimeRateQuerySet
 
 # Values without promises for longer are not offered; they can still be asked for by name.
 LOOKS_BACK = timedelta(days=90)
-# A longer list is of no use to readers.
-MOST_MERCHANTS = 500
+# Of more, readers look for one by a part of its name.
+MOST_MERCHANTS = 200
 
 # Code and name.
 Choice = tuple[str, str]
@@ -23,10 +23,10 @@ Choice = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class RateChoices:
-    """Values of filters. Cities are grouped by province."""
+    """Values of filters. Cities are grouped by province. Merchants are None if too many to choose from."""
 
     couriers: list[Choice]
-    merchants: list[Choice]
+    merchants: list[Choice] | None
     tiers: list[Choice]
     origins: list[tuple[str, list[Choice]]]
     destinations: list[tuple[str, list[Choice]]]
@@ -51,7 +51,7 @@ def choices_for(*, actor: Actor, today: date) -> RateChoices:
     destinations = [cities[pk] for pk in {destination for _courier, _origin, destination in lanes}]
     return RateChoices(
         couriers=[] if actor.is_courier else _organisations({row[0] for row in lanes}),
-        merchants=[] if actor.is_merchant else _organisations(_merchants(actor, today)),
+        merchants=[] if actor.is_merchant else _merchants(actor),
         tiers=[(tier.code, tier.name) for tier in ServiceTier.objects.all()],
         origins=_by_province(origins),
         destinations=_by_province(destinations),
@@ -60,10 +60,16 @@ def choices_for(*, actor: Actor, today: date) -> RateChoices:
     )
 
 
-def _merchants(actor: Actor, today: date) -> set[int]:
-    rates: OnTimeRateQuerySet = OnTimeRate.objects.all()
-    cells = rates.in_grain(actor, by_merchant=True).due_between(today - LOOKS_BACK, today + LOOKS_BACK)
-    return set(cells.order_by().values_list("organisation_id", flat=True).distinct()[:MOST_MERCHANTS])
+def _merchants(actor: Actor) -> list[Choice] | None:
+    """The merchants that a courier has parcels of; for ops all of the alliance."""
+    if actor.is_courier and not actor.is_ops:
+        known = Acquaintance.objects.filter(courier_id=actor.tenant_id).order_by("merchant_id")
+        ids = known.values_list("merchant_id", flat=True)
+    else:
+        merchants = Organisation.objects.filter(kind=OrganisationKind.MERCHANT).order_by("pk")
+        ids = merchants.values_list("pk", flat=True)
+    found = list(ids[: MOST_MERCHANTS + 1])
+    return None if len(found) > MOST_MERCHANTS else _organisations(found)
 
 
 def _organisations(ids: Iterable[int]) -> list[Choice]:

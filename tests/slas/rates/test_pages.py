@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.forms import BoundField
 from django.test import Client
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from alliance.portal.charts import Picture
 from alliance.tenancy import Scope, scope
 from slas.choices import TierCode
 from slas.portal import rates
+from slas.rates import filter_choices
 from tests import factories
 from tests.slas.helpers.commitments import DAY, HOUR, Lane, city, tier
 from tests.slas.helpers.records import YESTERDAY, catch_up, judge_yesterday, promise
@@ -152,6 +154,37 @@ def test_merchants_compare_couriers_services_and_lanes(judged: Lane, merchant_cl
 def test_couriers_compare_merchants(judged: Lane, courier_client: Client) -> None:
     [line] = page(courier_client, group_by="merchant").rows
     assert (line.names, line.row.n) == (("Lotus Tea",), 6)
+
+
+def merchant_field(client: Client, query: str = "") -> BoundField:
+    form = client.get(f"{URL}?{query}").context["form"]
+    return next(field for field in form.more_fields if field.name == "merchant")
+
+
+@pytest.mark.parametrize("fixture_name", ["courier_client", "ops_client"])
+def test_merchants_are_a_list_while_they_are_few(
+    judged: Lane, fixture_name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = request.getfixturevalue(fixture_name)
+    assert '<option value="lotus-tea">Lotus Tea</option>' in str(merchant_field(client))
+    monkeypatch.setattr(filter_choices, "MOST_MERCHANTS", 0)
+    field = str(merchant_field(client, "merchant=lotus-tea"))
+    assert '<input type="text" name="merchant" value="lotus-tea"' in field
+    assert 'hx-get="/rates/merchants/"' in field
+    assert page(client, merchant="lotus-tea").total.n == 6
+
+
+def test_merchants_are_suggested_to_those_who_have_parcels_of_theirs(
+    judged: Lane, courier_client: Client, ops_client: Client, rival_courier: Organisation
+) -> None:
+    rival = factories.logged_in(factories.member_user("rival@alliance.example", rival_courier))
+    for client, text, expected in (
+        (courier_client, "otus", '<option value="lotus-tea">Lotus Tea</option>'),
+        (ops_client, "otus", '<option value="lotus-tea">Lotus Tea</option>'),
+        (courier_client, "", ""),
+        (rival, "otus", ""),
+    ):
+        assert client.get(f"{URL}merchants/", {"merchant": text}).content.decode().strip() == expected
 
 
 def test_rows_are_by_up_to_three_things(judged: Lane, ops_client: Client) -> None:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 # Numbers of merchants.
 OWN_SIZES = (1_000, 1_000_000)
 FULL_SIZES = (1_000, 10_000_000)
-# Calls to each server, and the seconds that those of one kind may take.
-CALLS, WARM_UP, SECONDS = 40, 4, 1.5
+# Calls to each server, calls before those, and the seconds that those of one kind to each may take.
+CALLS, WARM_UP, SECONDS = 40, 4, 0.75
 
 
 def run(sizes: Sequence[int]) -> Iterator[Row]:

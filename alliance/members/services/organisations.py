@@ -1,5 +1,6 @@
 """Create organisations with their first owner and the record of their kind."""
 
+import secrets
 from collections.abc import Callable
 from typing import Final
 
@@ -29,6 +30,8 @@ RECORD_CREATORS: Final[Registry[str, Callable[[Organisation], None]]] = Registry
 
 # Attempts to find a short name while others of the same name sign up.
 MOST_NAMESAKES: Final = 10
+# Companies of one name whose short names are numbered from 2 on.
+MOST_NUMBERED: Final = 20
 
 
 def create_organisation(
@@ -104,13 +107,12 @@ def _insert(*, kind: OrganisationKind | str, status: OrganisationStatus | str, n
 
 
 def free_slug(name: str) -> str:
-    """Return a unique slug for an organisation."""
+    """Return a unique slug for an organisation: numbered, or with a number at random for common names."""
     base = slugify(name, allow_unicode=True)[:70] or "organisation"
-    slug, number = base, 1
-    while Organisation.objects.filter(slug=slug).exists():
-        number += 1
-        slug = f"{base}-{number}"
-    return slug
+    slugs = [base, *(f"{base}-{number}" for number in range(2, MOST_NUMBERED + 1))]
+    taken = set(Organisation.objects.filter(slug__in=slugs).values_list("slug", flat=True))
+    # Thousands may have the name: nobody counts them.
+    return next((slug for slug in slugs if slug not in taken), f"{base}-{secrets.randbelow(10**8):08}")
 
 
 def worker_of_organisation(organisation_id: int, *, label: str) -> Actor:

@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.core import mail
@@ -10,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from alliance.choices import OrganisationStatus, Role
+from alliance.members.services import organisations
 from alliance.members.services.organisations import create_first_organisation
 from alliance.models import Member, Organisation, User
 from alliance.tenancy import Actor, Scope, scope
@@ -137,3 +139,16 @@ def test_double_click_creates_one_company() -> None:
 def test_companies_of_one_name_at_once_are_two() -> None:
     users = [factories.user(f"new{number}@alliance.example") for number in range(3)]
     assert len(set(_at_once(*users))) == 3
+
+
+def test_namesakes_have_numbers_and_of_many_a_number_at_random(
+    db: None, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(organisations, "MOST_NUMBERED", 3)
+    with scope(Scope.everything()):
+        for slug in ("lotus", "lotus-2", "lotus-3"):
+            with django_assert_num_queries(1):
+                assert organisations.free_slug("Lotus") == slug
+            Organisation.objects.create(kind="merchant", name="Lotus", slug=slug)
+        with django_assert_num_queries(1):
+            assert re.fullmatch(r"lotus-\d{8}", organisations.free_slug("Lotus"))

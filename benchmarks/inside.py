@@ -15,18 +15,19 @@ from unittest import mock
 class Clock:
     """Seconds per part, without the time of other parts that it calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self._now = now
         self._open: list[float] = []
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
         self._open.append(0.0)
-        begun = time.perf_counter()
+        begun = self._now()
         try:
             yield
         finally:
-            took = time.perf_counter() - begun
+            took = self._now() - begun
             self.seconds[name] += took - self._open.pop()
             if self._open:
                 self._open[-1] += took

@@ -67,6 +67,9 @@ def memory_of_process() -> float:
 class PatientWorker(ThreadWorker):
     """Gunicorn's threaded worker with ImpatientSocket, and with its share of the connections."""
 
+    # Whether it takes more requests.
+    alive: bool
+
     def load_wsgi(self) -> None:
         # `manage.py up` starts us while it migrates: imports take longest, and need neither the database nor
         # collected assets. Connections wait meanwhile.

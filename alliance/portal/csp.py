@@ -1,10 +1,10 @@
 """The Content-Security-Policy, with a wider one for the admin."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
-from csp.middleware import CSPMiddleware, PolicyParts
+from csp.constants import HEADER, SELF, UNSAFE_EVAL, UNSAFE_INLINE
+from csp.utils import build_policy
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 # unfold uses Alpine.js, which evaluates expressions in attributes (unsafe-eval), and its templates have
@@ -17,14 +17,21 @@ ADMIN_POLICY: Mapping[str, list[str]] = {
 ADMIN_PREFIX = "/admin/"
 
 
-class ContentSecurityPolicyMiddleware(CSPMiddleware):
-    """Send settings.CONTENT_SECURITY_POLICY everywhere, widened under /admin/ by ADMIN_POLICY."""
+class ContentSecurityPolicyMiddleware:
+    """Send settings.CONTENT_SECURITY_POLICY everywhere, widened under /admin/ by ADMIN_POLICY.
 
-    def get_policy_parts(
-        self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
-    ) -> PolicyParts:
-        parts: PolicyParts = super().get_policy_parts(request, response, report_only)
-        if request.path_info.startswith(ADMIN_PREFIX):
-            replace: dict[str, Any] = {**ADMIN_POLICY, **(parts.replace or {})}
-            parts.replace = replace
-        return parts
+    Both are written once, by django-csp; its own middleware writes the policy anew for each answer.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+        self._of_pages = build_policy()
+        self._of_admin = build_policy(replace=dict(ADMIN_POLICY))
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        is_technical = settings.DEBUG and response.status_code in (404, 500)
+        if not is_technical:
+            policy = self._of_admin if request.path_info.startswith(ADMIN_PREFIX) else self._of_pages
+            response.headers.setdefault(HEADER, policy)
+        return response

@@ -41,7 +41,7 @@ def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]
         )
     tenant_id = actor_of(request).tenant_id
     body_hash = _body_hash(request)
-    call = {"organisation_id": tenant_id, "route": route, "key": key}
+    call: dict[str, Any] = {"organisation_id": tenant_id, "route": route, "key": key}
     if (previous := _claim(call)) is not None:
         return _replay(previous, body_hash)
     status, body = work()

@@ -3,7 +3,7 @@
 import select
 from typing import Any
 
-from django.db.backends.postgresql import base
+from django.db.backends.postgresql import base, operations
 from psycopg2 import OperationalError
 
 from alliance.database.postgresql import hosts
@@ -20,7 +20,7 @@ LIMITS = {
 }
 
 
-class DatabaseOperations(base.DatabaseOperations):
+class DatabaseOperations(operations.DatabaseOperations):
     def savepoint_create_sql(self, sid: str) -> str:
         return Unanswered(super().savepoint_create_sql(sid))
 

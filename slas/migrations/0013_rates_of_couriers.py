@@ -1,8 +1,9 @@
 """Indexes of couriers' figures apart from those of millions of merchants."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations
 from django.db.models import Index, Q
+
+from alliance.database.online_indexes import AddIndexConcurrently
 
 OF_COURIERS = Q(counterpart__isnull=True)
 

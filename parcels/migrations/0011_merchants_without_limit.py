@@ -1,7 +1,8 @@
 """The index of the few merchants without the limit of new ones, made beside writers."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
+
+from alliance.database.online_indexes import AddIndexConcurrently
 
 
 class Migration(migrations.Migration):

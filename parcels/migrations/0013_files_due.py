@@ -1,8 +1,9 @@
 """Indexes by which the sweeper and clean-up find the few files they ask for among those of all merchants."""
 
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations
 from django.db.models import Index, Q
+
+from alliance.database.online_indexes import AddIndexConcurrently
 
 UNFINISHED = Q(state__in=("queued", "running"))
 
@@ -10,7 +11,7 @@ UNFINISHED = Q(state__in=("queued", "running"))
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("parcels", "0100_names_merchants_without_limit")]
+    dependencies = [("parcels", "0012_names_of_known_merchants")]
 
     operations = [
         AddIndexConcurrently(

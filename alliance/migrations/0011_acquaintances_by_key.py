@@ -54,6 +54,6 @@ $$
 
 
 class Migration(migrations.Migration):
-    dependencies = [("alliance", "0101_names_indexes")]
+    dependencies = [("alliance", "0010_indexes_of_names")]
 
     operations = [migrations.RunSQL(KNOWS, KNOWS_BEFORE)]

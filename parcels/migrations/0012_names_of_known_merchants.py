@@ -13,7 +13,7 @@ ALTER POLICY parcels_merchant_read ON parcels_merchant USING (
 class Migration(migrations.Migration):
     dependencies = [
         ("alliance", "0006_contacts"),
-        ("parcels", "0100_names_merchants_without_limit"),
+        ("parcels", "0011_merchants_without_limit"),
     ]
 
     operations = [

@@ -2,9 +2,10 @@
 
 import django.db.models.deletion
 from django.contrib.postgres.indexes import GinIndex, OpClass
-from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import migrations, models
 from django.db.models import F, Func, Index, Q
+
+from alliance.database.online_indexes import AddIndexConcurrently
 
 NAME_AND_EMAIL = Func(F("name"), F("email"), template="(%(expressions)s)", arg_joiner=" || ' ' || ")
 INDEXES: dict[str, list[Index]] = {
@@ -35,7 +36,7 @@ INDEXES: dict[str, list[Index]] = {
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("alliance", "0100_names_functions")]
+    dependencies = [("alliance", "0009_functions_of_names")]
 
     operations = [
         *(

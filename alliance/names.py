@@ -1,7 +1,7 @@
 """Find organisations and users by any part of their names, among millions: the one way for all doors.
 
-The functions of the database (alliance/migrations/0009_functions_of_names.py) find what the scope shows, newest
-first. They look at no more than a page needs: a part that millions have costs no more than a rare one.
+The functions of the database (alliance/migrations/0009_functions_of_names.py) find what the scope shows,
+newest first. They look at no more than a page needs: a part that millions have costs no more than a rare one.
 """
 
 from typing import Final

@@ -44,14 +44,25 @@ class Migration(migrations.Migration):
             for model, indexes in INDEXES.items()
             for index in indexes
         ),
-        migrations.AlterField(
-            model_name="acquaintance",
-            name="courier",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="alliance.organisation",
-            ),
+        # Django would drop the foreign key as well, and check every row to make it again.
+        migrations.SeparateDatabaseAndState(
+            [
+                migrations.RunSQL(
+                    "DROP INDEX CONCURRENTLY IF EXISTS alliance_acquaintance_courier_id_59317c37",
+                    "CREATE INDEX alliance_acquaintance_courier_id_59317c37 ON alliance_acquaintance (courier_id)",
+                )
+            ],
+            [
+                migrations.AlterField(
+                    model_name="acquaintance",
+                    name="courier",
+                    field=models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.organisation",
+                    ),
+                )
+            ],
         ),
     ]

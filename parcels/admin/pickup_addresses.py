@@ -1,9 +1,18 @@
 """The admin of merchants' pickup addresses."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from alliance.admin import OrganisationSearchAdmin
+from alliance.cities import search_cities
 from parcels.models import PickupAddress
+
+# Cities that a text may mean.
+MOST_CITIES = 20
 
 
 @admin.register(PickupAddress)
@@ -13,4 +22,22 @@ class PickupAddressAdmin(OrganisationSearchAdmin):
     )  # fmt: skip
     list_select_related = ("merchant__organisation", "city")
     organisation_field = "merchant_id"
+    search_help_text = _("A city, or a merchant's name or short name")
     ordering = ("-pk",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        if not (term := search_term.strip()):
+            return queryset, False
+        # Of one or the other: an index gives no rows in order that are of either.
+        if cities := _cities_called(term):
+            return queryset.filter(city_id__in=cities), False
+        return super().get_search_results(request, queryset, search_term)
+
+
+def _cities_called(name: str) -> list[int]:
+    """Return the ids of cities with exactly this name or code."""
+    cities = list(search_cities(name)[:MOST_CITIES])
+    names = ((city.pk, (city.name_en, city.name_zh, city.code)) for city in cities)
+    return [pk for pk, own in names if name.casefold() in map(str.casefold, own)]

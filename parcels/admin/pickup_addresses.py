@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.admin import OrganisationSearchAdmin
 from alliance.cities import search_cities
+from alliance.long_lists import NamedListMixin
+from alliance.tenancy import in_index_order
 from parcels.models import PickupAddress
 
 # Cities that a text may mean.
@@ -16,14 +18,13 @@ MOST_CITIES = 20
 
 
 @admin.register(PickupAddress)
-class PickupAddressAdmin(OrganisationSearchAdmin):
+class PickupAddressAdmin(NamedListMixin, OrganisationSearchAdmin):
     list_display = (
         "name", "merchant", "city", "address", "contact_name", "contact_phone", "is_default", "removed_at",
     )  # fmt: skip
     list_select_related = ("merchant__organisation", "city")
     organisation_field = "merchant_id"
     search_help_text = _("A city, or a merchant's name or short name")
-    ordering = ("-pk",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -31,9 +32,18 @@ class PickupAddressAdmin(OrganisationSearchAdmin):
         if not (term := search_term.strip()):
             return queryset, False
         # Of one or the other: an index gives no rows in order that are of either.
-        if cities := _cities_called(term):
-            return queryset.filter(city_id__in=cities), False
-        return super().get_search_results(request, queryset, search_term)
+        if _cities_called(term):
+            return super().get_search_results(request, queryset, term)
+        return OrganisationSearchAdmin.get_search_results(self, request, queryset, term)
+
+    def named(self, text: str, *, beyond: int | None, upwards: bool, most: int) -> list[int]:
+        """Return the keys of addresses in a city, city by city: only those of one are in an index's order."""
+        addresses = PickupAddress.objects.order_by("pk" if upwards else "-pk").values_list("pk", flat=True)
+        if beyond is not None:
+            addresses = addresses.filter(**{"pk__gt" if upwards else "pk__lt": beyond})
+        with in_index_order():
+            found = [pk for city in _cities_called(text) for pk in addresses.filter(city_id=city)[:most]]
+        return sorted(found, reverse=not upwards)[:most]
 
 
 def _cities_called(name: str) -> list[int]:

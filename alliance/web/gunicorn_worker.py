@@ -95,7 +95,8 @@ class PatientWorker(ThreadWorker):
         self._impetuous: set[TConn] = set()
         self._buffered = 0
         self._next_sweep = self._next_notice = 0.0
-        self._next_weighing = time.monotonic() + MEMORY_SECONDS
+        # At other moments than the other workers, which start together.
+        self._next_weighing = time.monotonic() + MEMORY_SECONDS * (1 + self.age % 8 / 8)
         # Health checks are answered when all other threads wait.
         self._spare = Threads(SPARE_THREADS)
         super().init_process()
@@ -267,12 +268,16 @@ class PatientWorker(ThreadWorker):
             self._end_if_grown()
 
     def _end_if_grown(self) -> None:
-        """End like after a signal, all requests answered, when the process has too much memory."""
-        # A little more for one than for the next, so that two do not restart together.
-        most = MOST_MEMORY_MB * (1 + self.age % 8 / 50)
-        if self.alive and (megabytes := memory_of_process()) > most:
-            self.log.warning("A worker with %d MB of memory is replaced (WEB_MEMORY_MB).", megabytes)
-            self.alive = False
+        """End like after a signal, all requests answered, when the process has too much memory.
+
+        Not while it is the only one that accepts connections: the one before it is being replaced.
+        """
+        accepting = sum(count != _NO_WORKER for count in _COUNTS)
+        if self.alive and (accepting > 1 or self.cfg.workers == 1):
+            megabytes = memory_of_process()
+            if megabytes > MOST_MEMORY_MB:
+                self.log.warning("A worker with %d MB of memory is replaced (WEB_MEMORY_MB).", megabytes)
+                self.alive = False
 
     def _make_room(self) -> None:
         """Close what has waited longest: who sends a whole request has hardly waited at all."""

@@ -163,6 +163,22 @@ def test_worker_that_has_grown_ends_after_its_requests(
     assert crowded.alive is goes_on
 
 
+def test_worker_does_not_leave_while_the_others_are_being_replaced(
+    pair: list[PatientWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gunicorn_worker, "MOST_MEMORY_MB", 1)
+    first, second = pair
+    for worker in pair:
+        worker.alive, worker.log = True, logging.getLogger(__name__)
+        worker.cfg.set("workers", 2)
+    second.forget()
+    first._end_if_grown()
+    assert first.alive
+    second._publish_count()
+    first._end_if_grown()
+    assert not first.alive
+
+
 # --- one connection while a thread answers ---------------------------------------------------
 
 

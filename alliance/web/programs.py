@@ -16,6 +16,8 @@ from django.utils.cache import patch_vary_headers
 from django.utils.module_loading import import_string
 from django.utils.translation.trans_real import get_supported_language_variant
 
+from alliance.web.privacy import add_missing
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 API: Final = "/api/v1/"
 PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -77,12 +79,14 @@ class ProgramAnswerMiddleware:
         language = _language_of(request)
         translation.activate(language)
         response = self.get_response(request)
-        headers = response.headers
+        headers = {
+            "X-Frame-Options": settings.X_FRAME_OPTIONS,
+            "Content-Security-Policy": POLICY,
+            "Content-Language": language,
+        }
         if not response.streaming:
-            headers.setdefault("Content-Length", str(len(response.content)))  # type: ignore[attr-defined]
-        headers.setdefault("X-Frame-Options", settings.X_FRAME_OPTIONS)
-        headers.setdefault("Content-Security-Policy", POLICY)
-        headers.setdefault("Content-Language", language)
+            headers["Content-Length"] = str(len(response.content))  # type: ignore[attr-defined]
+        add_missing(response, headers)
         patch_vary_headers(response, ("Accept-Language",))
         return response
 

@@ -14,9 +14,10 @@ from redis.exceptions import RedisError
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from alliance.api.authentication import actor_of, plain_request
+from alliance.api.authentication import plain_request
 from alliance.errors import spread
 from alliance.web.caching import RETRY_AFTER_SECONDS
+from alliance.web.requests import ActorRequest
 
 if TYPE_CHECKING:
     # DRF's views import their throttles while they are being imported themselves.
@@ -101,16 +102,21 @@ def _redis() -> Redis:
     return Redis.from_url(settings.REDIS_URL, **settings.REDIS_OPTIONS)
 
 
+def count_call(request: ActorRequest) -> tuple[int, int]:
+    """Count a call of a key or user; return the calls left (negative: over) and seconds to reset."""
+    actor, limit = request.actor, settings.API_RATE_PER_MINUTE
+    bucket = f"key{actor.api_key_id}" if actor.api_key_id else f"user{actor.user_id}"
+    left, reset = take(bucket, limit)
+    request.rate_limit = (limit, max(left, 0), reset)
+    return left, reset
+
+
 class KeyRateThrottle(BaseThrottle):
     """One bucket per key or user and minute."""
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
-        actor = actor_of(request)
-        bucket = f"key{actor.api_key_id}" if actor.api_key_id else f"user{actor.user_id}"
-        limit = settings.API_RATE_PER_MINUTE
-        self.left, self.reset = take(bucket, limit)
-        plain_request(request).rate_limit = (limit, max(self.left, 0), self.reset)
-        return self.left >= 0
+        left, self.reset = count_call(plain_request(request))
+        return left >= 0
 
     def wait(self) -> float:
         return float(spread(self.reset))

@@ -41,7 +41,7 @@ class Places:
         self._actor = actor
         self._addresses: dict[int, City | None] = {}
         objects = [body for body in bodies if isinstance(body, Mapping)]
-        codes = {
+        codes: set[Any] = {
             text for body in objects for key in ("origin", "destination") if _is_code(text := body.get(key))
         }
         self._cities = CityFinder(cities_of(codes))

@@ -7,12 +7,12 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from alliance import audit
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.parsing import refuse_body, refuse_unknown_fields, refuse_unknown_parameters
+from alliance.api.views import ApiView
 from alliance.choices import Capability
 from alliance.cities import search_cities
 from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound, TooLarge
@@ -41,7 +41,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-class QuoteView(APIView):
+class QuoteView(ApiView):
     """The offers for a parcel: couriers, promises and prices."""
 
     @extend_schema(
@@ -60,7 +60,7 @@ class QuoteView(APIView):
         return Response(answers.quote_json(quote(actor=actor, request=quote_request, at=now)))
 
 
-class ParcelListView(APIView):
+class ParcelListView(ApiView):
     """List the organisation's parcels, and book one parcel."""
 
     @extend_schema(
@@ -113,7 +113,7 @@ class ParcelListView(APIView):
         return response
 
 
-class ParcelBatchView(APIView):
+class ParcelBatchView(ApiView):
     """Book up to a thousand parcels."""
 
     @extend_schema(
@@ -140,7 +140,7 @@ class ParcelBatchView(APIView):
         return idempotent(request, "parcels_batch", lambda: (200, _book_batch(actor, request.data)))
 
 
-class ParcelDetailView(APIView):
+class ParcelDetailView(ApiView):
     """One parcel."""
 
     @extend_schema(
@@ -162,7 +162,7 @@ class ParcelDetailView(APIView):
         return Response(answers.parcels_json(actor, [parcel], unmasked=unmasked)[0])
 
 
-class ParcelCancelView(APIView):
+class ParcelCancelView(ApiView):
     """Cancel a parcel before its pickup."""
 
     @extend_schema(
@@ -183,7 +183,7 @@ class ParcelCancelView(APIView):
         return Response(answers.parcels_json(actor, [_parcel(actor, number)])[0])
 
 
-class CityListView(APIView):
+class CityListView(ApiView):
     """Cities that parcels are sent from and to."""
 
     @extend_schema(

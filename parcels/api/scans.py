@@ -2,19 +2,20 @@
 
 import codecs
 import zlib
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
-from alliance.api.authentication import actor_of, plain_request
+from alliance.api.authentication import plain_request
+from alliance.api.views import ApiView, answer_plainly, is_plain_post
 from alliance.choices import Capability
 from alliance.errors import MalformedInput, TooLarge, UnsupportedType
 from alliance.tenancy import require
+from alliance.web.requests import ActorRequest
 from parcels.api import examples, scan_schema
 from parcels.scans.lines import read_json, read_ndjson
 from parcels.scans.services import record_scans
@@ -26,7 +27,7 @@ _NDJSON: Final = frozenset({"application/x-ndjson", "application/ndjson", "appli
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
-class ScanBatchView(APIView):
+class ScanBatchView(ApiView):
     """Receives batches of scans from couriers' programs."""
 
     @extend_schema(
@@ -39,22 +40,29 @@ class ScanBatchView(APIView):
         tags=["scans"],
     )
     def post(self, request: Request) -> HttpResponse:
-        actor = actor_of(request)
-        # Check before reading the body: other actors get no feedback on their body.
-        require(actor, Capability.SEND_SCANS)
         # Django's request, because DRF's would parse the body.
-        django_request = plain_request(request)
-        body = read_body(django_request)
-        lines = read_ndjson(body) if django_request.content_type in _NDJSON else read_json(body)
-        report = record_scans(actor=actor, lines=lines)
-        answer = {
-            "accepted": report.accepted,
-            "duplicate": len(report.duplicates),
-            "rejected": len(report.rejections),
-            "rejections": report.rejections,
-            "warnings": report.warnings,
-        }
-        return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
+        return _answer(plain_request(request))
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_plain_post(request):
+            return answer_plainly(request, _answer)
+        return super().dispatch(request, *args, **kwargs)
+
+
+def _answer(request: ActorRequest) -> HttpResponse:
+    # Check before reading the body: other actors get no feedback on their body.
+    require(request.actor, Capability.SEND_SCANS)
+    body = read_body(request)
+    lines = read_ndjson(body) if request.content_type in _NDJSON else read_json(body)
+    report = record_scans(actor=request.actor, lines=lines)
+    answer = {
+        "accepted": report.accepted,
+        "duplicate": len(report.duplicates),
+        "rejected": len(report.rejections),
+        "rejections": report.rejections,
+        "warnings": report.warnings,
+    }
+    return HttpResponse(msgspec.json.encode(answer), content_type="application/json")
 
 
 def read_body(request: HttpRequest) -> bytes:

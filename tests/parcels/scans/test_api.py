@@ -47,6 +47,22 @@ def status_of(parcel: Parcel) -> str:
 # --- accepted --------------------------------------------------------------------------------
 
 
+# An Accept header that has to be weighed takes the way through DRF.
+@pytest.mark.parametrize("headers", [{}, {"HTTP_ACCEPT": "application/json;q=0.9"}])
+def test_both_ways_count_calls_and_refuse_those_beyond_the_limit(
+    courier_api: APIClient, parcel: Parcel, settings: Any, headers: dict[str, str]
+) -> None:
+    settings.API_RATE_PER_MINUTE = 1
+    answer = post(courier_api, json.dumps([item(parcel)]).encode(), **headers)
+    assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+    assert (answer["RateLimit-Policy"], answer["RateLimit"][:9]) == ('"key";q=1;w=60', '"key";r=0')
+    refused = post(courier_api, b"[]", **headers)
+    assert (refused.status_code, refused["Content-Type"]) == (429, "application/problem+json")
+    assert refused.json()["type"] == "urn:alliance:problem:too_many_requests"
+    assert 1 <= int(refused["Retry-After"]) <= 70
+    assert refused["RateLimit"][:9] == '"key";r=0'
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_batch_is_accepted_and_counted(courier_api: APIClient, parcel: Parcel, wrapped: bool) -> None:
     scans = [item(parcel), item(parcel), item(parcel, "departed", 2, event_id=None, consent=None)]

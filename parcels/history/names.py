@@ -8,6 +8,7 @@ from alliance.choices import OrganisationKind
 from alliance.cities import CityFinder, UnknownCity
 from alliance.members.services.organisations import create_organisation
 from alliance.models import City, Organisation
+from alliance.names import MOST, organisations_named
 from alliance.tenancy import Actor
 from couriers.models import Courier
 from parcels.history.rows import HistoryRow, Problem
@@ -74,10 +75,7 @@ class Names:
         """Return the id of an organisation; None if it is unknown and must not be created."""
         key = (kind, name)
         if key not in self._organisations:
-            organisations = Organisation.objects.filter(kind=kind)
-            organisation = (
-                organisations.filter(slug=name).first() or organisations.filter(name__iexact=name).first()
-            )
+            organisation = Organisation.objects.filter(kind=kind, slug=name).first() or _named(kind, name)
             if organisation is not None:
                 self._organisations[key] = organisation.pk
             else:
@@ -90,3 +88,16 @@ class Names:
             Courier.objects.create(organisation=organisation, legal_name=name)
         self.created.append(f"{kind}: {name}")
         return organisation.pk
+
+
+def _named(kind: OrganisationKind, name: str) -> Organisation | None:
+    """Return the organisation of exactly this name, in any capitals."""
+    beyond: int | None = None
+    while True:
+        ids = organisations_named(name, kind=kind, beyond=beyond)
+        for organisation in Organisation.objects.filter(pk__in=ids):
+            if organisation.name.lower() == name.lower():
+                return organisation
+        if len(ids) < MOST:
+            return None
+        beyond = ids[-1]

@@ -114,8 +114,16 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
+            "loaders": [
+                (
+                    "alliance.web.prepared_templates.Loader",
+                    [
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                )
+            ],
             # Its csrf_token also says for which organisation a form was opened.
             "builtins": ["alliance.templatetags.form_owner", "alliance.templatetags.dates"],
             "context_processors": [

@@ -1,5 +1,7 @@
 """`{% csrf_token %}` of every form: it also says for which organisation the form was opened."""
 
+from typing import Any
+
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -17,6 +19,16 @@ def csrf_token(context: template.Context) -> SafeString | str:
     if not token or token == "NOTPROVIDED":  # noqa: S105 -- Django's word for a missing token
         return ""
     actor: Actor = context.get("actor") or ANONYMOUS
+    # Each row of a list may have a form of its own.
+    kept: Any = context.render_context.dicts[0]
+    written: dict[Any, SafeString] = kept.setdefault(csrf_token, {})
+    key = str(token), actor.kind, owner_of(actor)
+    if key not in written:
+        written[key] = _fields(str(token), actor)
+    return written[key]
+
+
+def _fields(token: str, actor: Actor) -> SafeString:
     field = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', token)
     if actor.kind != "user":
         return field

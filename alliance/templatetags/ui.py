@@ -1,5 +1,6 @@
 """Components of pages; docs/ui.md describes how to use each."""
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,7 +11,7 @@ from django.forms import BaseForm, BoundField, Field
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 
 from alliance.portal.badges import badge_for
 from alliance.portal.browsers import browser_text
@@ -18,6 +19,7 @@ from alliance.portal.charts import Picture, Unit
 from alliance.portal.icons import picture_of
 from alliance.portal.paging import EVERYTHING, Asked
 from alliance.portal.undo import undo_of
+from alliance.web.prepared_templates import steady
 from alliance.wording import amount, kilograms, money_text
 
 register = template.Library()
@@ -33,6 +35,7 @@ ALERT_ICONS = {"success": "circle-check", "error": "alert-circle", "warning": "a
 
 
 @register.simple_tag
+@steady
 def icon(name: str, label: str = "") -> SafeString:
     """Render a Tabler icon; with a label for screen readers, without one as decoration."""
     return picture_of(name, label)
@@ -101,7 +104,13 @@ def in_unit(value: float | int | str | None, unit: Unit) -> str:
 
 def _badge(family: str, value: object, label: str = "") -> SafeString:
     # The value may be a TextChoices member or a plain string.
-    badge = badge_for(family, str(getattr(value, "value", value)), label=label)
+    return _badge_in(get_language(), family, str(getattr(value, "value", value)), str(label))
+
+
+@functools.lru_cache(maxsize=1024)
+def _badge_in(_language: str | None, family: str, value: str, label: str) -> SafeString:
+    # A list shows the same few on most of its rows.
+    badge = badge_for(family, value, label=label)
     return format_html(
         '<span class="ca-badge" data-colour="{}">{}{}</span>',
         badge.colour,

@@ -66,6 +66,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     date_joined = models.DateTimeField(_("joined"), default=timezone.now)
     # The language of mails that no page of the user triggers: that of the last log-in.
     language = models.CharField(_("language"), max_length=10, default="en")
+    # What the request has read of them.
+    memberships_read: "list[Member] | None" = None
 
     objects = UserManager()
 

@@ -19,7 +19,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     """Return the names that templates/portal.html and public.html use, all starting with ui_."""
     # API views and early failures run this before the tenancy middleware has set an actor.
     actor: Actor = getattr(request, "actor", ANONYMOUS)
-    memberships = SimpleLazyObject(lambda: _memberships(actor))
+    memberships = SimpleLazyObject(lambda: _memberships(request, actor))
     return {
         "actor": actor,
         "request_id": getattr(request, "request_id", ""),
@@ -47,13 +47,16 @@ def _url(name: str) -> str:
         return ""
 
 
-def _memberships(actor: Actor) -> list[Member]:
+def _memberships(request: HttpRequest, actor: Actor) -> list[Member]:
     if actor.user_id is None:
         return []
-    # The scope of the page is one organisation, but the menu lists all organisations of the user.
-    with scope(Scope.user(actor.user_id)):
-        members = Member.objects.filter(user_id=actor.user_id).select_related("organisation")
-        return list(members.order_by("organisation__name"))
+    memberships = getattr(getattr(request, "user", None), "memberships_read", None)
+    if memberships is None:
+        # The scope of the page is one organisation, but the menu lists all organisations of the user.
+        with scope(Scope.user(actor.user_id)):
+            members = Member.objects.filter(user_id=actor.user_id).select_related("organisation")
+            memberships = list(members)
+    return sorted(memberships, key=lambda member: member.organisation.name)
 
 
 def _organisation(actor: Actor, memberships: Iterable[Member]) -> Organisation | None:

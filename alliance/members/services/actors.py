@@ -32,6 +32,8 @@ def actor_of_user(user: User, *, organisation_id: int | None = None) -> Actor:
         memberships = list(
             Member.objects.filter(user_id=user.pk).select_related("organisation").order_by("created_at", "pk")
         )
+    # The menu of the page lists them, too.
+    user.memberships_read = memberships
     selected = next((m for m in memberships if m.organisation_id == organisation_id), None)
     member = selected or next(iter(memberships), None)
     if member is None:

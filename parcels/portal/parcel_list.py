@@ -15,7 +15,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.clocks import local_clock
 from alliance.cursors import Order, number
+from alliance.dates import date_text
 from alliance.identifiers import moment_of, tracking_number
 from alliance.portal.paging import Asked, Listing, Sort
 from alliance.portal.view_lists import OwnViews
@@ -29,6 +31,7 @@ from parcels.portal.links import link_to
 from parcels.tracking.advice import title_of
 from parcels.tracking.queries import states_of
 from parcels.tracking.state import ParcelState
+from slas.choices import Outcome
 
 PAGE_SIZE = 50
 # The parameter of the list's last page.
@@ -39,14 +42,49 @@ VIEWS = "parcels"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A parcel with its state."""
+    """What the list writes of a parcel, worked out once: its template does not reach for it again."""
 
-    parcel: Parcel
-    state: ParcelState
+    number: str
+    reference: str
+    status: ParcelStatus
+    title: str
+    # How the promise was broken; "" if it was not, or if the parcel is lost.
+    broken: str
+    origin: str
+    destination: str
+    tier: str
+    # "" for the party that reads the list.
+    courier: str
+    merchant: str
+    booked: str
+    # "" without a promise.
+    due: str
+    margin: str
+    is_late: bool
+    # The promised day, if another one was agreed on.
+    original: str
 
-    @property
-    def title(self) -> str:
-        return title_of(self.state)
+    @classmethod
+    def of(cls, parcel: Parcel, state: ParcelState, actor: Actor) -> "Row":
+        promise, zone = state.promise, parcel.destination.time_zone
+        is_open = state.is_late or state.outcome == Outcome.PENDING
+        return cls(
+            number=parcel.number,
+            reference=parcel.reference,
+            status=state.shown_status,
+            title=title_of(state),
+            broken=promise.outcome if promise and state.is_late and not state.loss else "",
+            origin=parcel.origin.name,
+            destination=parcel.destination.name,
+            tier=parcel.tier.name,
+            courier="" if actor.is_courier else parcel.courier.organisation.name,
+            merchant="" if actor.is_merchant else parcel.merchant.organisation.name,
+            booked=date_text(local_clock(parcel.booked_at, parcel.origin.time_zone), "SHORT_DATETIME_FORMAT"),
+            due=date_text(local_clock(promise.deliver_by, zone), "SHORT_DATETIME_FORMAT") if promise else "",
+            margin=promise.text if promise and is_open else "",
+            is_late=state.is_late,
+            original=date_text(local_clock(promise.original, zone)) if promise and promise.is_moved else "",
+        )
 
 
 @require_safe
@@ -93,7 +131,7 @@ MORE_FILTERS = ("tier", "due", "origin", "destination", "booked_from", "booked_t
 
 def _rows(actor: Actor, parcels: Sequence[Parcel]) -> list[Row]:
     states = states_of(actor=actor, parcels=parcels, now=timezone.now(), with_arrivals=False)
-    return [Row(parcel, states[parcel.pk]) for parcel in parcels]
+    return [Row.of(parcel, states[parcel.pk], actor) for parcel in parcels]
 
 
 def _page(filters: ParcelFilter, asked: Asked, query: QueryDict) -> Page:

@@ -96,6 +96,7 @@ def test_warning_is_logged_before_it_is_full(found: dict[str, Disk], settings: A
     }
 
 
+@pytest.mark.django_db
 def test_free_space_is_a_metric(client: Client, found: dict[str, Disk]) -> None:
     found["database"] = replace(ROOMY, free_mb=1, free_files=7)
     text = client.get("/metrics").content.decode()

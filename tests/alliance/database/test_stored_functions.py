@@ -93,7 +93,12 @@ def test_installing_again_leaves_plans_alone() -> None:
 def test_function_is_planned_for_any_number_of_rows() -> None:
     install(TWICE)
     [(settings,)] = raw_rows("SELECT proconfig FROM pg_proc WHERE proname = %s", [TWICE.name])
-    assert set(settings) == {"plan_cache_mode=force_generic_plan", "enable_nestloop=off", "jit=off"}
+    assert set(settings) == {
+        "plan_cache_mode=force_generic_plan",
+        "enable_nestloop=off",
+        "enable_mergejoin=on",
+        "jit=off",
+    }
 
 
 @pytest.mark.parametrize(("is_stable", "kind"), [(True, "s"), (False, "v")])

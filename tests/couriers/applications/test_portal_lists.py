@@ -234,4 +234,4 @@ def test_list_of_documents_costs_the_same_for_few_and_many(
         applicant_client.get(at("document_list"))
 
 
-QUERIES = 21
+QUERIES = 16

@@ -1,13 +1,15 @@
 """The release before this one: what is serving while this one's migrations run.
 
-At a release, both are set to what is released. `lint_migrations` judges the migrations after these; the drill
-`rollout` runs the code of that revision.
+At a release, `[tool.released]` in pyproject.toml is set to it. `lint_migrations` judges the migrations after
+its last ones; the drill `rollout` runs the code of its revision.
 """
 
-REVISION = "caa8c5e96fa9"
-LAST_MIGRATIONS = {
-    "alliance": "0008_saved_views",
-    "couriers": "0006_replaced_documents",
-    "slas": "0012_turned_at",
-    "parcels": "0010_turned_parcels",
-}
+import tomllib
+from pathlib import Path
+
+_FOUND = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())["tool"][
+    "released"
+]
+REVISION: str = _FOUND["revision"]
+# By app.
+LAST_MIGRATIONS: dict[str, str] = _FOUND["last-migrations"]

@@ -31,7 +31,7 @@
 BEGIN
     IF %(reserved_n)s <> '{}'
         AND NOT (SELECT has_room
-        FROM slas_reserve_14f9e3f53e37(%(reserved_offer_id)s,
+        FROM slas_reserve_da70b63e8cba(%(reserved_offer_id)s,
         %(reserved_date)s,
         %(reserved_n)s)) THEN
         RETURN NEXT;

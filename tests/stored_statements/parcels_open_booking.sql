@@ -35,7 +35,7 @@ BEGIN
         is_lifted,
         market.*
         FROM (SELECT *
-        FROM slas_market_31d87bf9e387(%(origin_id)s,
+        FROM slas_market_1017a417a070(%(origin_id)s,
         %(destination_id)s,
         %(today)s,
         %(first_day)s,

@@ -10,6 +10,7 @@ from django.utils.dateparse import parse_datetime
 
 from alliance.csv_cells import safe_cell
 from alliance.database.slices import in_slices
+from alliance.events import Topic
 from alliance.identifiers import parcel_id_at
 from alliance.models import AuditEntry
 from parcels.models import Parcel
@@ -31,7 +32,7 @@ class Command(BaseCommand):
         # An id holds its moment.
         parcels = Parcel.objects.filter(pk__gte=parcel_id_at(since))
         for parcel in in_slices(parcels.select_related("merchant__organisation", "courier__organisation")):
-            cells = (parcel.booked_at.isoformat(), "parcel.booked", parcel.number)
+            cells = (parcel.booked_at.isoformat(), Topic.PARCEL_BOOKED, parcel.number)
             names = (parcel.merchant, parcel.courier, parcel.reference)
             table.writerow((*cells, *(safe_cell(str(name)) for name in names)))
         for entry in in_slices(AuditEntry.objects.filter(at__gte=since)):

@@ -21,7 +21,7 @@ from benchmarks.rows import WORKER, Goal, Row
 from benchmarks.turns import in_turns, rate_row
 from benchmarks.world import COURIERS, MERCHANTS, World
 from parcels.history.rows import COLUMNS, read_history
-from parcels.history.services import import_history
+from parcels.history.services import WRITERS, import_history
 
 # Chunks of both are of a thousand rows.
 ROWS, ROUNDS = 5_000, 5
@@ -60,7 +60,11 @@ def _import(ready: Callable[[], Any], cities: list[str], seed: str) -> LoadResul
     def imported(rows: int, seed: str) -> int:
         file = io.BytesIO(_history(cities, rows, seed=seed, now=now))
         report = import_history(
-            actor=Actor.system(IMPORT), rows=read_history(file, now=now), create=False, now=now
+            actor=Actor.system(IMPORT),
+            rows=read_history(file, now=now),
+            create=False,
+            now=now,
+            writers=WRITERS,
         )
         if report.new != rows:
             raise RuntimeError(f"the import came to a bad end: {report}")

@@ -25,6 +25,8 @@ from slas.choices import CommitmentKind
 from slas.commitments.services.settling import CommitmentDraft, open_commitments, void_commitments
 
 CHUNK = 1_000
+# Of the command.
+WRITERS = 2
 _ATTEMPTS = 5
 
 _INSERT = """

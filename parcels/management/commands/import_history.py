@@ -13,7 +13,7 @@ from django.utils import timezone
 from alliance.errors import InvalidInput
 from alliance.tenancy import Actor
 from parcels.history.rows import COLUMNS, Problem, read_history
-from parcels.history.services import ImportReport, import_history
+from parcels.history.services import WRITERS, ImportReport, import_history
 
 SHOWN = 20
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             "--create", action="store_true", help="create merchants and couriers not yet known"
         )
         parser.add_argument(
-            "--writers", type=int, choices=range(1, 17), default=2, metavar="N",
+            "--writers", type=int, choices=range(1, 17), default=WRITERS, metavar="N",
             help="threads that write to the database, up to 16 (default: %(default)s)",
         )  # fmt: skip
         parser.add_argument("--problems", type=Path, help="write every problem to this CSV as well")

@@ -22,6 +22,7 @@ from alliance.tenancy import Actor
 # The tenant of all requests without a valid key or session. Invented keys must not count as tenants of their
 # own, or they could take every place.
 STRANGERS = "strangers"
+TOO_MANY_AT_ONCE = "too_many_at_once"
 
 
 @dataclass(eq=False, slots=True)
@@ -55,7 +56,7 @@ class Gate:
                 raise _overloaded()
             if self._inside[tenant] >= self._share:
                 detail = _("Too many requests at once: at most %(most)d. Wait for one to finish.")
-                raise TooMany(detail % {"most": self._share}, code="too_many_at_once", retry_after=spread(1))
+                raise TooMany(detail % {"most": self._share}, code=TOO_MANY_AT_ONCE, retry_after=spread(1))
             if self._inside.total() >= self._places:
                 raise _overloaded()
             self._inside[tenant] += 1

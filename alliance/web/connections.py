@@ -19,6 +19,9 @@ SEND_BYTES = 512 * 1024
 EARLY_BYTES = 64 * 1024
 # Smaller pieces are kept until flush(): head and body of an answer are one message, and one system call.
 TOGETHER_BYTES = 64 * 1024
+# Seconds that a refusal is held back from whoever sends more at once than they may. Sent at once, a thousand
+# refusals a second to one tenant would take as long as the work of all others.
+HOLD_SECONDS = 0.5
 
 
 class ImpatientSocket(socket.socket):
@@ -34,6 +37,8 @@ class ImpatientSocket(socket.socket):
     # Bytes that have arrived and were not read yet, and bytes of the answer that were not sent yet.
     early = b""
     _late = b""
+    # Seconds that the answer to this request is held back.
+    hold = 0.0
 
     @classmethod
     def over(cls, plain: socket.socket) -> Self:
@@ -56,7 +61,7 @@ class ImpatientSocket(socket.socket):
     def begin(self, early: bytes = b"", waited: float = 0.0) -> None:
         """Expect a new request, of which some bytes have arrived already."""
         self.early, self._waited, self._received = early, waited, len(early)
-        self._sending, self._sent = 0.0, 0
+        self._sending, self._sent, self.hold = 0.0, 0, 0.0
 
     def recv_early(self) -> bytes:
         """Return what is there, without waiting. Raises BlockingIOError if nothing is."""
@@ -94,10 +99,16 @@ class ImpatientSocket(socket.socket):
             self._send(data)
 
     def flush(self) -> None:
-        """Send what was kept."""
-        if self._late:
+        """Send what was kept, unless it is held back."""
+        if self._late and not self.hold:
             data, self._late = self._late, b""
             self._send(data)
+
+    def release(self) -> None:
+        """Send what was held back, without waiting; raises OSError if the client does not take all of it."""
+        data, self._late, self.hold = self._late, b"", 0.0
+        if self.send(data) < len(data):
+            raise BrokenPipeError(errno.EPIPE, "the response is not read")
 
     def _send(self, data: Any) -> None:
         begun, rest = time.monotonic(), memoryview(data)

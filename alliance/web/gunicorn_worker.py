@@ -93,6 +93,8 @@ class PatientWorker(ThreadWorker):
         # Those whose request a thread answers; and of them, those that have sent more, or hung up, meanwhile.
         self._busy: set[TConn] = set()
         self._impetuous: set[TConn] = set()
+        # Those whose answer is held back: until when, and whether the connection is kept after it.
+        self._held: dict[TConn, tuple[float, bool]] = {}
         self._buffered = 0
         self._next_sweep = self._next_notice = 0.0
         # At other moments than the other workers, which start together.
@@ -183,6 +185,7 @@ class PatientWorker(ThreadWorker):
         if conn in self._arrivals:
             self._take(conn)
         self._ending.pop(conn, None)
+        self._held.pop(conn, None)
         self._impetuous.discard(conn)
         with suppress(KeyError, ValueError, OSError):
             self.poller.unregister(conn.sock)
@@ -194,6 +197,9 @@ class PatientWorker(ThreadWorker):
     def _answer(self, conn: TConn) -> None:
         try:
             keep = bool(self.handle(conn))
+            if conn.sock.hold:
+                self.method_queue.defer(self._hold, conn, keep)
+                return
             conn.sock.flush()
         except BaseException:  # noqa: BLE001 -- gunicorn has logged what the application raised
             keep = False
@@ -206,6 +212,18 @@ class PatientWorker(ThreadWorker):
                 self.method_queue.defer(self._resume, conn)
         else:
             self.method_queue.defer(self.finish_request, conn, keep)
+
+    def _hold(self, conn: TConn, keep: bool) -> None:
+        """Have the event loop send an answer later: meanwhile it takes no thread."""
+        self._held[conn] = (time.monotonic() + conn.sock.hold, keep)
+
+    def _release(self, conn: TConn) -> None:
+        _until, keep = self._held.pop(conn)
+        try:
+            conn.sock.release()
+        except OSError:
+            keep = False
+        self.finish_request(conn, keep)
 
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
         # Before anything is drained: the client may wait for its answer before it sends on.
@@ -262,6 +280,9 @@ class PatientWorker(ThreadWorker):
         for conn, until in list(self._ending.items()):
             if now > until:
                 self._drop(conn)
+        for conn, (until, _keep) in list(self._held.items()):
+            if now > until or not self.alive:
+                self._release(conn)
         self._make_room()
         if now >= self._next_weighing:
             self._next_weighing = now + MEMORY_SECONDS
@@ -301,7 +322,8 @@ class PatientWorker(ThreadWorker):
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
         self._publish_count()
-        super().wait_for_and_dispatch_events(min(timeout, SWEEP_SECONDS) if self._arrivals else timeout)
+        waiting = self._arrivals or self._held
+        super().wait_for_and_dispatch_events(min(timeout, SWEEP_SECONDS) if waiting else timeout)
         if time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + SWEEP_SECONDS
             self._sweep()

@@ -22,8 +22,9 @@ from alliance.members.services.api_keys import actor_of_key
 from alliance.portal.errors import alliance_error, method_not_allowed
 from alliance.portal.form_owner import refuse_form, switch_back
 from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
-from alliance.web.admission import TENANTS, gate, tenant_of
+from alliance.web.admission import TENANTS, TOO_MANY_AT_ONCE, gate, tenant_of
 from alliance.web.bodies import is_form, length_of, take_in, take_in_large
+from alliance.web.connections import HOLD_SECONDS, ImpatientSocket
 from alliance.web.form_owner import foreign_owner
 from alliance.web.http import WITHOUT_DATABASE, client_address
 from alliance.web.requests import ActorRequest
@@ -96,6 +97,9 @@ class AdmissionMiddleware:
                 return self.get_response(request)
             return self._admit(request)
         except AllianceError as error:
+            connection = request.META.get("gunicorn.socket")
+            if error.reason == TOO_MANY_AT_ONCE and isinstance(connection, ImpatientSocket):
+                connection.hold = HOLD_SECONDS
             return answer_of(request, error)
 
     def _admit(self, request: ActorRequest) -> HttpResponseBase:

@@ -1,9 +1,10 @@
 """Heavy work is limited, and a flood of one tenant leaves places for others."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from rest_framework.test import APIClient
 from alliance.errors import TooMany, Unavailable
 from alliance.tenancy import ANONYMOUS, Actor
 from alliance.web.admission import STRANGERS, Gate, Tenants, tenant_of
+from alliance.web.connections import ImpatientSocket
 
 
 def gate(**options: Any) -> Gate:
@@ -155,6 +157,24 @@ def test_call_beyond_capacity_has_retry_after_and_reads_go_on(
     assert 1 <= int(response["Retry-After"]) <= 4
     assert response.json()["request_id"]
     assert merchant_api.get("/api/v1/parcels").status_code == 200
+
+
+@pytest.mark.django_db
+def test_refusal_of_more_at_once_than_allowed_is_held_back(merchant_api: APIClient, settings: Any) -> None:
+    settings.WEB_SHARE = 0
+    plain, client = socket.socketpair()
+    with closing(ImpatientSocket.over(plain)) as connection, closing(client):
+        merchant_api.post("/api/v1/parcels", {}, **{"gunicorn.socket": connection})
+        connection.sendall(b"an answer")
+        connection.flush()
+        client.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            client.recv(100)
+        connection.release()
+        assert client.recv(100) == b"an answer"
+        connection.begin()
+        merchant_api.get("/api/v1/parcels", **{"gunicorn.socket": connection})
+        assert not connection.hold
 
 
 @pytest.mark.django_db

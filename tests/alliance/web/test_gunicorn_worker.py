@@ -90,7 +90,7 @@ def crowded() -> Iterator[PatientWorker]:
     worker = PatientWorker(9, 0, [], None, 30, Config(), None)
     worker.worker_connections = gunicorn_worker.ROOM + 10
     worker.poller = selectors.DefaultSelector()
-    worker._arrivals, worker._ending, worker._buffered = {}, {}, 0
+    worker._arrivals, worker._ending, worker._held, worker._buffered = {}, {}, {}, 0
     worker._busy, worker._impetuous, worker._next_weighing = set(), set(), float("inf")
     yield worker
     worker.poller.close()
@@ -252,6 +252,28 @@ def test_client_that_hangs_up_before_the_answer_is_forgotten_after_it(
     answering.method_queue.run_callbacks(None)
     turn(answering)
     assert (answering.nr_conns, answering._arrivals, answering._busy) == (0, {}, set())
+
+
+def test_answer_that_is_held_back_is_sent_later_by_the_event_loop(
+    answering: PatientWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, conn = connect(answering, WHOLE)
+    conn.sock.hold = 60.0
+    conn.sock.sendall(b"refused")
+    finish(answering, conn, monkeypatch)
+    answering.method_queue.run_callbacks(None)
+    answering._sweep()
+    client.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        client.recv(100)
+    answering._held[conn] = (0.0, True)
+    answering._sweep()
+    assert client.recv(100) == b"refused"
+    client.sendall(WHOLE)
+    turn(answering)
+    assert conn in answering._busy
+    client.close()
+    conn.sock.close()
 
 
 def test_head_and_body_of_an_answer_are_sent_together() -> None:

@@ -132,10 +132,14 @@ class PatientWorker(ThreadWorker):
             if conn not in self._busy:
                 # The thread has finished in between, and may have looked before.
                 self._resume(conn)
-        else:
-            if conn not in self._arrivals:
-                self.keepalived_conns.remove(conn)
-                self._arrivals[conn] = Arrival()
+        elif conn in self._ending:
+            # Since what came before it in this turn of the loop.
+            self._drain(conn)
+        elif conn in self._arrivals:
+            self._receive(conn)
+        elif conn in self.keepalived_conns:
+            self.keepalived_conns.remove(conn)
+            self._arrivals[conn] = Arrival()
             self._receive(conn)
 
     def _resume(self, conn: TConn) -> None:
@@ -253,7 +257,9 @@ class PatientWorker(ThreadWorker):
         else:
             self._ending[conn] = time.monotonic() + LINGER_SECONDS
 
-    def _drain(self, conn: TConn, _socket: object) -> None:
+    def _drain(self, conn: TConn, _socket: object = None) -> None:
+        if conn not in self._ending:
+            return
         try:
             # At most once for each event: a client that sends without an end waits like the others.
             if not conn.sock.recv_early():

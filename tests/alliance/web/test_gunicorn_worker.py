@@ -254,6 +254,25 @@ def test_client_that_hangs_up_before_the_answer_is_forgotten_after_it(
     assert (answering.nr_conns, answering._arrivals, answering._busy) == (0, {}, set())
 
 
+def test_client_that_hangs_up_in_the_turn_in_which_its_connection_is_ended(
+    answering: PatientWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, conn = connect(answering, WHOLE)
+    client.close()
+    # The loop has fetched this event already, when it ends the connection.
+    stale = [key for key, _events in answering.poller.select(0)]
+    conn.sock.early = b""
+    conn.init()
+    monkeypatch.setattr(answering, "handle", lambda _conn: False)
+    answering._answer(conn)
+    answering.method_queue.run_callbacks(None)
+    assert conn in answering._ending
+    for key in stale:
+        key.data(key.fileobj)
+        key.data(key.fileobj)
+    assert (answering.nr_conns, answering._ending, answering._busy) == (0, {}, set())
+
+
 def test_answer_that_is_held_back_is_sent_later_by_the_event_loop(
     answering: PatientWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

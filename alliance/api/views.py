@@ -33,11 +33,11 @@ def is_plain_post(request: ActorRequest) -> bool:
         request.method == "POST"
         and request.actor.kind == "api_key"
         and not request.META.get("QUERY_STRING")
-        and _takes_json(request)
+        and takes_json(request)
     )
 
 
-def _takes_json(request: HttpRequest) -> bool:
+def takes_json(request: HttpRequest) -> bool:
     accepted = request.META.get("HTTP_ACCEPT", "*/*")
     return accepted == "application/json" or "*/*" in accepted
 

@@ -15,9 +15,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from alliance.api.parsing import refuse_unknown_parameters
+from alliance.api.views import ApiView, takes_json
 from alliance.clocks import zone as zone_of
 from alliance.errors import FieldError, InvalidInput
 from alliance.web.http import limit_by_address, scoped_by_itself
@@ -84,7 +84,7 @@ class TrackingAnswer(StateAnswer):
     )
 
 
-class TrackingView(APIView):
+class TrackingView(ApiView):
     """One parcel; public for anyone with its number."""
 
     authentication_classes = ()
@@ -109,14 +109,9 @@ class TrackingView(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         # DRF's overhead takes longer than the answer itself: plain requests bypass it.
-        if request.method == "GET" and not request.META["QUERY_STRING"] and _takes_json(request):
+        if request.method == "GET" and not request.META["QUERY_STRING"] and takes_json(request):
             return _answer(request, **kwargs)
         return super().dispatch(request, *args, **kwargs)
-
-
-def _takes_json(request: HttpRequest) -> bool:
-    accepted = request.META.get("HTTP_ACCEPT", "*/*")
-    return accepted == "application/json" or "*/*" in accepted
 
 
 def _answer(request: HttpRequest, number: str, *, parameters: Request | None = None) -> HttpResponse:

@@ -99,9 +99,15 @@ def main(arguments: Sequence[str]) -> int:
             primary.execute(f"ALTER ROLE {OWNER} CREATEDB", database="postgres")
             primary.execute(f"GRANT {ROLE} TO {OWNER}", database="postgres")
             os.environ |= {"REDIS_URL": redis_url, "LOG_LEVEL": "WARNING", "PYTHONWARNINGS": "ignore"}
-            before = Release("the release before", _code_of(options.before, site.folder), dict(os.environ))
-            now = Release("this release", ROOT, dict(os.environ))
-            return _report(_drill(before, now, primary, site.folder, options))
+            try:
+                before = Release(
+                    "the release before", _code_of(options.before, site.folder), dict(os.environ)
+                )
+                now = Release("this release", ROOT, dict(os.environ))
+                wrong = _drill(before, now, primary, site.folder, options)
+            except Failed as failure:
+                wrong = [str(failure)]
+            return _report(wrong)
 
 
 def _code_of(revision: str, folder: Path) -> Path:

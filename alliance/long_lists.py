@@ -70,7 +70,13 @@ class OneOrderList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         """Read a page, and one row more to know whether there is another."""
         size, order = self.list_per_page, [*dict.fromkeys(self.queryset.query.order_by)]
-        before, after = (self._place(order, request.GET.get(name, "")) for name in (BEFORE, AFTER))
+        try:
+            before, after = (self._place(order, request.GET.get(name, "")) for name in (BEFORE, AFTER))
+        except IncorrectLookupParameters:
+            messages.warning(
+                request, _("The address had no valid place in this list: it begins at its start.")
+            )
+            raise
         backwards, place = before is not None, before or after
         if backwards:
             order = [name.removeprefix("-") if name.startswith("-") else f"-{name}" for name in order]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
-from benchmarks import bare_bookings, members
+from benchmarks import bare_bookings, floor_paths, members
 from benchmarks.clients import Caller, LoadResult, keep_calling, post, run_parallel, send_calls, sum_of
 from benchmarks.rows import Goal, Row
 from benchmarks.turns import in_turns, rate_row
@@ -18,7 +18,7 @@ NAIVE_BATCH = 50
 SINGLY, SECONDS, SINGLE_CLIENTS = 100, 0.5, 4
 ROUNDS, SINGLE_ROUNDS = 8, 12
 CITIES = 10
-PATH, NAIVE, ONE = "/api/v1/parcels/batch", "/api/v1/bench/parcels", "/api/v1/parcels"
+PATH, NAIVE, ONE = "/api/v1/parcels/batch", floor_paths.NAIVE_PARCELS, "/api/v1/parcels"
 BARE, SAVED = "bare SQL of the same rows", "serializer and save()"
 
 

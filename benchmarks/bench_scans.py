@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from benchmarks import scan_bodies
+from benchmarks import floor_paths, scan_bodies
 from benchmarks.clients import LoadResult, keep_calling, post
 from benchmarks.database import parameters_of
 from benchmarks.rows import Goal, Row
@@ -14,7 +14,7 @@ from benchmarks.scan_loads import CLIENTS, JSON, NDJSON, PATH, Stream, by_copy, 
 from benchmarks.turns import Side, in_turns, rate_row
 from benchmarks.world import World
 
-NAIVE, EMPTY = "/api/v1/bench/scans", "/api/v1/bench/authenticated"
+NAIVE, EMPTY = floor_paths.NAIVE_SCANS, floor_paths.AUTHENTICATED
 # Rounds, and counted batches of each client and round.
 ROUNDS, BATCHES = 6, 3
 NAIVE_BATCH = 100

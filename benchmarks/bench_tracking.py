@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 from alliance.identifiers import tracking_number
-from benchmarks import servers
+from benchmarks import floor_paths, servers
 from benchmarks.clients import LoadResult, get, keep_calling
 from benchmarks.rows import WEB, Goal, Row
 from benchmarks.turns import in_turns, rate_row, time_row
@@ -12,9 +12,9 @@ from benchmarks.watching import Watch
 from benchmarks.world import World
 
 ONLY_READS = True
+EMPTY, ONE_ROW = floor_paths.OPEN, floor_paths.ONE_ROW
 CLIENTS, CALLS, ROUNDS, SECONDS = 4, 500, 10, 0.5
 JSON, PAGE = "/api/v1/tracking/{}", "/track/{}/"
-EMPTY, ONE_ROW = "/api/v1/bench/open", "/api/v1/bench/one-row/{}"
 BARE, FLOOR = "bare", "an empty view of Django alone"
 # A sample of all parcels, because old ones are tracked as well as new ones.
 _SOME = "SELECT id FROM parcels_parcel TABLESAMPLE BERNOULLI (%s) ORDER BY random() LIMIT %s"

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from benchmarks import floor_paths
 from benchmarks.bench_bookings import bookings
 from benchmarks.clients import get, post
 from benchmarks.filling_tenants import PASSWORD
@@ -49,7 +50,7 @@ _COURIER_API = (
 
 
 def _programs(world: TenantsWorld) -> Iterator[Calls]:
-    empty = post("/api/v1/bench/empty", b"{}", token=world.merchant.token)
+    empty = post(floor_paths.AUTHENTICATED, b"{}", token=world.merchant.token)
     yield Calls("API key look-up: an authenticated call that does nothing", [empty])
     for who, member, routes in (
         ("merchant", world.merchant, _MERCHANT_API),

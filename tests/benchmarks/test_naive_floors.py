@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, raw_rows, scope
+from benchmarks import floor_paths
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel, Scan
 from slas.choices import Outcome
@@ -44,7 +45,7 @@ def _day(parcel: Parcel) -> list[dict[str, str]]:
     ]
 
 
-@pytest.mark.parametrize("path", ["/api/v1/scans", "/api/v1/bench/scans"])
+@pytest.mark.parametrize("path", ["/api/v1/scans", floor_paths.NAIVE_SCANS])
 def test_a_days_scans_settle_both_promises(courier_api: APIClient, parcel: Parcel, path: str) -> None:
     assert courier_api.post(path, _day(parcel), format="json").json()["accepted"] == 3
     with scope(Scope.everything()):
@@ -60,17 +61,17 @@ def test_a_days_scans_settle_both_promises(courier_api: APIClient, parcel: Parce
 
 def test_single_scans_are_accepted(courier_api: APIClient, parcel: Parcel) -> None:
     for line in _day(parcel):
-        assert courier_api.post("/api/v1/bench/scans", line, format="json").status_code == 200
+        assert courier_api.post(floor_paths.NAIVE_SCANS, line, format="json").status_code == 200
     with scope(Scope.everything()):
         assert Scan.objects.filter(parcel_id=parcel.pk).count() == 3
 
 
 def test_the_empty_view_asks_for_a_key(courier_api: APIClient) -> None:
-    assert courier_api.post("/api/v1/bench/authenticated", [], format="json").status_code == 200
-    assert APIClient().post("/api/v1/bench/authenticated", [], format="json").status_code == 401
+    assert courier_api.post(floor_paths.AUTHENTICATED, [], format="json").status_code == 200
+    assert APIClient().post(floor_paths.AUTHENTICATED, [], format="json").status_code == 401
 
 
-@pytest.mark.parametrize("path", ["/api/v1/parcels/batch", "/api/v1/bench/parcels"])
+@pytest.mark.parametrize("path", ["/api/v1/parcels/batch", floor_paths.NAIVE_PARCELS])
 def test_bookings_leave_a_parcel_its_promises_tallies_and_a_place(
     merchant_api: APIClient, courier_organisation: Organisation, hangzhou: City, chengdu: City, path: str
 ) -> None:

@@ -8,10 +8,11 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
-from alliance.api.pagination import CursorPagination
+from alliance.api.pagination import CursorPagination, seal_of, wrong_cursor
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.tenancy import require
@@ -26,6 +27,7 @@ from slas.credits.statements import (
     account_of,
     month_for,
     months_of,
+    read_place,
     summary_of,
 )
 from slas.models import CreditEntry
@@ -39,6 +41,11 @@ OF_WHOM = OpenApiParameter(
 MONTH = OpenApiParameter(
     "month", str, OpenApiParameter.PATH, description="YYYY-MM, in Beijing time.", pattern=r"^\d{4}-\d{2}$"
 )
+
+
+CURSOR = OpenApiParameter("cursor", str, description="From `next_counterparties`.")
+# Counterparties in an answer.
+PARTS = 100
 
 
 class MonthAnswer(serializers.Serializer[Any]):
@@ -75,7 +82,12 @@ class StatementAnswer(MonthAnswer):
     credited = serializers.CharField()
     taken_back = serializers.CharField()
     by_tier = PartAnswer(many=True)
-    by_counterparty = PartAnswer(many=True)
+    by_counterparty = PartAnswer(
+        many=True, help_text=f"Those with the greatest total first, {PARTS} at most: see the next page."
+    )
+    next_counterparties = serializers.URLField(
+        allow_null=True, help_text="The same month with the counterparties that follow; null after the last."
+    )
     by_cause = PartAnswer(many=True)
 
 
@@ -132,14 +144,15 @@ class StatementView(APIView):
         operation_id="statements_read",
         summary="One credit statement",
         description="Totals of a month by service, by merchant or courier, and by cause.",
-        parameters=[OF_WHOM, MONTH],
+        parameters=[OF_WHOM, MONTH, CURSOR],
         responses=StatementAnswer,
         tags=["statements"],
     )
     def get(self, request: Request, month: str) -> Response:
-        account = _account(request)
+        account = _account(request, "cursor")
         sums = month_for(account, month, now=timezone.now())
-        return Response(_statement_json(account, summary_of(account, sums)))
+        summary = summary_of(account, sums, after=_place_asked(request), most=PARTS)
+        return Response({**_statement_json(account, summary), "next_counterparties": _next(request, summary)})
 
 
 class EntryPagination(CursorPagination):
@@ -179,6 +192,21 @@ def _account(request: Request, *also: str) -> Account:
     require(actor, Capability.VIEW_FINANCE)
     refuse_unknown_parameters(request, "organisation", *also)
     return account_of(actor, slug=request.query_params.get("organisation", ""))
+
+
+def _place_asked(request: Request) -> tuple[int, int] | None:
+    sealed = request.query_params.get("cursor", "")
+    place = read_place(seal_of(request).open(sealed) or "") if sealed else None
+    if sealed and place is None:
+        raise wrong_cursor("cursor")
+    return place
+
+
+def _next(request: Request, summary: Summary) -> str | None:
+    if not summary.next_counterparties:
+        return None
+    sealed = seal_of(request).close(summary.next_counterparties)
+    return replace_query_param(request.build_absolute_uri(), "cursor", sealed)
 
 
 def _total_json(month: MonthTotal | MonthSums) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Statements as shown to their owners: months, their sums, and every line of the ledger."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability, OrganisationKind
@@ -21,6 +22,8 @@ from slas.promises.models import ServiceTier
 from slas.promises.prices import yuan
 
 PAGE = 50
+# Counterparties of a month that a page shows at once.
+PARTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +109,24 @@ class Part(Sums):
 
     name: str = ""
     code: str = ""
+    # Of a counterparty.
+    organisation_id: int = 0
+
+    @property
+    def place(self) -> str:
+        """The place among the counterparties, after which the next page begins."""
+        return _place(self.total_fen, self.organisation_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A month with its parts."""
+    """A month with its parts; of the counterparties a page, and the place of the next one."""
 
     sums: MonthSums
     tiers: list[Part]
     counterparties: list[Part]
     causes: list[Part]
+    next_counterparties: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +151,8 @@ class Line:
         return None if seconds is None else timedelta(seconds=seconds)
 
 
+# Numbers that fit the columns.
+_PLACE = re.compile(r"(?P<total>-?[0-9]{1,18})\|(?P<organisation>[0-9]{1,18})")
 _TOTALS: dict[str, Any] = {
     "entries": Count("id"),
     "credited": Sum("amount_fen", filter=Q(amount_fen__gt=0), default=0),
@@ -203,10 +216,12 @@ def month_for(account: Account, text: str, *, now: datetime) -> MonthSums:
     return MonthSums(sums["entries"], sums["credited"], sums["taken_back"], month, closed_at)
 
 
-def summary_of(account: Account, sums: MonthSums) -> Summary:
-    """The parts of a month: by tier, by merchant or courier, by cause."""
+def summary_of(
+    account: Account, sums: MonthSums, *, after: tuple[int, int] | None = None, most: int = PARTS
+) -> Summary:
+    """The parts of a month: by tier, by cause, and the next merchants or couriers after a place."""
     tiers = ServiceTier.objects.in_bulk()
-    names = Organisation.objects.in_bulk(list(_sums_by(account, sums.month, account.other_column)))
+    counterparties = counterparties_of(account, sums.month, after=after, limit=most + 1)
     return Summary(
         sums,
         tiers=[
@@ -215,13 +230,7 @@ def summary_of(account: Account, sums: MonthSums) -> Summary:
                 _sums_by(account, sums.month, "tier_id").items(), key=lambda item: tiers[item[0]].position
             )
         ],
-        counterparties=[
-            Part(*counts, name=names[key].name, code=names[key].slug)
-            for key, counts in sorted(
-                _sums_by(account, sums.month, account.other_column).items(),
-                key=lambda item: (-sum(item[1][1:]), names[item[0]].name),
-            )
-        ],
+        counterparties=counterparties[:most],
         causes=[
             Part(*counts, name=str(CreditCause(key).label), code=key)
             for key, counts in sorted(
@@ -229,7 +238,46 @@ def summary_of(account: Account, sums: MonthSums) -> Summary:
                 key=lambda item: CreditCause.values.index(item[0]),
             )
         ],
+        next_counterparties=counterparties[most - 1].place if len(counterparties) > most else "",
     )
+
+
+def counterparties_of(
+    account: Account, month: date, *, after: tuple[int, int] | None, limit: int
+) -> list[Part]:
+    """The merchants or couriers of a month, those with the greatest total first, after the place of one.
+
+    A courier may have millions of merchants: only those that are returned leave the database.
+    """
+    other = account.other_column
+    rows = _totals_by(account, month, other).order_by("-total", other)
+    if after is not None:
+        rows = rows.filter(Q(total__lt=after[0]) | Q(("total", after[0]), (f"{other}__gt", after[1])))
+    found = list(rows[:limit])
+    names = Organisation.objects.in_bulk([key for key, *_sums in found])
+    return [
+        Part(entries, credited, taken_back, name=names[key].name, code=names[key].slug, organisation_id=key)
+        for key, entries, credited, taken_back, _total in found
+    ]
+
+
+def counterparties_before(account: Account, month: date, *, after: tuple[int, int]) -> str:
+    """The place after which the page before begins: "" for the first page."""
+    other = account.other_column
+    rows = _totals_by(account, month, other).order_by("total", f"-{other}")
+    rows = rows.filter(Q(total__gt=after[0]) | Q(("total", after[0]), (f"{other}__lte", after[1])))
+    places = [_place(total, organisation_id) for organisation_id, *_sums, total in rows[: PARTS + 1]]
+    return places[PARTS] if len(places) > PARTS else ""
+
+
+def _place(total_fen: int, organisation_id: int) -> str:
+    return f"{total_fen}|{organisation_id}"
+
+
+def read_place(text: str) -> tuple[int, int] | None:
+    """Parse the place of a counterparty; None for any other text."""
+    match = _PLACE.fullmatch(text)
+    return (int(match["total"]), int(match["organisation"])) if match else None
 
 
 def lines_of(
@@ -260,9 +308,14 @@ def entries_of_parcel(actor: Actor, parcel_id: int) -> list[CreditEntry]:
     return list(entries.order_by("pk"))
 
 
+def _totals_by(account: Account, month: date, column: str) -> "QuerySet[CreditEntry, Any]":
+    entries = account.entries().filter(month=month).order_by().values_list(column)
+    return entries.annotate(**_TOTALS, total=Sum("amount_fen"))
+
+
 def _sums_by(account: Account, month: date, column: str) -> dict[Any, tuple[int, int, int]]:
-    rows = account.entries().filter(month=month).order_by().values_list(column).annotate(**_TOTALS)
-    return {key: (entries, credited, taken_back) for key, entries, credited, taken_back in rows}
+    rows = _totals_by(account, month, column)
+    return {key: (entries, credited, taken_back) for key, entries, credited, taken_back, _total in rows}
 
 
 def _lines(entries: Sequence[CreditEntry], account: Account, running_fen: int) -> Iterator[Line]:

@@ -70,7 +70,8 @@ def as_csv(actor: Actor, account: Account, month: date) -> Iterator[bytes]:
 
 def as_pdf(account: Account, sums: MonthSums) -> bytes:
     """Draw a month as PDF in the reader's language."""
-    summary = summary_of(account, sums)
+    # No more counterparties than entries.
+    summary = summary_of(account, sums, most=MOST_ON_PAPER)
     other = _("Merchant") if account.is_courier else _("Courier")
     paper = Paper(
         title=_("Credit statement %(month)s") % {"month": sums.text},

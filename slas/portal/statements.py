@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.cursor_seals import Seal
 from alliance.cursors import Order, number, word
 from alliance.durations import duration_text
 from alliance.errors import Conflict
@@ -25,17 +26,22 @@ from slas.credits.statements import (
     Account,
     Line,
     MonthSums,
+    Summary,
     account_of,
+    counterparties_before,
     lines_of,
     month_for,
     months_of,
     page_before,
+    read_place,
     summary_of,
 )
 from slas.models import CreditEntry
 from slas.portal.statement_files import MOST_ON_PAPER, as_csv, as_pdf
 from slas.promises.prices import yuan
 
+# The parameter with the place after which a page of counterparties begins.
+PARTS_AFTER: Final = "parts"
 # A line a month since the organisation joined: sorted in memory.
 MONTHS: Final = Listing(
     "statements",
@@ -86,10 +92,18 @@ def statement_list(request: ActorRequest) -> HttpResponse:
 @require_safe
 @login_required
 def statement_detail(request: ActorRequest, month: str) -> HttpResponse:
-    """Show a month: its parts, and its entries in the order they were written."""
+    """Show a month: its parts, and its entries in the order they were written.
+
+    Counterparties and entries have pages of their own, each from its beginning while the other is turned.
+    """
     actor = request.actor
     account, sums = _month(request, month)
     asked = _entries(sums).asked(request, _params(account, actor))
+    seal = Seal.of(actor, f"statement parts {sums.text}", _params(account, actor))
+    place = request.GET.get(PARTS_AFTER, "")
+    after = read_place(seal.open(place) or "") if place else None
+    is_refused = asked.is_refused or bool(place and after is None)
+    summary = summary_of(account, sums, after=after)
     last_id = number(asked.after) or 0
     lines = [] if asked.is_refused else lines_of(account, sums.month, after=last_id, limit=PAGE + 1)
     lines_shown = lines[:PAGE]
@@ -97,7 +111,8 @@ def statement_detail(request: ActorRequest, month: str) -> HttpResponse:
     context = {
         "account": account,
         "sums": sums,
-        "summary": summary_of(account, sums),
+        "summary": summary,
+        **_pages_of_parts(account, summary, asked, seal, after),
         "rows": [_row(line) for line in lines_shown],
         "query": query,
         "list_url": f"{reverse('slas:statement_list')}{query}",
@@ -105,7 +120,7 @@ def statement_detail(request: ActorRequest, month: str) -> HttpResponse:
         "sorting": asked,
         **_pages(account, sums, lines, asked),
     }
-    return render(request, "slas/statement_detail.html", context, status=422 if asked.is_refused else 200)
+    return render(request, "slas/statement_detail.html", context, status=422 if is_refused else 200)
 
 
 @require_safe
@@ -164,6 +179,20 @@ def _pages(account: Account, sums: MonthSums, lines: list[Line], asked: Asked) -
         "next_url": asked.place_url("after", str(lines[PAGE - 1].entry.pk)) if len(lines) > PAGE else "",
         "previous_url": previous_url if is_later and lines else "",
         "newest_url": asked.url() if asked.is_refused or (is_later and not lines) else "",
+    }
+
+
+def _pages_of_parts(
+    account: Account, summary: Summary, asked: Asked, seal: Seal, after: tuple[int, int] | None
+) -> dict[str, str]:
+    def url(place: str) -> str:
+        return asked.url(**{PARTS_AFTER: seal.close(place)})
+
+    is_later = after is not None and summary.counterparties
+    previous = counterparties_before(account, summary.sums.month, after=after) if after else ""
+    return {
+        "next_parts_url": url(summary.next_counterparties) if summary.next_counterparties else "",
+        "previous_parts_url": url(previous) if is_later else "",
     }
 
 

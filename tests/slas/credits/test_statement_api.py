@@ -10,10 +10,11 @@ from alliance.members.services.actors import actor_of_organisation
 from alliance.members.services.api_keys import create_api_key
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
+from slas.api.statements import PARTS
 from slas.credits.months import month_of, next_month, spell, start_of
 from slas.credits.services.closing import close_month
 from tests.slas.helpers.commitments import HOUR, NOON, Lane
-from tests.slas.helpers.credit_cases import deliver, send, work
+from tests.slas.helpers.credit_cases import credit_others, deliver, send, work
 
 pytestmark = pytest.mark.django_db
 MONTH = month_of(NOON)
@@ -75,6 +76,18 @@ def test_month_equals_the_sum_of_its_parts(credited: Lane, courier_books: APICli
         ("overdue", "4.00"),
         ("withdrawn", "-2.00"),
     ]
+
+
+def test_counterparties_come_by_cursor(credited: Lane, courier_books: APIClient) -> None:
+    others = credit_others(credited, PARTS, fen=300)
+    first = courier_books.get(f"{URL}/{TEXT}").json()
+    last = courier_books.get(first["next_counterparties"]).json()
+    shown = [*first["by_counterparty"], *last["by_counterparty"]]
+    assert (len(first["by_counterparty"]), last["next_counterparties"]) == (PARTS, None)
+    with scope(Scope.everything()):
+        slugs = dict(Organisation.objects.values_list("pk", "slug"))
+    assert [part["code"] for part in shown] == [slugs[pk] for pk in (credited.merchant.pk, *others)]
+    assert courier_books.get(f"{URL}/{TEXT}", {"cursor": "300|1~x"}).status_code == 422
 
 
 def test_entries_come_by_cursor_in_the_order_they_were_written(

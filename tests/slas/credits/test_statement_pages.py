@@ -17,12 +17,12 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.commitments.services.settling import mark_lost
 from slas.credits.months import month_of, next_month, spell, start_of
 from slas.credits.services.closing import close_month
-from slas.credits.statements import PAGE
+from slas.credits.statements import PAGE, PARTS
 from slas.models import CreditEntry
 from slas.portal.statement_files import COLUMNS
 from tests import factories
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, Lane
-from tests.slas.helpers.credit_cases import deliver, ledger, send, work
+from tests.slas.helpers.credit_cases import credit_others, deliver, ledger, send, work
 
 pytestmark = pytest.mark.django_db
 MONTH = month_of(NOON)
@@ -134,6 +134,31 @@ def test_pages_go_on_and_back_with_the_running_total(lane: Lane, merchant_client
     back = merchant_client.get(URL + third.context["previous_url"])
     assert shown(back) == shown(second)
     assert shown(merchant_client.get(URL + back.context["previous_url"])) == shown(first)
+
+
+def test_merchants_of_a_month_have_pages_of_their_own(credited: Lane, courier_client: Client) -> None:
+    # The same totals for all but the first.
+    others = credit_others(credited, 2 * PARTS, fen=700)
+    pages, url = [], URL
+    while url:
+        page = courier_client.get(url)
+        pages.append([part.organisation_id for part in page.context["summary"].counterparties])
+        url = page.context["next_parts_url"] and URL + page.context["next_parts_url"]
+    assert [pk for shown in pages for pk in shown] == [credited.merchant.pk, *others]
+    assert [len(shown) for shown in pages] == [PARTS, PARTS, 1]
+    back = courier_client.get(URL + page.context["previous_parts_url"])
+    assert [part.organisation_id for part in back.context["summary"].counterparties] == pages[1]
+    first = courier_client.get(URL + back.context["previous_parts_url"])
+    assert [part.organisation_id for part in first.context["summary"].counterparties] == pages[0]
+    assert first.context["previous_parts_url"] == ""
+    # On paper they are all.
+    assert "Merchant 39" in "".join(page.extract_text() for page in pdf_of(courier_client).pages)
+
+
+def test_place_among_merchants_that_is_not_of_the_month_is_refused(
+    credited: Lane, courier_client: Client
+) -> None:
+    assert courier_client.get(URL, {"parts": "700|1~123456789012"}).status_code == 422
 
 
 @pytest.mark.parametrize("after", ["x", "-1", "99999999999999999999", "１２"])

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from alliance.members.acquaintances import acquaint
 from alliance.models import Organisation
 from alliance.tenancy import Scope, scope
 from slas.commitments.services.settling import Milestone, settle
@@ -9,6 +10,7 @@ from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.audit import audit_credits
 from slas.credits.services.entries import CreditRun, check_grown_credits, work_out_credits
 from slas.models import CreditCheck, CreditEntry
+from tests import factories
 from tests.helpers.owner import execute_as_owner
 from tests.slas.helpers.commitments import DELIVERY, HOUR, NOON, Lane
 
@@ -26,6 +28,18 @@ def deliver(parcel_id: int, at: datetime, *, now: datetime | None = None) -> Non
         [Milestone(parcel_id, DELIVERY, at, attempted_at=at, delivered_at=at)],
         now=now or at + timedelta(minutes=1),
     )
+
+
+def credit_others(lane: Lane, count: int, *, fen: int) -> list[int]:
+    """Credit so many more merchants of the lane's courier in its newest entry's month; return their ids."""
+    merchants = [factories.merchant_organisation(f"Merchant {number}").pk for number in range(count)]
+    with scope(Scope.everything()):
+        acquaint((pk, lane.courier.pk) for pk in merchants)
+        entry = CreditEntry.objects.latest("pk")
+        for entry.merchant_id in merchants:
+            entry.pk, entry.amount_fen, entry._state.adding = None, fen, True
+            entry.save(force_insert=True)
+    return merchants
 
 
 def take_back(parcel_id: int, *, now: datetime) -> None:

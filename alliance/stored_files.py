@@ -6,16 +6,19 @@ that no row names. Apps register which files their rows name.
 """
 
 import hashlib
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from django.conf import settings
 from django.db.models import QuerySet
 
-from alliance.database.slices import in_slices
+from alliance.database.slices import ROWS_A_SLICE, in_slices
+from alliance.file_names import NameSet, files_under, name_set
 from alliance.registry import Registry
 
 # Of uploads under way, which have no row yet.
@@ -67,21 +70,37 @@ def audit_files(*, contents: bool = False, changed_before: float | None = None) 
 
     With `contents`, files whose digest is known are read and compared. Files without a row that changed since
     `changed_before` (seconds of the epoch) are left out: their rows may not be committed yet. Rows are read a
-    slice a transaction.
+    slice a transaction, and their files' names kept on the disk.
     """
     roots = {name: Path(getattr(settings, name)) for name in ("MEDIA_ROOT", "ARCHIVE_ROOT")}
-    named: dict[str, set[str]] = {name: set() for name in roots}
-    for label, kind in KINDS.items():
-        for row in in_slices(kind.rows()):
-            for file in kind.files_of(row):
-                named[kind.root].add(file.name)
-                if problem := _problem(roots[kind.root] / file.name, file, contents=contents):
-                    yield Difference(problem, roots[kind.root] / file.name, f"{label} {row.pk}")
-    for root, folder in roots.items():
-        for path, changed_at in _walk(folder):
-            name = str(path.relative_to(folder)).removesuffix(_UNFINISHED)
-            if name not in named[root] and (changed_before is None or changed_at < changed_before):
-                yield Difference(UNNAMED, path)
+    with name_set() as named:
+        for label, kind in KINDS.items():
+            for row in in_slices(kind.rows()):
+                files = list(kind.files_of(row))
+                named.add(str(roots[kind.root] / file.name) for file in files)
+                for file in files:
+                    if problem := _problem(roots[kind.root] / file.name, file, contents=contents):
+                        yield Difference(problem, roots[kind.root] / file.name, f"{label} {row.pk}")
+        for folder in roots.values():
+            yield from _unnamed(folder, named, changed_before)
+
+
+def delete_unnamed(
+    folder: str, *, before: datetime, named: Callable[[Sequence[str]], Collection[str]]
+) -> int:
+    """Delete files of a folder of MEDIA_ROOT that no row names; return how many.
+
+    Files that changed since `before` are left: their rows may not be committed yet. `named` returns which of
+    some names are kept; it is asked for a slice at a time.
+    """
+    root, count = Path(settings.MEDIA_ROOT), 0
+    paths = _older(files_under(root / folder), before.timestamp())
+    while some := {str(path.relative_to(root)): path for path in islice(paths, ROWS_A_SLICE)}:
+        kept = named(list(some))
+        for name in some.keys() - set(kept):
+            some[name].unlink(missing_ok=True)
+            count += 1
+    return count
 
 
 def set_aside(path: Path, folder: Path) -> Path:
@@ -91,6 +110,14 @@ def set_aside(path: Path, folder: Path) -> Path:
     target = folder / name / path.relative_to(root)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path.rename(target)
+
+
+def _older(paths: Iterable[Path], before: float) -> Iterator[Path]:
+    for path in paths:
+        # It may be deleted meanwhile.
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < before:
+                yield path
 
 
 def _problem(path: Path, file: Expected, *, contents: bool) -> str:
@@ -107,18 +134,11 @@ def _problem(path: Path, file: Expected, *, contents: bool) -> str:
     return ""
 
 
-def _walk(folder: Path) -> Iterator[tuple[Path, float]]:
-    for place, folders, names in os.walk(folder):
-        if Path(place) == folder and INCOMING in folders:
-            folders.remove(INCOMING)
-        folders.sort()
-        for name in sorted(names):
-            path = Path(place) / name
-            try:
-                yield path, path.stat().st_mtime
-            except FileNotFoundError:
-                # Deleted meanwhile.
-                continue
+def _unnamed(folder: Path, named: NameSet, changed_before: float | None) -> Iterator[Difference]:
+    paths = files_under(folder, but=[INCOMING])
+    for path in paths if changed_before is None else _older(paths, changed_before):
+        if str(path).removesuffix(_UNFINISHED) not in named:
+            yield Difference(UNNAMED, path)
 
 
 def _digest(path: Path) -> str:

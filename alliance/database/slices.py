@@ -1,6 +1,6 @@
 """Read or delete many rows a slice at a time: no long transaction, no large answer."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -24,6 +24,22 @@ def in_slices(rows: "QuerySet[M]") -> Iterator[M]:
         if len(read) < ROWS_A_SLICE:
             return
         last = read[-1].pk
+
+
+def for_each_slice(rows: "QuerySet[M]", *, order: str, do: Callable[[M], object]) -> int:
+    """Do something to each of the rows, after which it is not one of them; return how many there were.
+
+    In an order that an index gives, one slice per transaction. May run twice, or be killed.
+    """
+    count = 0
+    while True:
+        with scope(Scope.everything()):
+            read = list(rows.order_by(order)[:ROWS_A_SLICE])
+            for row in read:
+                do(row)
+        count += len(read)
+        if len(read) < ROWS_A_SLICE:
+            return count
 
 
 def delete_in_slices(rows: QuerySet[Any], *, order: str) -> int:

@@ -1,6 +1,5 @@
 """Add documents to an application after an inspection of their content, and remove them with their file."""
 
-import os
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -11,8 +10,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import audit
+from alliance.database.slices import in_slices
 from alliance.errors import FieldError, InvalidInput, NotFound
-from alliance.tenancy import Actor, Scope, scope
+from alliance.file_names import name_set
+from alliance.stored_files import delete_unnamed
+from alliance.tenancy import Actor
 from couriers.applications.services.applications import lock_application
 from couriers.choices import DocumentKind
 from couriers.documents.files import inspect, private_storage, shown_name
@@ -97,17 +99,10 @@ def discard_document(*, actor: Actor, document: Document, verb: str) -> None:
 
 def forget_orphaned_files(*, now: datetime | None = None) -> int:
     """Delete stored files without a document: an upload's transaction may have been rolled back."""
-    storage, moment, count = private_storage(), now or timezone.now(), 0
-    with scope(Scope.everything()):
-        referenced = set(Document.objects.values_list("file", flat=True))
-    folders = storage.listdir("documents")[0] if storage.exists("documents") else []
-    for folder in folders:
-        for file in storage.listdir(os.path.join("documents", folder))[1]:
-            name = f"documents/{folder}/{file}"
-            if name not in referenced and moment - storage.get_modified_time(name) > ORPHAN_AFTER:
-                storage.delete(name)
-                count += 1
-    return count
+    before = (now or timezone.now()) - ORPHAN_AFTER
+    with name_set() as names:
+        names.add(str(document.file.name) for document in in_slices(Document.objects.only("file")))
+        return delete_unnamed("documents", before=before, named=names.those_of)
 
 
 def _store(document: Document, upload: "File[bytes]") -> None:

@@ -1,11 +1,15 @@
 """Delete old booking files: uploads and rows to correct contain names, phones and addresses."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from django.conf import settings
 
+from alliance.database.slices import for_each_slice
+from alliance.stored_files import delete_unnamed
 from alliance.tenancy import Scope, scope
 from parcels.booking_files.models import BookingFile
 from parcels.booking_files.services.results import problems_path, rejected_path, results_path
@@ -25,14 +29,14 @@ def forget_booking_files(*, now: datetime) -> int:
     The rows stay as a record of what was booked when. Files are deleted before the row is marked: if the
     task is interrupted in between, the next run deletes them again.
     """
-    with scope(Scope.everything()):
-        files = BookingFile.objects.filter(finished_at__lt=now - KEPT, deleted_at__isnull=True)
-        count = 0
-        for file in files.iterator():
-            _forget(file, now)
-            count += 1
-        _delete_orphans(now)
-        return count
+    files = BookingFile.objects.filter(finished_at__lt=now - KEPT, deleted_at__isnull=True)
+    count = for_each_slice(files, order="finished_at", do=partial(_forget, now=now))
+    # A process killed during an upload leaves a partial file.
+    for path in Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*.upload*"):
+        if path.stat().st_mtime < (now - ABANDONED).timestamp():
+            path.unlink(missing_ok=True)
+    delete_unnamed("booking_files", before=now - ABANDONED, named=_kept)
+    return count
 
 
 def forget_recipient(*, merchant_id: int, phone: str, now: datetime) -> None:
@@ -48,7 +52,7 @@ def forget_recipient(*, merchant_id: int, phone: str, now: datetime) -> None:
     for file in files:
         upload = Path(file.content.path)
         if _names(rejected_path(file), digits.encode()) or _names(upload, digits.encode(file.encoding)):
-            _forget(file, now)
+            _forget(file, now=now)
 
 
 def _names(path: Path, digits: bytes) -> bool:
@@ -59,30 +63,17 @@ def _names(path: Path, digits: bytes) -> bool:
         return any(digits in row.translate(None, _MARKS) for row in rows)
 
 
-def _forget(file: BookingFile, now: datetime) -> None:
+def _forget(file: BookingFile, *, now: datetime) -> None:
     for path in (results_path(file), problems_path(file), rejected_path(file), Path(file.content.path)):
         path.unlink(missing_ok=True)
     BookingFile.objects.filter(pk=file.pk).update(deleted_at=now)
 
 
-def _delete_orphans(now: datetime) -> None:
-    # A process killed during an upload leaves a partial file.
-    for path in Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*.upload*"):
-        if _is_abandoned(path, now):
-            path.unlink(missing_ok=True)
-    root = Path(settings.MEDIA_ROOT)
-    for path in (root / "booking_files").rglob("*"):
-        if not path.is_file() or not _is_abandoned(path, now):
-            continue
-        name = str(path.relative_to(root))
-        suffix = next((end for end in _RESULT_SUFFIXES if name.endswith(end)), "")
-        files = BookingFile.objects.filter(content=name.removesuffix(suffix), deleted_at__isnull=True)
-        if not suffix:
-            # The worker booked the last row, but was interrupted before deleting the file.
-            files = files.exclude(state__in=(BookingFileState.DONE, BookingFileState.CANCELLED))
-        if not files.exists():
-            path.unlink(missing_ok=True)
-
-
-def _is_abandoned(path: Path, now: datetime) -> bool:
-    return path.stat().st_mtime < (now - ABANDONED).timestamp()
+def _kept(names: Sequence[str]) -> set[str]:
+    contents = {name: name.removesuffix(next(filter(name.endswith, _RESULT_SUFFIXES), "")) for name in names}
+    files = BookingFile.objects.filter(content__in=contents.values(), deleted_at__isnull=True)
+    with scope(Scope.everything()):
+        states = dict(files.values_list("content", "state"))
+    # Of an upload that is over: the worker booked the last row, but was interrupted before deleting the file.
+    over = {name for name in names if states.get(name) in (BookingFileState.DONE, BookingFileState.CANCELLED)}
+    return {name for name, content in contents.items() if content in states} - over

@@ -1,7 +1,6 @@
 """Claims: a courier claims that a breach was not its fault, and may withdraw the claim until it is
 decided."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,11 +13,14 @@ from django.utils.translation import gettext as _
 
 from alliance import audit, events
 from alliance.choices import Capability
+from alliance.database.slices import in_slices
 from alliance.dates import time_text
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.events import Topic
-from alliance.tenancy import Actor, Scope, require, scope
-from couriers.documents.files import Inspected, inspect, private_storage, shown_name
+from alliance.file_names import name_set
+from alliance.stored_files import delete_unnamed
+from alliance.tenancy import Actor, require
+from couriers.documents.files import Inspected, inspect, shown_name
 from couriers.documents.refusals import DocumentRefused
 from slas.choices import ExcuseReason, ExcuseSource, ExcuseState, Outcome
 from slas.commitments.models import Breach, Commitment
@@ -149,17 +151,11 @@ def take_back_claim(*, actor: Actor, excuse_id: int, now: datetime | None = None
 
 def forget_orphaned_evidence(*, now: datetime | None = None) -> int:
     """Delete stored files without a claim: an upload's transaction may have been rolled back."""
-    storage, moment, removed = private_storage(), now or timezone.now(), 0
-    with scope(Scope.everything()):
-        claimed_files = set(Excuse.objects.exclude(evidence="").values_list("evidence", flat=True))
-    folders = storage.listdir("evidence")[0] if storage.exists("evidence") else []
-    for folder in folders:
-        for file in storage.listdir(os.path.join("evidence", folder))[1]:
-            name = f"evidence/{folder}/{file}"
-            if name not in claimed_files and moment - storage.get_modified_time(name) > ORPHAN_AFTER:
-                storage.delete(name)
-                removed += 1
-    return removed
+    claims = in_slices(Excuse.objects.exclude(evidence="").only("evidence"))
+    before = (now or timezone.now()) - ORPHAN_AFTER
+    with name_set() as names:
+        names.add(str(claim.evidence.name) for claim in claims)
+        return delete_unnamed("evidence", before=before, named=names.those_of)
 
 
 def _inspect(upload: "File[bytes] | None") -> Inspected | None:

@@ -343,9 +343,16 @@ def test_the_tracking_page_sees_exactly_one_parcel(sides: Sides) -> None:
         for table, column in key.items():
             assert count(table, f"{column} <> {sides.parcel.pk}") == 0, table
         shown = {table for table in sides.tables if count(table)}
-    # The couriers' names are public; of their histograms only what arrivals are forecast from.
-    own = {*key, "slas_breach", "slas_revision", "slas_watchitem"}
-    assert shown <= {*own, "alliance_organisation", "couriers_courier", "slas_progress"}
+    # Of couriers' histograms only what arrivals are forecast from.
+    assert shown <= {*key, "slas_breach", "slas_revision", "slas_watchitem", "slas_progress"}
+
+
+def test_names_on_tracking_pages_are_read_in_the_scope_of_no_parcel(sides: Sides) -> None:
+    with scope(Scope.parcel(0)):
+        read = Organisation.objects.all()
+        assert set(read.values_list("pk", flat=True)) >= {sides.courier, sides.rival_courier}
+        assert not read.exclude(kind="courier").exists()
+        assert {table for table in sides.tables if count(table)} == {"alliance_organisation", "slas_progress"}
 
 
 def test_the_tracking_page_writes_nothing(sides: Sides) -> None:

@@ -21,7 +21,8 @@ rows for which the policy of its command holds, and no others. A table without a
 `row_policy` in `alliance/tenancy.py` makes the policies, in migrations.
 
 `scope` stands for `NULLIF(current_setting('{SETTING}', true), '')`: `all` for workers and ops, otherwise
-`merchant:<id>`, `courier:<id>`, `parcel:<id>`, `user:<id>` or `key:<prefix>`. Casts to text are left out.
+`merchant:<id>`, `courier:<id>`, `parcel:<id>`, `user:<id>` or `key:<prefix>`. `parcel:0` is no parcel's and
+reads what tracking pages have in common, such as couriers' names. Casts to text are left out.
 """
 
 COLUMNS = ("table", "policy", "command", "role", "USING", "WITH CHECK")

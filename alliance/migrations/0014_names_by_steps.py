@@ -1,0 +1,83 @@
+"""Names are looked for among few before they are looked for among many, and without case where there is none.
+
+The functions of 0009, which search otherwise: a page of what many are called is among the newest few hundred, and each
+row that is compared takes two microseconds, most of them for upper and lower case.
+"""
+
+from importlib import import_module
+from typing import Any, ClassVar, Final
+
+from django.db import migrations
+
+before = import_module("alliance.migrations.0009_functions_of_names")
+
+# What many are called is found among the newest few hundred or thousand: an index would give millions before the
+# first. What few are called is found by the index of its parts. If that gives many after all, because the newest are
+# unlike the others, all are looked through until there are enough.
+SEARCH: Final = """
+    FOREACH size IN ARRAY CASE WHEN is_little THEN ARRAY[9223372036854775807] ELSE ARRAY[4 * most, 2000] END LOOP
+        EXECUTE format('SELECT coalesce(array_agg(id ORDER BY id %s) FILTER (WHERE %s), ''{}''), count(*)'
+            ' FROM (%s LIMIT %s) AS newest', sort, matches, walk, size) INTO found, seen USING term, pattern;
+        EXIT WHEN cardinality(found) >= most OR seen < size;
+    END LOOP;
+    IF cardinality(found) < most AND seen = size THEN
+        EXECUTE format('SELECT ARRAY(SELECT id FROM <table> WHERE %s LIMIT 20001)', indexed)
+            INTO found USING term, pattern;
+        IF cardinality(found) <= 20000 THEN
+            EXECUTE format('SELECT ARRAY(SELECT id FROM <table> AS o WHERE id = ANY ($1) AND id %s AND %s'
+                ' ORDER BY id %s LIMIT %s)', past, condition, sort, most) INTO found USING found;
+        ELSE
+            EXECUTE format('SELECT ARRAY(SELECT id FROM (%s OFFSET 0) AS every WHERE %s ORDER BY id %s LIMIT %s)',
+                walk, matches, sort, most) INTO found USING term, pattern;
+        END IF;
+    END IF;
+    RETURN QUERY SELECT unnest(found[:most]);
+"""
+
+DECLARE: Final = """
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = <schema>, pg_temp SET enable_seqscan = off SET jit = off
+AS $$
+DECLARE
+    scope text := nullif(current_setting('alliance.scope', true), '');
+    own bigint := substring(scope FROM '^(?:merchant|courier|user):([0-9]+)$');
+    pattern text := '%' || regexp_replace(term, '([\\\\%_])', '\\\\\\1', 'g') || '%';
+    is_short boolean := term !~ '[[:alnum:]]{3}';
+    matches text := replace(CASE WHEN is_short THEN '<short>' ELSE '<matches>' END,
+        'ILIKE', CASE WHEN lower(term) = upper(term) THEN 'LIKE' ELSE 'ILIKE' END);
+    -- Not by the name itself, or its trigrams might be asked, too, and all of them be read.
+    indexed text := CASE WHEN NOT is_short THEN matches ELSE regexp_replace(matches, 'name (I?LIKE)',
+        'alliance_pieces(name) @> alliance_pieces($1) AND name || '''' \\1') END;
+    sort text := CASE WHEN upwards THEN 'ASC' ELSE 'DESC' END;
+    past text := format('%s %s', CASE WHEN upwards THEN '>' ELSE '<' END,
+        coalesce(beyond, CASE WHEN upwards THEN -1 ELSE 9223372036854775807 END));
+    found bigint[];
+    seen bigint;
+    size bigint;
+    -- What the scope shows, in order; whether it is little; and what each of its rows fulfils.
+    walk text;
+    is_little boolean := false;
+    condition text := 'true';
+"""
+
+
+def make(apps: Any, schema_editor: Any) -> None:
+    with schema_editor.connection.cursor() as cursor:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        [schema] = cursor.fetchone()
+        for function, table, matches, short in before.FUNCTIONS.values():
+            parts = {
+                "declare": DECLARE, "search": SEARCH, "schema": schema, "table": table, "matches": matches,
+                "short": short,
+            }  # fmt: skip
+            text = function.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION")
+            for name, part in parts.items():
+                text = text.replace(f"<{name}>", part)
+            cursor.execute(text)
+
+
+class Migration(migrations.Migration):
+    lint_ignore: ClassVar = {"python-in-migration": "makes functions only"}
+    dependencies = [("alliance", "0013_names_on_tracking_pages")]
+
+    # Backwards they find the same.
+    operations = [migrations.RunPython(make, migrations.RunPython.noop)]

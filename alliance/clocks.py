@@ -25,7 +25,13 @@ def local_clock(moment: datetime, zone_name: str) -> datetime:
     """Return a moment as local time of a zone. Raises ValueError for a naive datetime."""
     if moment.utcoffset() is None:
         raise ValueError("A time without a UTC offset is not a moment")
-    return moment.astimezone(timezone(_offset(moment.astimezone(zone(zone_name)))))
+    local = moment.astimezone(zone(zone_name))
+    return local.replace(tzinfo=_fixed(_offset(local)), fold=0)
+
+
+@lru_cache(maxsize=1024)
+def _fixed(offset: timedelta) -> timezone:
+    return timezone(offset)
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -23,7 +23,7 @@ END_OF_IDS: Final = EPOCH + timedelta(milliseconds=1 << TIME_BITS)
 MAX_ID: Final = (1 << (TIME_BITS + RANDOM_BITS)) - 1
 
 _BODY_LENGTH: Final = 13
-_LENGTH: Final = len(PREFIX) + _BODY_LENGTH + 1
+LENGTH: Final = len(PREFIX) + _BODY_LENGTH + 1
 _DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CHECK_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -171,7 +171,7 @@ def parse_tracking_number(text: str) -> int:
     except UnicodeEncodeError:
         raw = text.translate(_FOLD).encode("ascii", "replace")
     digits = raw.translate(_READ_TABLE, _SEPARATORS)
-    if len(digits) != _LENGTH:
+    if len(digits) != LENGTH:
         raise InvalidTrackingNumber("length", _wrong_length(len(digits)))
     try:
         parcel_id = int(digits[2:15], 32)
@@ -213,7 +213,7 @@ def _require_range(parcel_id: int) -> None:
 
 def _wrong_length(length: int) -> str:
     return _("A tracking number has %(expected)d letters and digits, not %(found)d.") % {
-        "expected": _LENGTH,
+        "expected": LENGTH,
         "found": length,
     }
 

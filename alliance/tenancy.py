@@ -12,14 +12,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from django.db import connection, migrations, models, transaction
+from django.db import connection, connections, migrations, models, transaction
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
 from alliance.database.postgresql.messages import Unanswered
 from alliance.errors import NotAuthenticated, NotFound, NotPermitted
+
+if TYPE_CHECKING:
+    # Imported by its module's name alone: the driver may not be needed.
+    from alliance.database.postgresql.base import DatabaseWrapper
 
 ActorKind = Literal["user", "api_key", "system", "anonymous"]
 C = Capability
@@ -368,17 +372,16 @@ def rows_in(to: Scope, sql: str, parameters: list[Any] | dict[str, Any]) -> list
     Outside a transaction, all statements are sent in one message: PostgreSQL runs them as one transaction,
     which saves four round trips.
     """
-    if connection.in_atomic_block:
+    database = cast("DatabaseWrapper", connections["default"])
+    if database.in_atomic_block:
         with scope(to):
-            return raw_rows(sql, parameters)
+            return database.rows(sql, parameters)
     if isinstance(parameters, dict):
         params = {"rows_in_scope": to.value, **parameters}
-        return raw_rows(f"{_limits.get()}SET LOCAL {SETTING} = %(rows_in_scope)s; {sql}", params)
-    return raw_rows(f"{_limits.get()}SET LOCAL {SETTING} = %s; {sql}", [to.value, *parameters])
+        return database.rows(f"{_limits.get()}SET LOCAL {SETTING} = %(rows_in_scope)s; {sql}", params)
+    return database.rows(f"{_limits.get()}SET LOCAL {SETTING} = %s; {sql}", [to.value, *parameters])
 
 
 def raw_rows(sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
     """Execute a statement in the current scope and return its rows."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return cursor.fetchall() if cursor.description else []
+    return cast("DatabaseWrapper", connections["default"]).rows(sql, parameters)

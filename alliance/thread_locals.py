@@ -1,8 +1,8 @@
 """Plain thread-locals in place of Django's.
 
 Django keeps the language, the time zone, the connections and the script's prefix of a thread in asgiref's
-Local, which follows async tasks, too. A look-up there takes 1.2 us, of a thread-local 0.05: a light call makes
-thirty, and each text of a page is one. Nothing here is async.
+Local, which follows async tasks, too. A look-up there takes 1.2 us, of a thread-local 0.05: a light call
+makes thirty, and each text of a page is one. Nothing here is async.
 """
 
 import threading

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from django.conf import settings
@@ -118,7 +119,8 @@ def _answer(request: HttpRequest, number: str, *, parameters: Request | None = N
     limit_by_address(request, bucket=BUCKET, per_minute=settings.TRACKING_RATE_PER_MINUTE)
     if parameters is not None:
         refuse_unknown_parameters(parameters, "events_after")
-    place = request.GET.get("events_after", "")
+    # Putting no parameters together takes as long as counting the call.
+    place = request.GET.get("events_after", "") if parameters is not None else ""
     now = timezone.now()
     answer = tracking_json(look_up(read_number(number), now=now), place, now=now)
     headers = {"Cache-Control": "private, no-cache"}
@@ -144,6 +146,7 @@ def tracking_json(public_parcel: PublicParcel, place: str = "", *, now: datetime
     events, events_next = page
     parcel, names = public_parcel.parcel, public_parcel.names
     zone = names.destination.time_zone
+    clock = zone_of(zone)
     labels = _scan_labels(get_language() or "")
     reader = reader_of(public_parcel, now=now)
     state = public_parcel.state
@@ -163,17 +166,17 @@ def tracking_json(public_parcel: PublicParcel, place: str = "", *, now: datetime
         "origin": _city_json(names.origin),
         "destination": _city_json(names.destination),
         "revisions": [revision_json(revision, zone) for revision in public_parcel.revisions],
-        "events": [_event_json(tracked_scan, zone, labels) for tracked_scan in events],
+        "events": [_event_json(tracked_scan, clock, labels) for tracked_scan in events],
         "events_next": events_next or None,
     }
 
 
-def _event_json(tracked_scan: TrackedScan, zone: str, labels: Mapping[str, str]) -> dict[str, Any]:
+def _event_json(tracked_scan: TrackedScan, clock: ZoneInfo, labels: Mapping[str, str]) -> dict[str, Any]:
     scan = tracked_scan.scan
     return {
         "code": scan.code,
         "text": public_title(scan.code, reason=scan.reason, consent=scan.consent) or labels[scan.code],
-        "occurred_at": _local(scan.occurred_at, zone),
+        "occurred_at": scan.occurred_at.astimezone(clock).isoformat(),
         "facility": public_place(scan.facility),
         # Imported scans may have a reason in somebody's own words.
         "reason": scan.reason if is_known_reason(scan.reason) else "",
@@ -183,7 +186,3 @@ def _event_json(tracked_scan: TrackedScan, zone: str, labels: Mapping[str, str])
 
 def _city_json(city: Any) -> dict[str, str]:
     return {"code": city.code, "name": city.name, "time_zone": city.time_zone}
-
-
-def _local(moment: datetime | None, zone: str) -> str | None:
-    return None if moment is None else moment.astimezone(zone_of(zone)).isoformat()

@@ -29,7 +29,14 @@ from parcels.scans.rules import TERMINAL
 from slas.choices import RevisionParty
 from slas.models import Revision
 from slas.revisions.rules import DeliveryDay
-from slas.revisions.services import Promised, RevisionRequest, days_to_choose, refusal_of, revise_delivery
+from slas.revisions.services import (
+    MovablePromise,
+    Promised,
+    RevisionRequest,
+    days_to_choose,
+    refusal_of,
+    revise_delivery,
+)
 
 # The label of a revision that the recipient made on the tracking page.
 RECIPIENT: Final = "recipient, tracking page"
@@ -105,7 +112,7 @@ def days_for_recipient(*, parcel: Deliverable, promised: Promised | None, now: d
     )
 
 
-def may_choose_day(*, parcel: Deliverable, promised: Promised | None) -> bool:
+def may_choose_day(*, parcel: Deliverable, promised: MovablePromise | None) -> bool:
     """Return whether a recipient may ask for another day. Needs no query."""
     # Imported parcels have no phone number, so a recipient has no proof.
     if promised is None or parcel.status in OVER or parcel.source == ParcelSource.HISTORY:

@@ -81,6 +81,10 @@ TRIES: Final = frozenset({C.ATTEMPT_FAILED, C.AVAILABLE_FOR_PICKUP, C.DELIVERED}
 MOST_SCANS: Final = 1_000
 # Couriers' clocks may be wrong by this much, in either direction.
 CLOCK_ERROR: Final = timedelta(minutes=5)
+# Without one of these, or with a single one that nothing follows, scans contradict nothing.
+_CONTRADICTED: Final = frozenset({C.DELIVERED, C.LOST, *TURNS})
+# Looked up in the class, a member takes longer than the comparison.
+_CORRECTION: Final = C.CORRECTION
 NEEDS_REASON: Final = frozenset({C.ATTEMPT_FAILED, C.HELD})
 CONSIGNEE: Final = "consignee"
 PARTIES: Final = ("courier", "merchant", CONSIGNEE, "customs", "weather", "force_majeure")
@@ -146,21 +150,18 @@ def party_at_fault(reason: str) -> str:
 def standing(scans: Iterable[ScanFact]) -> list[ScanFact]:
     """The scans that count: without corrections and the scans they withdraw, in either order of arrival."""
     all_scans = list(scans)
-    withdrawn = {scan.corrects for scan in all_scans if scan.code == C.CORRECTION}
+    withdrawn = {scan.corrects for scan in all_scans if scan.code == _CORRECTION}
+    if not withdrawn:
+        return all_scans
     return [scan for scan in all_scans if scan.code != C.CORRECTION and scan.event_key not in withdrawn]
 
 
 def fold(scans: Iterable[ScanFact], *, booked_at: datetime, cancelled_at: datetime | None = None) -> Folded:
     """Fold a parcel's scans; their order and duplicates do not matter. A cancelled parcel stays cancelled."""
     effective = standing(scans)
-    turned_at = min((scan.occurred_at for scan in effective if scan.code in TURNS), default=None)
-    homeward = [scan for scan in effective if _is_homeward(scan, turned_at)]
-    outward = [scan for scan in effective if not _is_homeward(scan, turned_at)]
+    turned_at, outward, homeward = _ways(effective)
     status, status_at = _status(outward, homeward) or (S.BOOKED, booked_at)
-    contradiction = _contradiction(outward, homeward)
     if cancelled_at is not None:
-        is_moving = effective and status != S.RETURNED
-        contradiction = Contradiction.MOVING_THOUGH_CANCELLED if is_moving else ""
         status, status_at = S.CANCELLED, cancelled_at
     attempts = [
         scan.occurred_at
@@ -174,7 +175,7 @@ def fold(scans: Iterable[ScanFact], *, booked_at: datetime, cancelled_at: dateti
     return Folded(
         status=status,
         status_at=status_at,
-        contradiction=contradiction,
+        contradiction=contradiction_of(effective, cancelled_at=cancelled_at),
         last_scan_at=max((scan.occurred_at for scan in effective), default=None),
         delivered_at=status_at if status == S.DELIVERED else None,
         picked_up_at=min(_times(effective, *MOVEMENTS), default=None),
@@ -187,6 +188,29 @@ def fold(scans: Iterable[ScanFact], *, booked_at: datetime, cancelled_at: dateti
         turned_at=turned_at,
         lost_at=status_at if status == S.LOST else None,
     )
+
+
+def contradiction_of(effective: Sequence[ScanFact], *, cancelled_at: datetime | None) -> str:
+    """What the scans that count say against the parcel's status, or against one another; "" for nothing."""
+    if cancelled_at is not None:
+        _turned_at, outward, homeward = _ways(effective)
+        decided = _status(outward, homeward)
+        is_back = decided is not None and decided[0] == S.RETURNED
+        return Contradiction.MOVING_THOUGH_CANCELLED if effective and not is_back else ""
+    # Most parcels have one end at most, and nothing after it.
+    ends = [scan.occurred_at for scan in effective if scan.code in _CONTRADICTED]
+    if not ends or (len(ends) == 1 and max(scan.occurred_at for scan in effective) == ends[0]):
+        return ""
+    _turned_at, outward, homeward = _ways(effective)
+    return _contradiction(outward, homeward)
+
+
+def _ways(effective: Sequence[ScanFact]) -> tuple[datetime | None, list[ScanFact], list[ScanFact]]:
+    """When the way back began, the scans before that, and those after it."""
+    turned_at = min((scan.occurred_at for scan in effective if scan.code in TURNS), default=None)
+    homeward = [scan for scan in effective if _is_homeward(scan, turned_at)]
+    outward = [scan for scan in effective if not _is_homeward(scan, turned_at)]
+    return turned_at, outward, homeward
 
 
 def _is_homeward(scan: ScanFact, turned_at: datetime | None) -> bool:

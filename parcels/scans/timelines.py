@@ -1,11 +1,13 @@
 """A parcel's scans in the order they happened, marked if they were late, out of order or withdrawn. Pure."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
+from operator import attrgetter
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
 
+import msgspec
 from django.utils.translation import gettext_lazy
 
 from parcels.choices import ScanCode, ScanReason
@@ -15,6 +17,8 @@ from slas.commitments.attribution import Remark
 # Couriers send in batches: a scan received within an hour does not count as late.
 LATE_RECEIPT: Final = timedelta(hours=1)
 
+# Looked up in the class, a member takes longer than the comparison.
+_CORRECTION: Final = ScanCode.CORRECTION
 # Scans shown at once: a parcel may have a thousand.
 SHOWN: Final = 50
 # The parameter with the place from which a page goes on.
@@ -39,8 +43,7 @@ class ScanRow(ScanFact, Protocol):
     stated_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class TrackedScan:
+class TrackedScan(msgspec.Struct, frozen=True):
     """A scan with its remarks."""
 
     scan: ScanRow
@@ -64,25 +67,24 @@ class TrackedScan:
 
 def track(scans: Iterable[ScanRow]) -> list[TrackedScan]:
     """Add remarks to each scan. The latest event comes first."""
-    all_scans = list(scans)
+    all_scans = sorted(scans, key=_precedence, reverse=True)
     by_key = {scan.event_key: scan for scan in all_scans}
     corrections: dict[int | None, datetime] = {}
     for scan in all_scans:
-        if scan.code == ScanCode.CORRECTION:
+        if scan.code == _CORRECTION:
             earlier = corrections.get(scan.corrects, scan.received_at)
             corrections[scan.corrects] = min(earlier, scan.received_at)
     overtaken = _overtaken(all_scans)
-    tracked_scans = [
+    return [
         TrackedScan(
             scan,
             received_late=_delay(scan),
             out_of_order=scan.event_key in overtaken,
-            withdrawn_at=None if scan.code == ScanCode.CORRECTION else corrections.get(scan.event_key),
+            withdrawn_at=None if scan.code == _CORRECTION else corrections.get(scan.event_key),
             withdraws=by_key.get(scan.corrects) if scan.corrects is not None else None,
         )
         for scan in all_scans
     ]
-    return sorted(tracked_scans, key=_precedence, reverse=True)
 
 
 def shown_scans(scans: Iterable[ScanRow]) -> list[TrackedScan]:
@@ -126,8 +128,12 @@ def _overtaken(scans: list[ScanRow]) -> set[int]:
     event_keys: set[int] = set()
     latest: datetime | None = None
     batch: list[ScanRow] = []
-    movements = [scan for scan in scans if scan.code != ScanCode.CORRECTION]
-    for scan in sorted(movements, key=lambda scan: scan.received_at):
+    movements = [scan for scan in scans if scan.code != _CORRECTION]
+    movements.sort(key=attrgetter("received_at", "occurred_at"))
+    if all(before.occurred_at <= after.occurred_at for before, after in pairwise(movements)):
+        # As nearly always.
+        return event_keys
+    for scan in movements:
         if batch and batch[-1].received_at != scan.received_at:
             latest = max(earlier.occurred_at for earlier in batch)
         batch.append(scan)
@@ -136,9 +142,8 @@ def _overtaken(scans: list[ScanRow]) -> set[int]:
     return event_keys
 
 
-def _precedence(tracked_scan: TrackedScan) -> tuple[datetime, int, int]:
-    scan = tracked_scan.scan
-    rank = -1 if tracked_scan.is_correction else RANK[status_of(scan.code, consent=scan.consent)]
+def _precedence(scan: ScanRow) -> tuple[datetime, int, int]:
+    rank = -1 if scan.code == _CORRECTION else RANK[status_of(scan.code, consent=scan.consent)]
     return scan.occurred_at, rank, scan.event_key
 
 

@@ -4,10 +4,10 @@ The question of the reader is "when does it come, and what can I do?": every sta
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
+import msgspec
 from django.utils.translation import gettext as _
 
 from alliance.clocks import ONE_DAY, local_clock
@@ -33,8 +33,7 @@ _WITHOUT_DELIVERY: Final = _WITH_THE_SHOP - {S.BOOKED}
 _LONG_COLLECTABLE: Final = timedelta(days=3)
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(msgspec.Struct, frozen=True):
     """The answers to a recipient's questions, as sentences; `ask` is "" if `to_do` names whom to ask."""
 
     title: str
@@ -53,8 +52,7 @@ class Advice:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(msgspec.Struct, frozen=True):
     """What the sentences name: the courier, the city of destination and its clock, and a choice of days."""
 
     courier: str
@@ -365,7 +363,7 @@ def _must_be_traced(state: ParcelState, reader: Reader) -> bool:
 def ask_of(state: ParcelState, reader: Reader) -> str:
     if state.status in _WITH_THE_SHOP or state.loss is not None:
         return _("Questions? Ask the shop you bought from.")
-    if not _in_the_end(state, reader) and _must_be_traced(state, reader):
+    if _must_be_traced(state, reader) and not _in_the_end(state, reader):
         return ""
     return _("Questions? Ask %(courier)s and give the tracking number, or ask the shop.") % {
         "courier": reader.courier

@@ -6,11 +6,11 @@ repeats by itself, the next delivery day is expected.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
+import msgspec
 from django.utils.translation import gettext as _
 
 from alliance.clocks import ONE_DAY, local_clock, wall_clock
@@ -59,8 +59,7 @@ _STEPS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True):
     """The expected next attempt: half arrive by P50, nine in ten by P90."""
 
     p50_at: datetime
@@ -117,8 +116,7 @@ class Travelling(Protocol):
     def destination_id(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Expectable:
+class Expectable(msgspec.Struct, frozen=True):
     """A parcel that has a promise, with what its arrival depends on."""
 
     parcel: Travelling
@@ -231,14 +229,15 @@ def arrivals_of(parcels: Iterable[Expectable | None], *, now: datetime) -> list[
         for index, item in enumerate(expectable)
         if item is not None and item.is_forecast(now)
     }
-    curves = Curves(now=now)
-    curves.need(positions.values(), now=now)
+    curves = Curves(now=now) if positions else None
+    if curves is not None:
+        curves.need(positions.values(), now=now)
     days = DeliveryDays(now=now) if any(item and item.is_retried for item in expectable) else None
     arrivals: list[Arrival | None] = []
     for index, item in enumerate(expectable):
         if item is None:
             arrivals.append(None)
-        elif (position := positions.get(index)) is not None:
+        elif curves is not None and (position := positions.get(index)) is not None:
             told = _told(curves.forecast(position, now=now), item.zone, position.due_at, now)
             arrivals.append(told or item.on_round(now))
         elif days is not None and item.is_retried:

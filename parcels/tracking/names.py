@@ -1,7 +1,6 @@
 """Names of couriers, tiers and cities on tracking pages, cached in each process as they rarely change."""
 
 import time
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -42,8 +41,7 @@ class TrackedCity(_Named, frozen=True):
     time_zone: str
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(msgspec.Struct, frozen=True):
     """The names of a parcel's courier, tier and cities."""
 
     courier: str
@@ -56,14 +54,15 @@ _TIER: Final = msgspec.json.Decoder(TrackedTier)
 _CITY: Final = msgspec.json.Decoder(TrackedCity)
 # By kind and id: expiry (monotonic) and name.
 _cache: dict[tuple[str, int], tuple[float, Any]] = {}
+_NOT_KNOWN: Final = (0.0, None)
 
 
 def names_of(*, courier_id: int, tier_id: int, origin_id: int, destination_id: int) -> Names:
     """Return the names; needs a query if one of them is not cached in this process."""
     keys = ("courier", courier_id), ("tier", tier_id), ("city", origin_id), ("city", destination_id)
     now = time.monotonic()
-    entries = [_cache.get(key, (0.0, None)) for key in keys]
-    if any(expiry < now for expiry, _name in entries):
+    entries = [_cache.get(key, _NOT_KNOWN) for key in keys]
+    if min(expiry for expiry, _name in entries) < now:
         [(courier, tier, *cities)] = rows_in(Scope.parcel(0), _READ, [pk for _kind, pk in keys])
         names = courier, _TIER.decode(tier), *map(_CITY.decode, cities)
         entries = [(now + KNOWN_SECONDS, name) for name in names]

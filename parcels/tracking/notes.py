@@ -1,10 +1,14 @@
 """What a parcel's scans say beside its status, in sentences for its recipient. Pure."""
 
+from typing import Final
+
 from django.utils.translation import gettext as _
 
 from parcels.choices import Contradiction, ScanCode
 from parcels.scans.places import public_place
 from parcels.scans.rules import CONSIGNEE, ScanFact, party_at_fault
+
+_RETITLED: Final = frozenset({ScanCode.ATTEMPT_FAILED, ScanCode.AVAILABLE_FOR_PICKUP, ScanCode.HELD})
 
 
 def public_title(code: str, *, reason: str, consent: bool) -> str:
@@ -12,6 +16,8 @@ def public_title(code: str, *, reason: str, consent: bool) -> str:
 
     Only a reason of the recipient says that the courier tried.
     """
+    if code not in _RETITLED:
+        return ""
     if code == ScanCode.ATTEMPT_FAILED and party_at_fault(reason) != CONSIGNEE:
         return _("Not delivered")
     if code == ScanCode.AVAILABLE_FOR_PICKUP and not consent:

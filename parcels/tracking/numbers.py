@@ -8,7 +8,7 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from alliance.errors import NotFound
-from alliance.identifiers import PREFIX, InvalidTrackingNumber, parse_tracking_number
+from alliance.identifiers import LENGTH, PREFIX, InvalidTrackingNumber, parse_tracking_number
 
 BAD: Final = "bad_tracking_number"
 # A number within other text; its groups may be set apart by spaces, dashes and dots.
@@ -24,7 +24,8 @@ _AROUND: Final = " \t\r\n.,;:!?\"'()[]<>“”‘’「」《》【】。、"
 
 def read_number(text: str) -> int:
     """Parse a tracking number as people paste it. Raises NotFound with BAD and an explanation."""
-    number = number_in(text)
+    # As it is printed: nothing to clean.
+    number = text if len(text) == LENGTH and text.isascii() and text.isalnum() else number_in(text)
     try:
         return parse_tracking_number(number)
     except InvalidTrackingNumber as error:

@@ -2,11 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from django.db.models import Q
@@ -20,7 +19,7 @@ from parcels.bookings.models import Parcel
 from parcels.choices import ScanCode
 from parcels.revisions.services import OVER, may_choose_day
 from parcels.scans.models import Scan
-from parcels.scans.rules import fold, standing
+from parcels.scans.rules import contradiction_of, standing
 from parcels.scans.timelines import TrackedScan, track
 from parcels.tracking.advice import Reader, day_helps, title_of
 from parcels.tracking.arrivals import Expectable, arrivals_of
@@ -35,6 +34,8 @@ from slas.models import Commitment, Revision
 from slas.revisions.services import Promised
 
 UNKNOWN = "unknown_tracking_number"
+# Looked up in the class, a member takes longer than the comparison.
+_DAMAGED: Final = ScanCode.DAMAGED
 
 
 class _Scan(msgspec.Struct, array_like=True):
@@ -97,15 +98,25 @@ class TrackedParcel(msgspec.Struct, dict=True):
         return tracking_number(self.id)
 
     @cached_property
+    def standing_scans(self) -> list[_Scan]:
+        return standing(self.scans)
+
+    @cached_property
     def last_scan_at(self) -> datetime | None:
-        return max((scan.occurred_at for scan in standing(self.scans)), default=None)
+        return max((scan.occurred_at for scan in self.standing_scans), default=None)
+
+
+class _Movable(NamedTuple):
+    """A promise of which nothing is asked but whether it may be moved."""
+
+    commitment: _Delivery
+    revisions: list[_Revision]
 
 
 _DECODER: Final = msgspec.json.Decoder(TrackedParcel)
 
 
-@dataclass(frozen=True, slots=True)
-class PublicParcel:
+class PublicParcel(msgspec.Struct, frozen=True):
     """The data of a parcel's tracking page."""
 
     parcel: TrackedParcel
@@ -168,20 +179,20 @@ def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
 def reader_of(public_parcel: PublicParcel, *, now: datetime) -> Reader:
     """The anonymous reader of a parcel's tracking page."""
     names, parcel = public_parcel.names, public_parcel.parcel
-    folded = fold(parcel.scans, booked_at=parcel.booked_at, cancelled_at=parcel.cancelled_at)
-    scans = standing(parcel.scans)
+    scans = parcel.standing_scans
+    delivery = parcel.delivery
     return Reader(
         courier=names.courier,
         city=names.destination.name,
         zone=names.destination.time_zone,
         now=now,
-        # Most parcels that are looked at have arrived: their promise need not be put together.
-        may_choose_day=parcel.status not in OVER
+        may_choose_day=delivery is not None
+        and parcel.status not in OVER
         and day_helps(public_parcel.state)
-        and may_choose_day(parcel=parcel, promised=public_parcel.promised),
+        and may_choose_day(parcel=parcel, promised=_Movable(delivery, parcel.revisions)),
         last_scan=max(scans, key=attrgetter("occurred_at"), default=None),
-        was_damaged=any(scan.code == ScanCode.DAMAGED for scan in scans),
-        contradiction=folded.contradiction,
+        was_damaged=_DAMAGED in [scan.code for scan in scans],
+        contradiction=contradiction_of(scans, cancelled_at=parcel.cancelled_at),
     )
 
 
@@ -212,8 +223,7 @@ def states_of(
     return dict(zip(ids, _states(facts, now=now, with_arrivals=with_arrivals), strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
+class _Facts(msgspec.Struct, frozen=True):
     """What is read of one parcel for its state."""
 
     parcel: Any
@@ -230,7 +240,7 @@ def _states(facts: Sequence[_Facts], *, now: datetime, with_arrivals: bool = Tru
     arrivals = arrivals_of(
         (
             Expectable(item.parcel, verdict, item.cause, item.zone, is_lost=loss is not None)
-            if verdict and with_arrivals and verdict is not None
+            if verdict and with_arrivals
             else None
             for item, verdict, loss in zip(facts, verdicts, losses, strict=True)
         ),

@@ -4,10 +4,10 @@ Built once from the parcel, its delivery commitment, the scan that decides its s
 choose what of it they show, never how it is computed. Pure.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+import msgspec
 from django.utils.translation import gettext as _
 
 from alliance.clocks import local_clock
@@ -26,8 +26,7 @@ RESTS_UNTIL: Final = timedelta(days=1)
 _ENDED: Final = frozenset({ParcelStatus.LOST, ParcelStatus.RETURNING, ParcelStatus.RETURNED})
 
 
-@dataclass(frozen=True, slots=True)
-class PromiseState:
+class PromiseState(msgspec.Struct, frozen=True):
     """What was promised for a delivery, what is agreed now, and whether it was kept."""
 
     # The promise at booking; it never changes.
@@ -70,16 +69,14 @@ class PromiseState:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(msgspec.Struct, frozen=True):
     """Since when a parcel is lost, and whether its courier reported that or the silence says so."""
 
     since: datetime
     is_reported: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ParcelState:
+class ParcelState(msgspec.Struct, frozen=True):
     """Where a parcel stands: status, promise, loss, cause and expected arrival."""
 
     status: ParcelStatus
@@ -189,11 +186,12 @@ def state_of(
     is_silent = last is not None and status in MOVING and now - last > silent_after(tier)
     if promise is not None and promise.is_moved and promise.deliver_by - now > RESTS_UNTIL:
         is_silent = False
-    round_day = local_clock(parcel.status_at, zone).date()
-    round_is_over = status == ParcelStatus.OUT_FOR_DELIVERY and round_day < local_clock(now, zone).date()
+    round_is_over = status == ParcelStatus.OUT_FOR_DELIVERY and (
+        local_clock(parcel.status_at, zone).date() < local_clock(now, zone).date()
+    )
     if arrival is not None and (is_silent or round_is_over):
         # Parcels that a forecast goes by were heard of: of this one no hour can be told.
-        arrival = replace(arrival, precision=Precision.DAY)
+        arrival = msgspec.structs.replace(arrival, precision=Precision.DAY)
     return ParcelState(
         status=status,
         status_at=parcel.status_at,

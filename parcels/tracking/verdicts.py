@@ -1,9 +1,9 @@
 """The current outcome of a commitment, for display. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import msgspec
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -31,8 +31,7 @@ class Judged(Protocol):
     excused: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """The current outcome of one commitment, also before the sweep has stored it."""
 
     outcome: Outcome

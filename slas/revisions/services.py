@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -60,6 +60,33 @@ class Promised:
     @property
     def first_due_at(self) -> datetime:
         return self.revisions[0].previous_due_at if self.revisions else self.commitment.due_at
+
+
+class Movable(Protocol):
+    """The fields of a commitment that decide whether its day may change."""
+
+    @property
+    def outcome(self) -> str: ...
+    @property
+    def delivered_at(self) -> datetime | None: ...
+    @property
+    def lost_at(self) -> datetime | None: ...
+
+
+class Change(Protocol):
+    """The field of a revision that counts against its party."""
+
+    @property
+    def requested_by(self) -> str: ...
+
+
+class MovablePromise(Protocol):
+    """What decides whether a delivery may be moved: of a Promised, or read without models."""
+
+    @property
+    def commitment(self) -> Movable: ...
+    @property
+    def revisions(self) -> Sequence[Change]: ...
 
 
 class Moved(NamedTuple):
@@ -132,13 +159,13 @@ def days_to_choose(
     return list(islice(days, most))
 
 
-def refusal_of(*, promised: Promised, parties: Iterable[RevisionParty]) -> Conflict | None:
+def refusal_of(*, promised: MovablePromise, parties: Iterable[RevisionParty]) -> Conflict | None:
     """Return why none of the parties may move the delivery; None when one of them may."""
     refusals = [_refusal(promised, party) for party in parties]
     return None if None in refusals else refusals[-1]
 
 
-def _refusal(promised: Promised, party: RevisionParty) -> Conflict | None:
+def _refusal(promised: MovablePromise, party: RevisionParty) -> Conflict | None:
     try:
         _refuse_over(promised.commitment)
         _refuse_many(promised.revisions, party)
@@ -221,7 +248,7 @@ def _outcome(commitment: Commitment, now: datetime) -> Outcome:
     return judge(commitment.due_at, commitment.reached_at, now, commitment.outcome == Outcome.VOID)
 
 
-def _refuse_over(commitment: Commitment) -> None:
+def _refuse_over(commitment: Movable) -> None:
     """Raise Conflict when no delivery is to come. After an attempt one is, and late is no obstacle."""
     if commitment.outcome == Outcome.VOID:
         raise Conflict(_("There is no delivery date for this parcel any more."), code="settled")
@@ -231,7 +258,7 @@ def _refuse_over(commitment: Commitment) -> None:
         raise Conflict(_("This parcel counts as lost."), code="lost")
 
 
-def _refuse_many(revisions: Iterable[Revision], party: RevisionParty) -> None:
+def _refuse_many(revisions: Iterable[Change], party: RevisionParty) -> None:
     most = MOST_BY_PARTY[party]
     if sum(revision.requested_by == party for revision in revisions) >= most:
         message = _("The delivery day was already changed %(most)d times, the most allowed.")

@@ -71,6 +71,23 @@ class DatabaseWrapper(base.DatabaseWrapper):
             kind = Demoted
         raise kind("; ".join(refusals))
 
+    def rows(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+        """Execute a statement and return its rows: a cursor of Django's, without what is around one.
+
+        That takes as long as a short statement: each part is judged, wrapped and looked up by itself.
+        """
+        if self.queries_logged or self.execute_wrappers:
+            with self.cursor() as cursor:
+                cursor.execute(sql, parameters)
+                return cursor.fetchall() if cursor.description else []
+        self.close_if_health_check_failed()
+        self.ensure_connection()
+        self.validate_thread_sharing()
+        self.validate_no_broken_transaction()
+        with self.wrap_database_errors, self.create_cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return cursor.fetchall() if cursor.description else []
+
     def _set_autocommit(self, autocommit: bool) -> None:
         self.connection.begins = not autocommit
 

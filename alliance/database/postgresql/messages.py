@@ -37,6 +37,8 @@ class Connection(silence.Connection):
 
     def first(self) -> str:
         """Return what goes before the next statement."""
+        if not self.begins and not self._waiting:
+            return ""
         begin = ["BEGIN"] if self.begins and self._is_idle() else []
         return "".join(f"{statement}; " for statement in [*begin, *self._waiting])
 

@@ -1,6 +1,5 @@
 """What the tracking page tells a recipient: when it comes, what happens next, what to do, whom to ask."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import product
 from typing import Any, Final
@@ -8,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import translation
+from msgspec.structs import replace
 
 from parcels.choices import Contradiction, ParcelStatus, ScanCode, ScanReason
 from parcels.scans.lost_parcels import MOVING

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -33,6 +33,8 @@ class WithoutRepeats(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if type(record.msg) is Line:
+            return True
         if record.exc_info and getattr(record, "status_code", 500) < 500:
             if record.name == "django.request":
                 # Of a view that refused: the line of the request comes after it.
@@ -90,18 +92,27 @@ class Line(dict[str, Any]):
     """An event with all its fields, which needs no processors: that of a request, of which there are many."""
 
 
+# What a record of the standard library has. Made anew, each asks for its thread, process and caller, which
+# takes longer than the rest of a line and is not in it.
+_BLANK: Final = {**vars(logging.LogRecord("", logging.NOTSET, "", 0, "", (), None)), "process": None}
+
+
 def write_line(logger: logging.Logger, level: int, event: dict[str, Any]) -> None:
     """Log an event with what is bound to the context, in a tenth of the time that structlog takes."""
     if not logger.isEnabledFor(level):
         return
-    name = logging.getLevelName(level).lower()
+    name, now = logging.getLevelName(level), datetime.now(UTC)
     line = Line(event, **structlog.contextvars.get_contextvars())
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    line.update(logger=logger.name, level=name, timestamp=now)
-    record = logging.LogRecord(logger.name, level, "", 0, line, (), None)
+    line["logger"], line["level"] = logger.name, name.lower()
+    line["timestamp"] = now.isoformat().replace("+00:00", "Z")
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    record.__dict__.update(
+        _BLANK, name=logger.name, levelno=level, levelname=name, msg=line, args=None, created=now.timestamp()
+    )
     # As structlog marks its records.
-    record._logger, record._name = logger, name
-    logger.handle(record)
+    record._logger, record._name = logger, name.lower()
+    # All handlers are the root's.
+    logging.root.handle(record)
 
 
 class JsonFormatter(structlog.stdlib.ProcessorFormatter):

@@ -68,9 +68,9 @@ INSTALLED_APPS = [
     "rest_framework",
 ]
 
-# Every request passes the first part. A call of a program leaves the list at ProgramMiddleware, and goes on
-# with PROGRAM_MIDDLEWARE; the rest is for pages.
+# ProgramMiddleware answers calls of programs by itself; all the rest is for pages.
 MIDDLEWARE = [
+    "alliance.web.programs.ProgramMiddleware",
     "alliance.web.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -79,7 +79,6 @@ MIDDLEWARE = [
     "alliance.web.middleware.RequestIdMiddleware",
     "alliance.web.request_log.RequestLogMiddleware",
     "alliance.web.middleware.RetryAfterMiddleware",
-    "alliance.web.programs.ProgramMiddleware",
     "alliance.web.devices.KnownDeviceMiddleware",
     "alliance.web.answers.ApiETagMiddleware",
     "alliance.web.answers.ApiSlashMiddleware",
@@ -97,13 +96,6 @@ MIDDLEWARE = [
     "alliance.web.middleware.AdmissionMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     # Last: it calls the view inside the tenant's scope.
-    "alliance.web.middleware.TenancyMiddleware",
-]
-PROGRAM_MIDDLEWARE = [
-    "alliance.web.answers.ApiETagMiddleware",
-    "alliance.web.answers.ApiSlashMiddleware",
-    "alliance.web.programs.ProgramAnswerMiddleware",
-    "alliance.web.middleware.AdmissionMiddleware",
     "alliance.web.middleware.TenancyMiddleware",
 ]
 

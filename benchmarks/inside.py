@@ -45,13 +45,20 @@ class Clock:
 def measure_parts(parts: Mapping[str, str]) -> Iterator[Clock]:
     """Measure the functions of `dotted.name: description` while the block runs."""
     clock = Clock()
+    with measured_by(clock, parts):
+        yield clock
+
+
+@contextmanager
+def measured_by(clock: Clock, parts: Mapping[str, str]) -> Iterator[None]:
+    """Have a clock measure such functions while the block runs."""
     with ExitStack() as patches:
         for path, name in parts.items():
             owner, attribute = _resolve(path)
             patches.enter_context(
                 mock.patch.object(owner, attribute, clock.around(name, getattr(owner, attribute)))
             )
-        yield clock
+        yield
 
 
 def application() -> Any:

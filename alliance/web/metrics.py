@@ -147,31 +147,41 @@ def _view_of(request: HttpRequest | None) -> str:
 
 
 class MetricsMiddleware:
-    """Counts every request and its answer, and how long it took, all middleware included."""
+    """Counts every request of a page and its answer, and how long it took, all middleware included."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        got_request_exception.connect(_count_failure, dispatch_uid="metrics")
+        count_failures()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         begun = time.perf_counter()
         response = self.get_response(request)
-        environ, method = request.META, request.method or ""
-        kind = _Kind(
-            view=_view_of(request),
-            method=method if method in METHODS else "<invalid method>",
-            transport=request.scheme or "",
-            status=response.status_code,
-            charset=response.charset,
-            template=str(response.template_name) if hasattr(response, "template_name") else None,
-            is_streaming=response.streaming,
-            is_ajax=environ.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest",
-        )
-        length = environ.get("CONTENT_LENGTH") or "0"
-        _counts.add(
-            kind,
-            seconds=time.perf_counter() - begun,
-            received=int(length) if length.isdecimal() else 0,
-            sent=None if response.streaming else len(response.content),  # type: ignore[attr-defined]
-        )
+        count_answer(request, response, begun)
         return response
+
+
+def count_failures() -> None:
+    """Count exceptions that no view handles from now on."""
+    got_request_exception.connect(_count_failure, dispatch_uid="metrics")
+
+
+def count_answer(request: HttpRequest, response: HttpResponseBase, begun: float) -> None:
+    """Count a request and its answer; `begun`: when its work began, of `time.perf_counter()`."""
+    environ, method, is_streaming = request.META, request.method or "", response.streaming
+    kind = _Kind(
+        _view_of(request),
+        method if method in METHODS else "<invalid method>",
+        request.scheme or "",
+        response.status_code,
+        response.charset,
+        str(response.template_name) if hasattr(response, "template_name") else None,
+        is_streaming,
+        environ.get("HTTP_X_REQUESTED_WITH") == "XMLHttpRequest",
+    )
+    length = environ.get("CONTENT_LENGTH") or "0"
+    _counts.add(
+        kind,
+        seconds=time.perf_counter() - begun,
+        received=int(length) if length.isdecimal() else 0,
+        sent=None if is_streaming else len(response.content),  # type: ignore[attr-defined]
+    )

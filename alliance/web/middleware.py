@@ -1,7 +1,7 @@
 """Middleware: request ids, Retry-After, admission of heavy work, and the tenant's scope of views."""
 
+import os
 import re
-import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
@@ -38,35 +38,46 @@ _REQUEST_ID = re.compile(r"^[0-9A-Za-z._-]{8,64}$")
 LATER = 60
 
 
+def identify(request: ActorRequest) -> str:
+    """Give a request an id, which is in its logs, its errors and its response; return it."""
+    # Not request.headers: it is cached at the first access, and must contain the id set here.
+    request_id = request.META.get("HTTP_X_REQUEST_ID", "")
+    if not (request_id and _REQUEST_ID.match(request_id)):
+        request_id = os.urandom(16).hex()
+    request.META["HTTP_X_REQUEST_ID"] = request.request_id = request_id
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id, ip=client_address(request))
+    return request_id
+
+
 class RequestIdMiddleware:
-    """Give every request an id, which is in its logs, its errors and its response."""
+    """Gives every request of a page an id."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: ActorRequest) -> HttpResponseBase:
-        # Not request.headers: it is cached at the first access, and must contain the id set here.
-        header = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = header if _REQUEST_ID.match(header) else uuid.uuid4().hex
-        request.META["HTTP_X_REQUEST_ID"] = request_id
-        request.request_id = request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id, ip=client_address(request))
+        request_id = identify(request)
         response = self.get_response(request)
         response["X-Request-Id"] = request_id
         return response
 
 
+def ask_to_come_later(response: HttpResponseBase) -> None:
+    """Add Retry-After to a 429 or 503 response without it, such as those of other packages."""
+    if response.status_code in (429, 503):
+        response.headers.setdefault("Retry-After", str(LATER))
+
+
 class RetryAfterMiddleware:
-    """Add Retry-After to 429 and 503 responses without it, such as those of other packages."""
+    """Calls `ask_to_come_later` for pages."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if response.status_code in (429, 503):
-            response.headers.setdefault("Retry-After", str(LATER))
+        ask_to_come_later(response)
         return response
 
 

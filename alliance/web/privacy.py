@@ -1,6 +1,7 @@
 """Headers that keep private pages out of caches, and switch off what no page needs of a browser."""
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -12,6 +13,9 @@ PERMISSIONS_POLICY = ", ".join(
         "microphone", "midi", "payment", "serial", "usb",
     )
 )  # fmt: skip
+
+# Of answers of the API and public pages: kept by the client only, and asked for again.
+TO_BE_ASKED_AGAIN: Final = "private, no-cache"
 
 
 def add_missing(response: HttpResponseBase, headers: Mapping[str, str]) -> None:
@@ -44,5 +48,4 @@ def _cache_control(request: HttpRequest) -> str:
     is_personal = settings.SESSION_COOKIE_NAME in request.COOKIES or request.path.startswith("/accounts/")
     if is_personal and not request.path.startswith("/api/"):
         return "private, no-store"
-    # Answers of the API and public pages: kept by the client only, and asked for again.
-    return "private, no-cache"
+    return TO_BE_ASKED_AGAIN

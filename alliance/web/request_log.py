@@ -16,24 +16,34 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class RequestLogMiddleware:
-    """Writes the line, with the request's id and the client's address bound by RequestIdMiddleware."""
+    """Writes the line of a page's request."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        got_request_exception.connect(_log_failure, dispatch_uid="request_log")
+        log_failures()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if not has_line(request):
-            request.has_log_line = True  # type: ignore[attr-defined]
-            status = response.status_code
-            line = {"code": status, "request": _words_of(request), "event": "request_finished"}
-            write_line(_LOGGER, _level_of(status), line)
-        if isinstance(response, StreamingHttpResponse):
-            # Also has gunicorn send files in pieces, with our limit of time for each, not by sendfile().
-            content: Any = response.streaming_content
-            response.streaming_content = _logged(content, structlog.contextvars.get_contextvars())
+        log_answer(request, response)
         return response
+
+
+def log_failures() -> None:
+    """Log exceptions that no view handles from now on."""
+    got_request_exception.connect(_log_failure, dispatch_uid="request_log")
+
+
+def log_answer(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Write the line of a request, with its id and the client's address bound by `identify`."""
+    if not has_line(request):
+        request.has_log_line = True  # type: ignore[attr-defined]
+        status = response.status_code
+        line = {"code": status, "request": _words_of(request), "event": "request_finished"}
+        write_line(_LOGGER, _level_of(status), line)
+    if isinstance(response, StreamingHttpResponse):
+        # Also has gunicorn send files in pieces, with our limit of time for each, not by sendfile().
+        content: Any = response.streaming_content
+        response.streaming_content = _logged(content, structlog.contextvars.get_contextvars())
 
 
 def has_line(request: HttpRequest) -> bool:

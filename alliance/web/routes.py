@@ -8,7 +8,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
-from django.urls import URLPattern, URLResolver
+from django.urls import ResolverMatch, URLPattern, URLResolver, get_resolver
 from django.urls.exceptions import Resolver404
 from django.urls.resolvers import RoutePattern
 
@@ -55,3 +55,24 @@ def _first_word(route: Route) -> str | None:
     word, slash, _rest = str(route.pattern).partition("/")
     is_whole = bool(slash) or isinstance(route, URLPattern)
     return word if is_whole and "<" not in word else None
+
+
+class StaticRoutes:
+    """Looks addresses up, and remembers where those lead that are a route as it is written."""
+
+    def __init__(self) -> None:
+        self._resolver: URLResolver | None = None
+        # As many at most as there are routes.
+        self._matches: dict[str, ResolverMatch] = {}
+
+    def resolve(self, path: str) -> ResolverMatch:
+        """Return what serves an address; raises Resolver404."""
+        resolver = get_resolver()
+        if resolver is not self._resolver:
+            self._resolver, self._matches = resolver, {}
+        match = self._matches.get(path)
+        if match is None:
+            match = resolver.resolve(path)
+            if match.route == path.removeprefix("/"):
+                self._matches[path] = match
+        return match

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 from prometheus_client import REGISTRY
 from rest_framework.test import APIClient
@@ -127,7 +128,9 @@ def test_failures_of_views_are_counted(client: Client, monkeypatch: pytest.Monke
     client.raise_request_exception = False
     by_type = {"type": "ZeroDivisionError"}
     before = count_of("django_http_exceptions_total_by_type_total", **by_type)
-    assert client.get("/readyz").status_code == 500
+    answer = client.get("/readyz")
+    assert answer.status_code == 500
+    assert set(answer.headers) >= KEPT
     assert count_of("django_http_exceptions_total_by_type_total", **by_type) == before + 1
     assert count_of("django_http_exceptions_total_by_view_total", view="readyz") >= 1
 
@@ -144,6 +147,32 @@ def test_answers_are_counted_by_template(merchant_client: Client) -> None:
 def test_wrong_host_is_refused(client: Client, lines: list[dict[str, Any]]) -> None:
     assert client.get("/healthz", HTTP_HOST="elsewhere.example").status_code == 400
     assert [line["code"] for line in lines] == [400]
+
+
+def test_host_that_was_allowed_once_is_looked_at_again_when_it_is_no_more(
+    client: Client, settings: LazySettings
+) -> None:
+    settings.ALLOWED_HOSTS = ["here.example"]
+    for _call in range(2):
+        assert client.get("/healthz", HTTP_HOST="here.example").status_code == 200
+    settings.ALLOWED_HOSTS = ["there.example"]
+    assert client.get("/healthz", HTTP_HOST="here.example").status_code == 400
+
+
+def test_answer_that_the_client_has_already_says_nothing_of_its_length(merchant_api: APIClient) -> None:
+    first = merchant_api.get("/api/v1/tiers")
+    again = merchant_api.get("/api/v1/tiers", HTTP_IF_NONE_MATCH=first["ETag"])
+    assert again.status_code == 304
+    assert not {"Content-Length", "Content-Type"} & set(again.headers)
+    assert again["ETag"] == first["ETag"]
+
+
+def test_call_without_https_is_sent_there(client: Client, settings: LazySettings) -> None:
+    settings.SECURE_SSL_REDIRECT, settings.SECURE_HSTS_SECONDS = True, 60
+    moved = client.get("/healthz")
+    assert (moved.status_code, moved["Location"]) == (301, "https://testserver/healthz")
+    assert "Strict-Transport-Security" not in moved
+    assert client.get("/healthz", secure=True)["Strict-Transport-Security"] == "max-age=60"
 
 
 def test_call_of_a_page_of_ours_has_its_session_and_needs_a_token(merchant_user: User) -> None:

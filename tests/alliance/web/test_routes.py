@@ -1,12 +1,13 @@
 """Routes are found by the first word of an address, as Django would find them."""
 
 import pytest
+from django.conf import LazySettings
 from django.http import HttpResponse
 from django.urls import get_resolver, include, path, re_path
 from django.urls.exceptions import Resolver404
 from django.urls.resolvers import RegexPattern, URLResolver
 
-from alliance.web.routes import RoutesByWord, by_word
+from alliance.web.routes import RoutesByWord, StaticRoutes, by_word
 
 
 def view(*_arguments: object, **_named: object) -> HttpResponse:
@@ -53,3 +54,24 @@ def test_products_own_routes_are_found_by_word() -> None:
     assert sum(isinstance(entry, RoutesByWord) for entry in get_resolver().url_patterns) >= 4
     found = get_resolver().resolve("/parcels/CA17ZYVECCRZR557/cancel/")
     assert (found.view_name, found.kwargs) == ("parcels:parcel_cancel", {"number": "CA17ZYVECCRZR557"})
+
+
+def test_only_addresses_that_are_a_route_are_remembered() -> None:
+    routes = StaticRoutes()
+    first = routes.resolve("/api/v1/tiers")
+    assert routes.resolve("/api/v1/tiers") is first
+    number = "/api/v1/tracking/CA180HFPF3JNCPRS"
+    one, other = routes.resolve(number), routes.resolve(number)
+    assert one is not other
+    assert one.kwargs == other.kwargs == {"number": "CA180HFPF3JNCPRS"}
+    for _turn in range(2):
+        with pytest.raises(Resolver404):
+            routes.resolve("/api/v1/nowhere")
+
+
+def test_routes_are_looked_up_anew_when_there_are_others(settings: LazySettings) -> None:
+    routes = StaticRoutes()
+    assert routes.resolve("/healthz").view_name == "healthz"
+    settings.ROOT_URLCONF = "alliance.portal.urls"
+    with pytest.raises(Resolver404):
+        routes.resolve("/healthz")

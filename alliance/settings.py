@@ -411,10 +411,14 @@ WEB_HEAVY = env.int("WEB_HEAVY", default=2)
 WEB_PLACES = env.int("WEB_PLACES", default=max(WEB_THREADS // 2, 1))
 WEB_SHARE = env.int("WEB_SHARE", default=max(WEB_PLACES - 2, 1))
 WEB_PATIENCE_SECONDS = env.float("WEB_PATIENCE_SECONDS", default=3.0)
+# Calls with long bodies of one tenant that run at a time, in all web processes, while others call.
+WEB_TOGETHER = env.int("WEB_TOGETHER", default=1)
 # Passwords hashed at a time: each takes 100 MB.
 WEB_HASHES = env.int("WEB_HASHES", default=2)
 # Requests with a body of at least this size are heavy.
 HEAVY_BODY_BYTES = 1024 * 1024
+# API writes with a body of at least this size, some hundred scans, are long.
+LONG_BODY_BYTES = 16 * 1024
 
 # Folds and sweeps are divided by courier into so many shares, which workers process concurrently.
 WORK_SHARES = env.int("WORK_SHARES", default=2)

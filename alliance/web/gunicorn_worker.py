@@ -27,6 +27,7 @@ import django
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from alliance.web.arrivals import Arrival
+from alliance.web.board import BOARD
 from alliance.web.connections import GRACE_SECONDS, LEAST_BYTES_A_SECOND, ImpatientSocket
 from alliance.web.threads import Threads
 
@@ -101,6 +102,7 @@ class PatientWorker(ThreadWorker):
         self._next_weighing = time.monotonic() + MEMORY_SECONDS * (1 + self.age % 8 / 8)
         # Health checks are answered when all other threads wait.
         self._spare = Threads(SPARE_THREADS)
+        BOARD.take_row(self.age)
         super().init_process()
 
     def get_thread_pool(self) -> Threads:
@@ -337,6 +339,7 @@ class PatientWorker(ThreadWorker):
     def forget(self) -> None:
         """Make sure that no worker waits for an ended one. Called in the process that started it."""
         _COUNTS[self._slot] = _NO_WORKER
+        BOARD.clear(self.age)
 
     def _publish_count(self) -> None:
         _COUNTS[self._slot] = self.nr_conns if self._accepting else _NO_WORKER

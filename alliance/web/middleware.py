@@ -23,6 +23,7 @@ from alliance.portal.errors import alliance_error, method_not_allowed
 from alliance.portal.form_owner import refuse_form, switch_back
 from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
 from alliance.web.admission import TENANTS, TOO_MANY_AT_ONCE, gate, tenant_of
+from alliance.web.board import BOARD
 from alliance.web.bodies import is_form, length_of, take_in, take_in_large
 from alliance.web.connections import HOLD_SECONDS, ImpatientSocket
 from alliance.web.form_owner import foreign_owner
@@ -98,12 +99,15 @@ class AdmissionMiddleware:
             places=settings.WEB_PLACES,
             share=settings.WEB_SHARE,
             patience=settings.WEB_PATIENCE_SECONDS,
+            together=settings.WEB_TOGETHER,
         )
 
     def __call__(self, request: ActorRequest) -> HttpResponseBase:
         request.actor = cast(Actor, SimpleLazyObject(lambda: actor_of_request(request)))
         try:
             if not is_heavy(request):
+                if not request.path.startswith(WITHOUT_DATABASE):
+                    BOARD.note_light_call()
                 take_in(request)
                 return self.get_response(request)
             return self._admit(request)
@@ -123,7 +127,7 @@ class AdmissionMiddleware:
             take_in(request)
             if not request.path.startswith("/api/") or is_form(request):
                 return self.get_response(request)
-            with self.gate.slot(tenant):
+            with self.gate.slot(tenant, is_long=is_long(request)):
                 response = self.get_response(request)
         self.tenants.learn(credentials, getattr(request, "organisation_id", None))
         return response
@@ -133,6 +137,11 @@ def is_heavy(request: HttpRequest) -> bool:
     """Tell whether a request is heavy, by its method, path and length."""
     writes = request.method not in ("GET", "HEAD", "OPTIONS")
     return writes and (request.path.startswith("/api/") or length_of(request) >= settings.HEAVY_BODY_BYTES)
+
+
+def is_long(request: HttpRequest) -> bool:
+    """Tell whether a heavy call, whose body was received, may run for long."""
+    return length_of(request) >= settings.LONG_BODY_BYTES or "HTTP_CONTENT_ENCODING" in request.META
 
 
 class TenancyMiddleware:

@@ -1,5 +1,7 @@
 """Heavy work is limited, and a flood of one tenant leaves places for others."""
 
+import copy
+import gzip
 import socket
 import threading
 import time
@@ -14,6 +16,7 @@ from rest_framework.test import APIClient
 from alliance.errors import TooMany, Unavailable
 from alliance.tenancy import ANONYMOUS, Actor
 from alliance.web.admission import STRANGERS, Gate, Tenants, tenant_of
+from alliance.web.board import BOARD, Board
 from alliance.web.connections import ImpatientSocket
 
 
@@ -59,13 +62,13 @@ def test_work_that_fails_gives_back_its_place_and_its_slot() -> None:
 class Waiting(threading.Thread):
     """A thread that waits for a slot, records its turn, and holds the slot until it is released."""
 
-    def __init__(self, gate: Gate, tenant: str, turns: list[str]) -> None:
+    def __init__(self, gate: Gate, tenant: str, turns: list[str], *, is_long: bool = False) -> None:
         super().__init__(daemon=True)
-        self.gate, self.tenant, self.turns = gate, tenant, turns
+        self.gate, self.tenant, self.turns, self.is_long = gate, tenant, turns, is_long
         self.go = threading.Event()
 
     def run(self) -> None:
-        with self.gate.slot(self.tenant):
+        with self.gate.slot(self.tenant, is_long=self.is_long):
             self.turns.append(self.tenant)
             self.go.wait(30)
 
@@ -101,6 +104,59 @@ def test_turns_go_to_the_tenant_with_the_fewest() -> None:
             time.sleep(0.001)
         # Another of the flood came before, but the flood has a slot already.
         assert turns == ["flood", "other"]
+
+
+@pytest.fixture
+def elsewhere() -> Board:
+    """A board on which another process has a long call of "flood" that runs, while others call."""
+    board = Board()
+    board.note_light_call()
+    other = copy.copy(board)
+    other.take_row(1)
+    running = other.enter("flood")
+    assert running is not None
+    other.begin(running)
+    return board
+
+
+def test_long_call_waits_for_one_of_its_tenant_in_another_process(elsewhere: Board) -> None:
+    shared = gate(board=elsewhere, patience=30)
+    turns: list[str] = []
+    thread = Waiting(shared, "flood", turns, is_long=True)
+    thread.start()
+    while not shared._waiting:
+        time.sleep(0.001)
+    # Who came later need not wait: short calls of the tenant, and long ones of others.
+    with shared.slot("flood"), shared.slot("other", is_long=True):
+        assert turns == []
+    elsewhere.clear(1)
+    thread.go.set()
+    thread.join(30)
+    assert turns == ["flood"]
+    # It has left nothing behind.
+    with shared.slot("flood", is_long=True):
+        pass
+
+
+def test_long_call_that_waits_too_long_for_those_of_its_tenant_sends_too_many(elsewhere: Board) -> None:
+    shared = gate(board=elsewhere)
+    with pytest.raises(TooMany) as raised, shared.slot("flood", is_long=True):
+        pass
+    assert raised.value.reason == "too_many_at_once"
+    elsewhere.clear(1)
+    with shared.slot("flood", is_long=True):
+        pass
+
+
+def test_long_calls_of_a_tenant_run_one_after_another_while_others_call() -> None:
+    board = Board()
+    board.note_light_call()
+    shared = gate(board=board, slots=4)
+    with shared.slot("flood", is_long=True), pytest.raises(TooMany), shared.slot("flood", is_long=True):
+        pass
+    wider = gate(board=board, slots=4, together=2)
+    with wider.slot("flood", is_long=True), wider.slot("flood", is_long=True):
+        pass
 
 
 def test_credentials_of_one_organisation_are_one_tenant() -> None:
@@ -175,6 +231,34 @@ def test_refusal_of_more_at_once_than_allowed_is_held_back(merchant_api: APIClie
         connection.begin()
         merchant_api.get("/api/v1/parcels", **{"gunicorn.socket": connection})
         assert not connection.hold
+
+
+@pytest.mark.django_db
+def test_long_calls_are_those_with_long_or_packed_bodies_and_reads_are_noted(
+    merchant_api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[bool] = []
+    slot = Gate.slot
+
+    def record_slot(self: Gate, tenant: str, *, is_long: bool) -> Any:
+        noted.append(is_long)
+        return slot(self, tenant, is_long=is_long)
+
+    reads: list[str] = []
+    monkeypatch.setattr(Gate, "slot", record_slot)
+    monkeypatch.setattr(BOARD, "note_light_call", lambda: reads.append("read"))
+    merchant_api.post("/api/v1/parcels", {})
+    merchant_api.post("/api/v1/parcels", {"reference": "x" * 16 * 1024})
+    packed = gzip.compress(b"{}")
+    merchant_api.post(
+        "/api/v1/parcels", packed, content_type="application/json", headers={"Content-Encoding": "gzip"}
+    )
+    assert noted == [False, True, True]
+    assert reads == []
+    merchant_api.get("/healthz")
+    assert reads == []
+    merchant_api.get("/api/v1/parcels")
+    assert reads == ["read"]
 
 
 @pytest.mark.django_db

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from alliance import audit
-from alliance.choices import Capability
+from alliance.choices import Capability, OrganisationKind
 from alliance.errors import Conflict, FieldError, InvalidInput
 from alliance.events import Topic
 from alliance.tenancy import Actor, raw_rows, require
@@ -39,30 +39,30 @@ class MonthBooks:
         return self.merchants + self.couriers
 
 
+# Statements that are written at once.
+SLICE = 10_000
 _BOOKS = """
 SELECT count(*), coalesce(sum(amount_fen) FILTER (WHERE amount_fen > 0), 0)::bigint,
     coalesce(sum(amount_fen) FILTER (WHERE amount_fen < 0), 0)::bigint,
     count(DISTINCT merchant_id), count(DISTINCT courier_id)
 FROM slas_creditentry WHERE month = %(month)s
 """
-_STATE = """
+# The statements of the next organisations of one side, along the index of that side, then their events. In
+# slices: ten million in one statement would not end within the time that one may take.
+_STATE = f"""
 INSERT INTO slas_statement (organisation_id, month, entries, total_fen, closed_at)
-SELECT organisation_id, %(month)s, count(*), sum(amount_fen), %(now)s
-FROM (
-    SELECT merchant_id AS organisation_id, amount_fen FROM slas_creditentry WHERE month = %(month)s
-    UNION ALL
-    SELECT courier_id, amount_fen FROM slas_creditentry WHERE month = %(month)s
-) AS line
-GROUP BY organisation_id
-"""
+SELECT <side>_id, %(month)s, count(*), sum(amount_fen), %(now)s
+FROM slas_creditentry WHERE month = %(month)s AND <side>_id > %(after)s
+GROUP BY <side>_id ORDER BY <side>_id LIMIT {SLICE}
+RETURNING organisation_id
+"""  # noqa: S608 -- built of constants
 _ANNOUNCE = f"""
-INSERT INTO alliance_event (topic, at, merchant_id, courier_id, payload)
-SELECT '{Topic.STATEMENT_CLOSED}', %(now)s, CASE WHEN o.kind = 'merchant' THEN o.id END,
-    CASE WHEN o.kind = 'courier' THEN o.id END,
+INSERT INTO alliance_event (topic, at, <side>_id, payload)
+SELECT '{Topic.STATEMENT_CLOSED}', %(now)s, o.id,
     jsonb_build_object('month', to_char(s.month, 'YYYY-MM'), 'entries', s.entries,
         'total', to_char(s.total_fen / 100.0, 'FM9999999999990.00'), 'currency', 'CNY')
-FROM slas_statement s JOIN alliance_organisation o ON o.id = s.organisation_id
-WHERE s.month = %(month)s
+FROM slas_statement s JOIN alliance_organisation o ON o.id = s.organisation_id AND o.kind = '<side>'
+WHERE s.month = %(month)s AND s.organisation_id > %(after)s AND s.organisation_id <= %(last)s
 """  # noqa: S608 -- built of constants
 
 
@@ -106,9 +106,9 @@ def close_month(*, actor: Actor, month: date, now: datetime) -> MonthBooks:
     if books.closed:
         return books
     _refuse_if_earlier_open(month, now)
-    raw_rows(_STATE, {"month": month, "now": now})
+    for side in (OrganisationKind.MERCHANT, OrganisationKind.COURIER):
+        _state(side.value, month, now)
     ClosedMonth.objects.create(month=month, closed_at=now, closed_by_id=actor.user_id)
-    raw_rows(_ANNOUNCE, {"month": month, "now": now})
     _record(actor, books)
     return books_of(month)
 
@@ -116,6 +116,14 @@ def close_month(*, actor: Actor, month: date, now: datetime) -> MonthBooks:
 def close_months_over(*, actor: Actor, now: datetime) -> list[MonthBooks]:
     """Close every month that is over, the oldest first; months closed already are left out."""
     return [close_month(actor=actor, month=month, now=now) for month in open_months(now=now)]
+
+
+def _state(side: str, month: date, now: datetime) -> None:
+    state, announce = (statement.replace("<side>", side) for statement in (_STATE, _ANNOUNCE))
+    parameters: dict[str, Any] = {"month": month, "now": now, "after": 0}
+    while stated := [pk for (pk,) in raw_rows(state, parameters)]:
+        raw_rows(announce, {**parameters, "last": max(stated)})
+        parameters["after"] = max(stated)
 
 
 def _refuse_if_earlier_open(month: date, now: datetime) -> None:

@@ -13,13 +13,22 @@ from alliance.models import AuditEntry, Event, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from slas.credits.audit import audit_credits
 from slas.credits.months import month_of, next_month, spell, start_of
+from slas.credits.services import closing
 from slas.credits.services.closing import books_of, close_month, close_months_over, open_months
 from slas.credits.services.entries import work_out_credits
 from slas.models import ClosedMonth, Commitment, CreditEntry, Statement
 from slas.tasks import close_months
 from tests.helpers.owner import execute_as_owner
 from tests.slas.helpers.commitments import HOUR, NOON, Lane, lane
-from tests.slas.helpers.credit_cases import assert_ledger_agrees, check, deliver, ledger, send, work
+from tests.slas.helpers.credit_cases import (
+    assert_ledger_agrees,
+    check,
+    credit_others,
+    deliver,
+    ledger,
+    send,
+    work,
+)
 
 MONTH = month_of(NOON)
 AFTER = start_of(next_month(MONTH)) + HOUR
@@ -54,6 +63,21 @@ def test_a_statement_for_each_side_of_each_entry(lane: Lane, rival_merchant: Org
     assert statements() == {"Lotus Tea": (2, 700), "Bamboo Books": (1, 200), "Swift Express": (3, 900)}
     assert (books.entries, books.total_fen, books.statements, books.closed) == (3, 900, 3, True)
     assert_ledger_agrees(NOON + HOUR)
+
+
+@seen
+def test_statements_are_written_slice_by_slice(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closing, "_STATE", closing._STATE.replace(str(closing.SLICE), "2"))
+    send(lane)
+    work()
+    others = credit_others(lane, 4, fen=300)
+    close()
+    own = {f"Merchant {number}": (1, 300) for number in range(len(others))}
+    assert statements() == {"Lotus Tea": (1, 200), "Swift Express": (5, 1_400), **own}
+    told = Event.objects.filter(topic="statement.closed").values_list("merchant_id", "courier_id")
+    assert sorted(told, key=str) == sorted(
+        [(lane.merchant.pk, None), *((pk, None) for pk in others), (None, lane.courier.pk)], key=str
+    )
 
 
 @seen

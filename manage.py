@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from django.core.exceptions import ImproperlyConfigured
+from django.db import Error, InterfaceError, OperationalError
+from psycopg2.errorcodes import UNDEFINED_TABLE
 
 from alliance import embedded
 
@@ -24,6 +26,20 @@ def needs_servers(arguments: Sequence[str]) -> bool:
     if command.startswith("-") or command in SERVERLESS or {"-h", "--help"} & set(arguments):
         return False
     return command != "check" or any(argument.startswith("--database") for argument in arguments)
+
+
+def outage_text(error: Exception) -> str | None:
+    """Say in a line what is wrong with the database; None for an error of ours, which needs its traceback."""
+    code = getattr(error.__cause__, "pgcode", None)
+    reason = str(error).strip().split("\n")[0]
+    if code == UNDEFINED_TABLE:
+        return f"{reason}: look at DATABASE_URL, then run migrate."
+    # A server that stops or starts (57P01 and on), one that can only be read, none at all.
+    if isinstance(error, InterfaceError | OperationalError) and (code is None or code.startswith("57P0")):
+        return (
+            f"The database does not serve: {reason}. Once /readyz says that it does, run the command again."
+        )
+    return None
 
 
 def main() -> None:
@@ -44,6 +60,10 @@ def main() -> None:
             execute_from_command_line(sys.argv)
     except embedded.EmbeddedServerError as error:
         sys.exit(str(error))
+    except Error as error:
+        if (text := outage_text(error)) is None:
+            raise
+        sys.exit(text)
     except ImproperlyConfigured as error:
         sys.exit(f"The settings are not right: {error}")
     except KeyboardInterrupt:

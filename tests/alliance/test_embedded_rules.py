@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.db import Error, InterfaceError, OperationalError, ProgrammingError
 
 import manage
 from alliance.embedded import mending, processes, sharing, valkey, waiting
@@ -232,3 +233,22 @@ def test_reachable_goes_by_the_bits_that_apply(
 )
 def test_only_commands_that_want_the_database_start_it(line: str, needed: bool) -> None:
     assert manage.needs_servers(line.split()) is needed
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "said"),
+    [
+        (OperationalError, None, "The database does not serve: refused. Once"),
+        (InterfaceError, None, "The database does not serve: refused. Once"),
+        (OperationalError, "57P01", "The database does not serve: refused. Once"),
+        (ProgrammingError, "42P01", "refused: look at DATABASE_URL, then run migrate."),
+        # Bugs of ours keep their tracebacks.
+        (OperationalError, "40P01", None),
+        (ProgrammingError, "42601", None),
+    ],
+)
+def test_outage_ends_a_command_with_one_line(kind: type[Error], code: str | None, said: str | None) -> None:
+    error = kind("refused\nDETAIL: more")
+    error.__cause__ = type("Cause", (Exception,), {"pgcode": code})()
+    text = manage.outage_text(error)
+    assert text is None if said is None else (text or "").startswith(said)

@@ -17,6 +17,7 @@ _WAITING = """
     SELECT pg_current_xact_id_if_assigned() IS NULL, count(*) FROM pg_stat_activity
     WHERE wait_event = 'SyncRep' AND state_change < clock_timestamp() - interval '2 seconds'
 """
+_WAITS = "SELECT coalesce(bool_or(wait_event = 'SyncRep'), false) FROM pg_stat_activity WHERE pid = %s"
 
 
 class Unconfirmed(psycopg2.OperationalError):
@@ -49,3 +50,9 @@ def count_waiting(cursor: Any) -> int:
     """Return how many commits have waited for a standby for seconds."""
     cursor.execute(_WAITING)
     return int(cursor.fetchone()[1])
+
+
+def waits_for_standby(cursor: Any, pid: int) -> bool:
+    """Tell whether that session waits for a standby to confirm its commit."""
+    cursor.execute(_WAITS, [pid])
+    return bool(cursor.fetchone()[0])

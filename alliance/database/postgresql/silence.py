@@ -24,7 +24,12 @@ from psycopg2.extensions import connection as PlainConnection
 from psycopg2.extensions import cursor as PlainCursor
 
 from alliance.database.postgresql import hosts
-from alliance.database.postgresql.commits import COMMIT_SECONDS, CONFIRMATION, Unconfirmed
+from alliance.database.postgresql.commits import (
+    COMMIT_SECONDS,
+    CONFIRMATION,
+    Unconfirmed,
+    waits_for_standby,
+)
 from alliance.database.postgresql.hosts import DEFAULT_PORT, Place
 from alliance.database.postgresql.questions import Question, plain
 
@@ -38,6 +43,8 @@ TICK_SECONDS = 0.25
 # Of commands: seconds until a wait for a lock is announced, and again, and until it is given up: tasks, which
 # may hold it, have no longer themselves.
 SAY_AFTER_SECONDS, SAY_AGAIN_SECONDS, LOCK_SECONDS = 2.0, 60.0, 960.0
+# Of commands: how long a commit waits for a standby. Tasks and requests have COMMIT_SECONDS.
+STANDBY_SECONDS = 60.0
 _BLOCKING = """
     SELECT pid, coalesce(nullif(application_name, ''), usename, '?'),
         left(regexp_replace(query, '\\s+', ' ', 'g'), 100)
@@ -228,7 +235,17 @@ class Watch:
 
     def _announce(self, wait: _Wait, connection: "Connection") -> None:
         wait.look_at = time.monotonic() + SAY_AGAIN_SECONDS
-        with closing(psycopg2.connect(**plain(self._params))) as other, other.cursor() as cursor:
+        host, port = connection.place
+        # That server, and not another one of several: each has sessions of its own.
+        place = {**plain(self._params), "host": host, "port": port}
+        with closing(psycopg2.connect(**place)) as other, other.cursor() as cursor:
+            if waits_for_standby(cursor, connection.info.backend_pid):
+                wait.limit = STANDBY_SECONDS
+                sys.stderr.write(
+                    "Waiting for a standby to confirm a commit (synchronous_standby_names), for"
+                    f' {STANDBY_SECONDS:.0f} s at most. docs/operations.md, "The standby is dead", has'
+                    " the commands to go on without one ...\n"
+                )
             cursor.execute(_BLOCKING, [connection.info.backend_pid])
             for pid, name, query in cursor.fetchall():
                 said = f"Waiting for a lock that session {pid} of the database holds ({name}: {query}) ...\n"

@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 from django.db import OperationalError, connection
 
-from alliance.database.postgresql import silence
+from alliance.database.postgresql import commits, silence
 from alliance.database.postgresql.questions import Question, answers
 from alliance.database.postgresql.silence import Silent, Watch, answers_within
 
@@ -233,6 +233,20 @@ def test_command_says_whose_lock_it_waits_for_and_gives_up_at_last(
     said = capsys.readouterr().err
     assert f"Waiting for a lock that session {holder} of the database holds (" in said
     assert "SELECT pg_advisory_lock(231), pg_backend_pid()" in said
+
+
+def test_command_says_that_its_commit_waits_for_a_standby_and_gives_up(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(silence, "SAY_AFTER_SECONDS", 0.02)
+    monkeypatch.setattr(silence, "STANDBY_SECONDS", 0.1)
+    # What waits for a standby needs two servers: here, whatever sleeps counts as such.
+    monkeypatch.setattr(commits, "_WAITS", commits._WAITS.replace("SyncRep", "PgSleep"))
+    watch.announces = True
+    statement = Statement("SELECT pg_sleep(30)")
+    look_until(watch, lambda: not statement.is_alive())
+    assert "the database did not answer within" in statement.error
+    assert "Waiting for a standby to confirm a commit" in capsys.readouterr().err
 
 
 def test_command_says_nothing_of_a_long_statement(

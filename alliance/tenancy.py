@@ -7,10 +7,12 @@ setting `alliance.scope`. Without a scope no rows are visible.
 
 import getpass
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
@@ -165,6 +167,8 @@ _current: ContextVar[str] = ContextVar("alliance_scope", default="")
 # Planner settings that allow plans with a sort.
 _SORT_SETTINGS = ("enable_sort", "enable_bitmapscan", "enable_seqscan")
 _limits: ContextVar[str] = ContextVar("alliance_limits", default="")
+# Numbers, and prefixes of keys.
+_PLAIN = re.compile(r"[0-9A-Za-z:_]*").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,13 @@ class Scope:
     """Which rows a transaction may see, as the text that the policies compare."""
 
     value: str = ""
+
+    @property
+    def literal(self) -> str:
+        """The value as SQL. Raises ValueError for one that would need an escape: none of ours does."""
+        if not _PLAIN(self.value):
+            raise ValueError(f"{self.value!r} is no scope")
+        return f"'{self.value}'"
 
     @property
     def planning(self) -> str:
@@ -249,14 +260,19 @@ def limited(*, statement_seconds: float, lock_seconds: float) -> Iterator[None]:
 
     Not by session settings: behind PgBouncer, another client may get the session next.
     """
-    token = _limits.set(
-        f"SET LOCAL statement_timeout = {int(statement_seconds * 1000)};"
-        f" SET LOCAL lock_timeout = {int(lock_seconds * 1000)}; "
-    )
+    token = _limits.set(_limits_text(statement_seconds, lock_seconds))
     try:
         yield
     finally:
         _limits.reset(token)
+
+
+@lru_cache(maxsize=16)
+def _limits_text(statement_seconds: float, lock_seconds: float) -> str:
+    return (
+        f"SET LOCAL statement_timeout = {int(statement_seconds * 1000)};"
+        f" SET LOCAL lock_timeout = {int(lock_seconds * 1000)}; "
+    )
 
 
 def _set(to: Scope, *, limits: str = "") -> None:
@@ -366,7 +382,9 @@ def protected_tables() -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def rows_in(to: Scope, sql: str, parameters: list[Any] | dict[str, Any]) -> list[tuple[Any, ...]]:
+def rows_in(
+    to: Scope, sql: str, parameters: list[Any] | dict[str, Any] | None = None
+) -> list[tuple[Any, ...]]:
     """Run one query in its own scope and return its rows.
 
     Outside a transaction, all statements are sent in one message: PostgreSQL runs them as one transaction,
@@ -376,10 +394,7 @@ def rows_in(to: Scope, sql: str, parameters: list[Any] | dict[str, Any]) -> list
     if database.in_atomic_block:
         with scope(to):
             return database.rows(sql, parameters)
-    if isinstance(parameters, dict):
-        params = {"rows_in_scope": to.value, **parameters}
-        return database.rows(f"{_limits.get()}SET LOCAL {SETTING} = %(rows_in_scope)s; {sql}", params)
-    return database.rows(f"{_limits.get()}SET LOCAL {SETTING} = %s; {sql}", [to.value, *parameters])
+    return database.rows(f"{_limits.get()}SET LOCAL {SETTING} = {to.literal}; {sql}", parameters or None)
 
 
 def raw_rows(sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[tuple[Any, ...]]:

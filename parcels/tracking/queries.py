@@ -19,7 +19,7 @@ from parcels.bookings.models import Parcel
 from parcels.choices import ScanCode
 from parcels.revisions.services import OVER, may_choose_day
 from parcels.scans.models import Scan
-from parcels.scans.rules import contradiction_of, standing
+from parcels.scans.rules import ScanFact, contradiction_of, standing
 from parcels.scans.timelines import TrackedScan, track
 from parcels.tracking.advice import Reader, day_helps, title_of
 from parcels.tracking.arrivals import Expectable, arrivals_of
@@ -98,7 +98,7 @@ class TrackedParcel(msgspec.Struct, dict=True):
         return tracking_number(self.id)
 
     @cached_property
-    def standing_scans(self) -> list[_Scan]:
+    def standing_scans(self) -> list[ScanFact]:
         return standing(self.scans)
 
     @cached_property
@@ -151,7 +151,7 @@ class PublicParcel(msgspec.Struct, frozen=True):
 
 def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
     """Read one parcel, in a scope that contains nothing else. Raises NotFound with UNKNOWN, or Gone."""
-    [(parcel_text,)] = rows_in(Scope.parcel(parcel_id), TRACKED_PARCEL.call, {"parcel_id": parcel_id})
+    [(parcel_text,)] = rows_in(Scope.parcel(parcel_id), TRACKED_PARCEL.call_with(parcel_id))
     if parcel_text is None and is_retired(parcel_id):
         raise retired_error(parcel_id)
     if parcel_text is None:

@@ -121,3 +121,10 @@ def test_capabilities_follow_kind_status_and_role(
     kind: str, status: str, role: str, capability: Capability, *, allowed: bool
 ) -> None:
     assert (capability in capabilities_of(kind=kind, status=status, role=role)) is allowed
+
+
+@pytest.mark.parametrize("prefix", ["a'b", "a\\", "a b", "a; SELECT 1", "a%s", "a\n"])
+def test_no_scope_is_written_into_a_statement_that_would_need_an_escape(prefix: str) -> None:
+    with pytest.raises(ValueError, match="is no scope"):
+        _ = Scope.key(prefix).literal
+    assert Scope.key("0a1b").literal == "'key:0a1b'"

@@ -1,11 +1,11 @@
 """Django's backend, in the module that ENGINE requires; see the package."""
 
-import select
 from typing import Any
 
 from django.db.backends.postgresql import base, operations
 from psycopg2 import OperationalError
 
+from alliance.database.literals import written
 from alliance.database.postgresql import hosts
 from alliance.database.postgresql.messages import Connection, Cursor, Unanswered
 from alliance.database.postgresql.silence import WATCH, Demoted, answers_within
@@ -80,11 +80,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
             with self.cursor() as cursor:
                 cursor.execute(sql, parameters)
                 return cursor.fetchall() if cursor.description else []
-        self.close_if_health_check_failed()
-        self.ensure_connection()
-        self.validate_thread_sharing()
+        if self.connection is None or not self.health_check_done:  # type: ignore[attr-defined]
+            self.close_if_health_check_failed()
+            self.ensure_connection()
         self.validate_no_broken_transaction()
-        with self.wrap_database_errors, self.create_cursor() as cursor:
+        if parameters is not None and (statement := written(sql, parameters)) is not None:
+            sql, parameters = statement, None
+        with self.wrap_database_errors, self.connection.cursor() as cursor:
+            cursor.tzinfo_factory = self.tzinfo_factory
             cursor.execute(sql, parameters)
             return cursor.fetchall() if cursor.description else []
 
@@ -100,9 +103,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         if self.connection.closed or WATCH.is_silent(self.connection):
             return False
-        poll = select.poll()
-        poll.register(self.connection.fileno(), select.POLLIN)
-        if poll.poll(0) and not super().is_usable():
+        if self.connection.has_data() and not super().is_usable():
             return False
         return not self.connection.became_read_only
 

@@ -9,6 +9,7 @@ hosts, those that wait for a silent one are cut off, and while another one serve
 """
 
 import os
+import select
 import socket
 import sys
 import threading
@@ -16,6 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar
+from operator import gt
 from typing import Any
 
 import psycopg2
@@ -283,16 +285,24 @@ class Connection(PlainConnection):
         super().__init__(*args, **kwargs)
         self.place = (self.info.host or "", str(self.info.port))
         self._reported = self._report()
+        self._poll = select.poll()
+        self._poll.register(self.fileno(), select.POLLIN)
         # Of our own: libpq may close its number, and another socket get it, at the moment we hang up.
         self._line = os.dup(self.fileno())
 
-    def _report(self) -> list[bool]:
-        return [self.info.parameter_status(name) == "on" for name in _READ_ONLY]
+    def has_data(self) -> bool:
+        """Whether there is something to read: of an idle connection its end, or a notice."""
+        return bool(self._poll.poll(0))
+
+    def _report(self) -> tuple[bool, bool]:
+        status, (first, second) = self.info.parameter_status, _READ_ONLY
+        return status(first) == "on", status(second) == "on"
 
     @property
     def became_read_only(self) -> bool:
         """Whether the server reported so since; what was reported at the start may be a pooler's memory."""
-        return any(now > then for now, then in zip(self._report(), self._reported, strict=True))
+        now = self._report()
+        return now != self._reported and any(map(gt, now, self._reported))
 
     def hang_up(self) -> None:
         """Have the thread that waits for the server read the end of the connection."""

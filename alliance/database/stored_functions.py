@@ -43,6 +43,7 @@ class StoredStatement:
     A stable function only reads, with the snapshot of the calling statement. Without `has_nested_loops` no
     join is a nested loop where another is possible: the planner does not know the length of an array, and
     assumes a short one. With them each row of an array is a look-up into an index, however large the table.
+    What returns one value, and not rows, spares the server the collecting of them: its body ends in RETURN.
     """
 
     prefix: str
@@ -51,6 +52,7 @@ class StoredStatement:
     body: str
     is_stable: bool = False
     has_nested_loops: bool = False
+    is_value: bool = False
 
     @cached_property
     def name(self) -> str:
@@ -60,21 +62,26 @@ class StoredStatement:
     def call(self) -> str:
         """Return the statement that calls the function with the same parameters."""
         arguments = ", ".join(f"%({name})s" for name in self.parameters)
-        return f"SELECT * FROM {self.name}({arguments})"  # noqa: S608 -- built of constants
+        return f"SELECT {self._selected}{self.name}({arguments})"
 
-    def call_with(self, *numbers: int) -> str:
-        """Return the call with its parameters, whole numbers, written into it: the driver takes longer."""
-        return f"SELECT * FROM {self.name}({', '.join([str(int(number)) for number in numbers])})"  # noqa: S608
+    def call_with(self, number: int) -> str:
+        """Return the call with its only parameter, a whole number, in it: the driver would take longer."""
+        return f"SELECT {self._selected}{self.name}({int(number)})"
+
+    @cached_property
+    def _selected(self) -> str:
+        return "" if self.is_value else "* FROM "
 
     @cached_property
     def _definition(self) -> str:
         # Refer to parameters by position: a name could be that of a column.
         body = self.body % {name: f"${place}" for place, name in enumerate(self.parameters, start=1)}
         columns = ", ".join(f"{name} {kind}" for name, kind in self.returns.items())
+        returns = "".join(self.returns.values()) if self.is_value else f"TABLE ({columns})"
         planning = _PLANNING | ({"enable_nestloop": "on"} if self.has_nested_loops else {})
         settings = " ".join(f"SET {name} = '{value}'" for name, value in planning.items())
         stability = " STABLE" if self.is_stable else ""
-        return f"""({", ".join(self.parameters.values())}) RETURNS TABLE ({columns})
+        return f"""({", ".join(self.parameters.values())}) RETURNS {returns}
             LANGUAGE plpgsql{stability} {settings} AS $statement$
             #variable_conflict use_column
             {body}

@@ -62,7 +62,7 @@ class _Delivery(msgspec.Struct, array_like=True):
     version_id: int | None
 
 
-class _Revision(msgspec.Struct):
+class _Revision(msgspec.Struct, array_like=True):
     previous_due_at: datetime
     due_at: datetime
     requested_by: str
@@ -70,7 +70,7 @@ class _Revision(msgspec.Struct):
     created_at: datetime
 
 
-class TrackedParcel(msgspec.Struct, dict=True):
+class TrackedParcel(msgspec.Struct, array_like=True, dict=True):
     """A parcel as returned by TRACKED_PARCEL: data that is not read cannot be shown."""
 
     id: int
@@ -91,7 +91,7 @@ class TrackedParcel(msgspec.Struct, dict=True):
     cancelled_at: datetime | None
     delivery: _Delivery | None
     scans: list[_Scan]
-    revisions: list[_Revision] = msgspec.field(default_factory=list)
+    revisions: list[_Revision]
 
     @property
     def number(self) -> str:

@@ -3,31 +3,31 @@
 -- returns told text
 
 DECLARE
+    parcel text;
+    delivery text;
     is_revised boolean;
+    scans text;
+    revisions text;
 BEGIN
-    SELECT row_to_json(parcel), parcel.is_revised INTO told, is_revised FROM (
-        SELECT p.id, p.courier_id, p.tier_id, p.origin_id, p.destination_id, p.source, p.status, p.status_at,
-            p.booked_at, p.ready_at, p.deliver_by, p.picked_up_at, p.departed_at, p.arrived_at,
-            p.out_for_delivery_at, p.cancelled_at,
-            c.revised_due_at IS NOT NULL AS is_revised,
-            CASE WHEN c.parcel_id IS NOT NULL THEN json_build_array(
-                c.due_at, c.revised_due_at, c.reached_at, c.outcome, c.excused, c.delivered_at, c.lost_at,
-                c.version_id
-            ) END AS delivery,
-            (SELECT coalesce(json_agg(json_build_array(
-                event_key, code, occurred_at, received_at, reason, facility, consent, corrects
-            )), '[]') FROM parcels_scan WHERE parcel_id = %(parcel_id)s) AS scans
-        FROM parcels_parcel p LEFT JOIN slas_commitment c
-            ON c.parcel_id = %(parcel_id)s AND c.kind = 'delivery'
-        WHERE p.id = %(parcel_id)s
-    ) parcel;
-    IF is_revised THEN
-        told := left(told, -1) || ',"revisions":' || (
-            SELECT coalesce(json_agg(r), '[]') FROM (
-                SELECT previous_due_at, due_at, requested_by, judged, created_at
-                FROM slas_revision WHERE parcel_id = %(parcel_id)s AND kind = 'delivery' ORDER BY id
-            ) r
-        ) || '}';
+    SELECT json_build_array(id, courier_id, tier_id, origin_id, destination_id, source, status, status_at,
+            booked_at, ready_at, deliver_by, picked_up_at, departed_at, arrived_at, out_for_delivery_at,
+            cancelled_at)
+        INTO parcel FROM parcels_parcel WHERE id = %(parcel_id)s;
+    IF parcel IS NULL THEN
+        RETURN NULL;
     END IF;
-    RETURN NEXT;
+    SELECT json_build_array(due_at, revised_due_at, reached_at, outcome, excused, delivered_at, lost_at,
+            version_id), revised_due_at IS NOT NULL
+        INTO delivery, is_revised
+        FROM slas_commitment WHERE parcel_id = %(parcel_id)s AND kind = 'delivery';
+    SELECT json_agg(json_build_array(event_key, code, occurred_at, received_at, reason, facility, consent,
+            corrects))
+        INTO scans FROM parcels_scan WHERE parcel_id = %(parcel_id)s;
+    IF is_revised THEN
+        SELECT json_agg(json_build_array(previous_due_at, due_at, requested_by, judged, created_at)
+                ORDER BY id)
+            INTO revisions FROM slas_revision WHERE parcel_id = %(parcel_id)s AND kind = 'delivery';
+    END IF;
+    RETURN left(parcel, -1) || ',' || coalesce(delivery, 'null') || ',' || coalesce(scans, '[]') || ','
+        || coalesce(revisions, '[]') || ']';
 END

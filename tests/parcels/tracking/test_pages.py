@@ -284,7 +284,7 @@ def test_api_needs_one_round_trip_to_the_database(book: Book, client: Client) ->
             client.get(f"/api/v1/tracking/{number}")
         [query] = queries
         pk = parse_tracking_number(number)
-        statement = f"SELECT * FROM {TRACKED_PARCEL.name}({pk})"
+        statement = f"SELECT {TRACKED_PARCEL.name}({pk})"
         assert query["sql"].endswith(f"SET LOCAL alliance.scope = 'parcel:{pk}'; {statement}")
     # The scope ended with the query.
     assert raw_rows("SELECT count(*) FROM parcels_parcel") == [(0,)]

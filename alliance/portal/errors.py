@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -79,7 +78,6 @@ def error_page(
         "ui_theme": chosen_theme(request),
         "ui_theme_url": reverse("set_theme"),
         "ui_next": _address(request) if request.method == "GET" else "/",
-        "csrf_token": get_token(request),
     }
     try:
         # Rendered without the request: no context processor runs, so no session or user is read.

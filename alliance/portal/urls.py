@@ -15,14 +15,15 @@ from alliance.portal import (
     theme,
     views,
 )
+from alliance.portal.same_site import from_own_pages
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("favicon.ico", crawlers.favicon, name="favicon"),
     path("robots.txt", crawlers.robots, name="robots"),
     path("demo-progress/", demo.demo_progress_show, name="demo_progress"),
-    path("language/", set_language, name="set_language"),
-    path("theme/", theme.set_theme, name="set_theme"),
+    path("language/", from_own_pages(set_language), name="set_language"),
+    path("theme/", from_own_pages(theme.set_theme), name="set_theme"),
     path("organisation/switch/", views.switch_organisation, name="organisation_switch"),
     path("organisation/suspended/", views.suspended, name="suspended"),
     path("welcome/", onboarding.onboarding, name="onboarding"),

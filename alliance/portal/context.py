@@ -1,10 +1,11 @@
 """Context processor of all pages. All values are lazy, so an error page needs no query."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.functional import SimpleLazyObject
 
 from alliance.choices import Role
@@ -29,9 +30,21 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "ui_role": SimpleLazyObject(lambda: _role(actor)),
         "ui_demo": SimpleLazyObject(demo_progress),
         "ui_next": request.get_full_path(),
+        "ui_theme": chosen_theme(request),
+        **addresses(),
+    }
+
+
+def addresses() -> Mapping[str, str]:
+    """Return the addresses that every page links to; "" for those that there are none of."""
+    return _addresses(get_urlconf(), get_script_prefix())
+
+
+@lru_cache(maxsize=16)
+def _addresses(_urlconf: str | None, _prefix: str) -> Mapping[str, str]:
+    return {
         "ui_home_url": _url("home"),
         "ui_language_url": _url("set_language"),
-        "ui_theme": chosen_theme(request),
         "ui_theme_url": _url("set_theme"),
         "ui_login_url": _url("account_login"),
         "ui_signup_url": _url("account_signup"),

@@ -2,7 +2,6 @@
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
@@ -11,8 +10,9 @@ from django.forms import BaseForm, BoundField, Field
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language
 
+from alliance.portal import components
 from alliance.portal.badges import badge_for
 from alliance.portal.browsers import browser_text
 from alliance.portal.charts import Picture, Unit
@@ -270,24 +270,8 @@ def card(
     )
 
 
-@register.inclusion_tag("components/timeline.html")
-def timeline(entries: Iterable[Mapping[str, Any]], *, empty: str = "") -> dict[str, Any]:
-    """Show a history, newest first. Keys of an entry: see components/timeline.html."""
-    entry_list = list(entries)
-    # A revoked entry is not the current state.
-    newest = next((place for place, entry in enumerate(entry_list) if not entry.get("struck")), None)
-    return {"entries": entry_list, "newest": newest, "empty": empty or gettext("No history yet.")}
-
-
-@register.inclusion_tag("components/stepper.html")
-def stepper(steps: Iterable[Mapping[str, Any]], *, label: str = "") -> dict[str, Any]:
-    """Show the current step of a sequence. A step: label, state (done, current, todo, error), url."""
-    step_list = list(steps)
-    # A phone has room for one label: that of the last step that is not still to do.
-    reached = [place for place, step in enumerate(step_list) if step.get("state", "todo") != "todo"]
-    current = [place for place in reached if step_list[place].get("state") == "current"]
-    present = (current or reached or [0])[-1]
-    return {"steps": step_list, "present": present, "label": label or gettext("Steps")}
+register.simple_tag(components.timeline, name="timeline")
+register.simple_tag(components.stepper, name="stepper")
 
 
 # --- forms and actions -----------------------------------------------------------------------

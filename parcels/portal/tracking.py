@@ -1,13 +1,12 @@
 """The public tracking page: no log-in, no personal data, limited requests per minute."""
 
-from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
@@ -15,23 +14,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.dates import date_text
-from alliance.durations import duration_text
 from alliance.errors import AllianceError, Gone, InvalidInput, NotFound
 from alliance.identifiers import tracking_number
 from alliance.portal.forms import add_service_errors
+from alliance.portal.public_pages import public_page
 from alliance.web.http import client_address, limit_by_address, scoped_by_itself
-from alliance.wording import sentences
-from parcels.choices import ParcelStatus
-from parcels.portal.revisions import RecipientDayForm, revision_view
-from parcels.portal.timeline_entries import public_entries
-from parcels.revisions.services import days_for_recipient, revise_for_recipient, why_no_day
-from parcels.scans.timelines import EARLIER, zone_text
-from parcels.tracking.advice import advice_of
-from parcels.tracking.arrivals import Precision
+from parcels.portal.revisions import RecipientDayForm
+from parcels.portal.tracking_page import another_day, tracking_texts
+from parcels.revisions.services import days_for_recipient, revise_for_recipient
+from parcels.scans.timelines import EARLIER
 from parcels.tracking.numbers import read_number
-from parcels.tracking.queries import PublicParcel, look_up, reader_of
-from parcels.tracking.state import ParcelState
-from slas.choices import Outcome, RevisionParty
+from parcels.tracking.queries import PublicParcel, look_up
 
 BUCKET = "tracking"
 # Wrong digits are counted per parcel, in the database; this limits attempts across many parcels.
@@ -129,64 +122,12 @@ def _page(
     *,
     status: int = 200,
 ) -> HttpResponse:
+    now, zone = timezone.now(), ZoneInfo(public_parcel.names.destination.time_zone)
     # Times are in the destination's time zone, wherever the reader is.
-    with timezone.override(ZoneInfo(public_parcel.names.destination.time_zone)):
-        earlier = request.GET.get(EARLIER, "")
-        context = {**_context(public_parcel, earlier), "day_form": form}
-        return _private(render(request, "parcels/tracking.html", context, status=status))
-
-
-def _context(public_parcel: PublicParcel, earlier: str) -> dict[str, Any]:
-    parcel = public_parcel.parcel
-    promised, state = public_parcel.promised, public_parcel.state
-    now = timezone.now()
-    reader = reader_of(public_parcel, now=now)
-    advice = advice_of(state, reader)
-    promise, arrival = state.promise, state.arrival
-    return {
-        "may_choose_day": reader.may_choose_day,
-        "no_day": why_no_day(parcel=parcel, promised=promised, party=RevisionParty.RECIPIENT),
-        "parcel": parcel,
-        "names": public_parcel.names,
-        "advice": advice,
-        # The line below the title in a messenger's preview.
-        "description": sentences(advice.what, advice.next),
-        "state": state,
-        # Not once a later day was agreed on: then it is awaited on that day.
-        "is_overdue": state.is_overdue and promise is not None and promise.deliver_by <= now,
-        "tells_latest": arrival is not None
-        and not arrival.is_promise
-        and arrival.precision != Precision.DAY
-        and arrival.p90_at > arrival.p50_at,
-        "steps": public_parcel.steps,
-        "kept": _kept_text(state),
-        "zone": zone_text(public_parcel.names.destination.time_zone, parcel.deliver_by),
-        "entries": public_entries(parcel, public_parcel.tracked, after=earlier),
-        "revision": revision_view(public_parcel.revisions),
-    }
-
-
-def _kept_text(state: ParcelState) -> str:
-    """Whether the promise was kept, in a sentence; "" while it is open."""
-    promise = state.promise
-    if promise is None:
-        return ""
-    delivered = state.status == ParcelStatus.DELIVERED
-    # What was brought after the promised time had been attempted before it.
-    is_in_time = state.status_at <= promise.judged_by
-    params = {"time": duration_text(promise.late_by or timedelta())}
-    match promise.outcome:
-        case Outcome.OVERDUE if state.is_ended:
-            return _("The promise was not kept.")
-        case Outcome.LATE if delivered:
-            return _("Delivered late: %(time)s after the promised time.") % params
-        case Outcome.LATE:
-            return _("The first delivery attempt was late: %(time)s after the promised time.") % params
-        case Outcome.MET if is_in_time and (delivered or state.status == ParcelStatus.AVAILABLE_FOR_PICKUP):
-            return _("The promise was kept.")
-        case Outcome.MET:
-            return _("Delivery was attempted on time.")
-    return ""
+    with timezone.override(zone):
+        texts, shape = tracking_texts(public_parcel, after=request.GET.get(EARLIER, ""), now=now)
+        texts = {**texts, "another_day": another_day(request, public_parcel, form, now=now)}
+        return _private(public_page(request, "parcels/tracking.html", texts, shape, status=status))
 
 
 def _search_page(
@@ -194,8 +135,9 @@ def _search_page(
 ) -> HttpResponse:
     is_gone = status == Gone.status
     # The number of an archived parcel is no input error.
-    context = {"number": number, "problem": problem, "is_gone": is_gone, "is_wrong": problem and not is_gone}
-    return _private(render(request, "parcels/track_search.html", context, status=status))
+    shape = {"is_gone": is_gone, "is_wrong": bool(problem) and not is_gone}
+    texts = {"number": number, "problem": problem}
+    return _private(public_page(request, "parcels/track_search.html", texts, shape, status=status))
 
 
 def _private(response: HttpResponse) -> HttpResponse:

@@ -135,7 +135,12 @@ class Gate:
         return self._board.may_begin(entry, self._together)
 
     def _seconds_to_look(self, ticket: _Ticket) -> float:
-        """Only a tenant's oldest long request looks at the board: when it goes, the others are woken up."""
+        """Only a tenant's oldest long request looks at the board: when it goes, the others are woken up.
+
+        Nor does that one while all slots are taken: whoever leaves one wakes it up.
+        """
+        if self._running.total() >= self._slots:
+            return self._patience
         of_tenant = (other for other in self._waiting if other.tenant == ticket.tenant)
         oldest = next((other for other in of_tenant if other.entry is not None), None)
         return LOOK_SECONDS if oldest is ticket else self._patience

@@ -19,7 +19,7 @@ SEND_BYTES = 512 * 1024
 EARLY_BYTES = 64 * 1024
 # Smaller pieces are kept until flush(): head and body of an answer are one message, and one system call.
 TOGETHER_BYTES = 64 * 1024
-# Seconds that a refusal is held back from whoever sends more at once than they may. Sent at once, a thousand
+# Seconds that a refusal is held back from whoever sends more than they may. Sent without a wait, a thousand
 # refusals a second to one tenant would take as long as the work of all others.
 HOLD_SECONDS = 0.5
 

@@ -22,7 +22,7 @@ from alliance.members.services.api_keys import actor_of_key
 from alliance.portal.errors import alliance_error, method_not_allowed
 from alliance.portal.form_owner import refuse_form, switch_back
 from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
-from alliance.web.admission import TENANTS, TOO_MANY_AT_ONCE, gate, tenant_of
+from alliance.web.admission import TENANTS, gate, tenant_of
 from alliance.web.board import BOARD
 from alliance.web.bodies import is_form, length_of, take_in, take_in_large
 from alliance.web.connections import HOLD_SECONDS, ImpatientSocket
@@ -104,6 +104,13 @@ class AdmissionMiddleware:
 
     def __call__(self, request: ActorRequest) -> HttpResponseBase:
         request.actor = cast(Actor, SimpleLazyObject(lambda: actor_of_request(request)))
+        response = self._answer(request)
+        connection = request.META.get("gunicorn.socket")
+        if response.status_code == 429 and isinstance(connection, ImpatientSocket):
+            connection.hold = HOLD_SECONDS
+        return response
+
+    def _answer(self, request: ActorRequest) -> HttpResponseBase:
         try:
             if not is_heavy(request):
                 if not request.path.startswith(WITHOUT_DATABASE):
@@ -112,9 +119,6 @@ class AdmissionMiddleware:
                 return self.get_response(request)
             return self._admit(request)
         except AllianceError as error:
-            connection = request.META.get("gunicorn.socket")
-            if error.reason == TOO_MANY_AT_ONCE and isinstance(connection, ImpatientSocket):
-                connection.hold = HOLD_SECONDS
             return answer_of(request, error)
 
     def _admit(self, request: ActorRequest) -> HttpResponseBase:

@@ -216,8 +216,12 @@ def test_call_beyond_capacity_has_retry_after_and_reads_go_on(
 
 
 @pytest.mark.django_db
-def test_refusal_of_more_at_once_than_allowed_is_held_back(merchant_api: APIClient, settings: Any) -> None:
-    settings.WEB_SHARE = 0
+@pytest.mark.parametrize("limit", ["WEB_SHARE", "API_RATE_PER_MINUTE"])
+def test_refusal_of_more_than_allowed_is_held_back(
+    merchant_api: APIClient, settings: Any, limit: str
+) -> None:
+    allowed = getattr(settings, limit)
+    setattr(settings, limit, 0)
     plain, client = socket.socketpair()
     with closing(ImpatientSocket.over(plain)) as connection, closing(client):
         merchant_api.post("/api/v1/parcels", {}, **{"gunicorn.socket": connection})
@@ -228,6 +232,7 @@ def test_refusal_of_more_at_once_than_allowed_is_held_back(merchant_api: APIClie
             client.recv(100)
         connection.release()
         assert client.recv(100) == b"an answer"
+        setattr(settings, limit, allowed)
         connection.begin()
         merchant_api.get("/api/v1/parcels", **{"gunicorn.socket": connection})
         assert not connection.hold

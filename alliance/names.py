@@ -31,7 +31,7 @@ def users_named(
 ) -> list[int]:
     """Return ids of users that have the text in their name or e-mail address; the order is as above.
 
-    One or two letters are looked for in names only.
+    One or two letters are looked for in names only, what begins an address, such as `shop-12`, only there.
     """
     term = term_of(text)
     return _ids("alliance_users_named", [term, beyond, upwards, most]) if term else []

@@ -4,6 +4,7 @@ The functions of 0009, which search otherwise: a page of what many are called is
 row that is compared takes two microseconds, most of them for upper and lower case.
 """
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any, ClassVar, Final
 
@@ -21,11 +22,13 @@ SEARCH: Final = """
         EXIT WHEN cardinality(found) >= most OR seen < size;
     END LOOP;
     IF cardinality(found) < most AND seen = size THEN
-        EXECUTE format('SELECT ARRAY(SELECT id FROM <table> WHERE %s LIMIT 20001)', indexed)
+        EXECUTE format('SELECT ARRAY(SELECT id FROM <table> WHERE %s LIMIT %s)', indexed, few + 1)
             INTO found USING term, pattern;
-        IF cardinality(found) <= 20000 THEN
-            EXECUTE format('SELECT ARRAY(SELECT id FROM <table> AS o WHERE id = ANY ($1) AND id %s AND %s'
-                ' ORDER BY id %s LIMIT %s)', past, condition, sort, most) INTO found USING found;
+        IF cardinality(found) <= few THEN
+            EXECUTE format('SELECT ARRAY(SELECT id FROM %s id %s AND %s ORDER BY id %s LIMIT %s)',
+                CASE WHEN condition = 'true' THEN 'unnest($1) AS o (id) WHERE'
+                    ELSE '<table> AS o WHERE id = ANY ($1) AND' END, past, condition, sort, most)
+                INTO found USING found;
         ELSE
             EXECUTE format('SELECT ARRAY(SELECT id FROM (%s OFFSET 0) AS every WHERE %s ORDER BY id %s LIMIT %s)',
                 walk, matches, sort, most) INTO found USING term, pattern;
@@ -53,6 +56,8 @@ DECLARE
     found bigint[];
     seen bigint;
     size bigint;
+    -- As many as are sorted at once.
+    few integer := 20000;
     -- What the scope shows, in order; whether it is little; and what each of its rows fulfils.
     walk text;
     is_little boolean := false;
@@ -61,10 +66,15 @@ DECLARE
 
 
 def make(apps: Any, schema_editor: Any) -> None:
+    replace_functions(schema_editor, before.FUNCTIONS.values())
+
+
+def replace_functions(schema_editor: Any, functions: Iterable[tuple[str, str, str, str]]) -> None:
+    """Make or replace functions: of each its text, its table, and its conditions for longer and shorter texts."""
     with schema_editor.connection.cursor() as cursor:
         cursor.execute("SELECT quote_ident(current_schema())")
         [schema] = cursor.fetchone()
-        for function, table, matches, short in before.FUNCTIONS.values():
+        for function, table, matches, short in functions:
             parts = {
                 "declare": DECLARE, "search": SEARCH, "schema": schema, "table": table, "matches": matches,
                 "short": short,

@@ -14,7 +14,7 @@ from tests import factories
 
 pytestmark = pytest.mark.django_db
 
-# Older than the 5,000 rows that are looked through first; of Olden there are more than an index is asked for.
+# Older than the rows that are looked through first; of Olden there are more than an index is asked for.
 RARE = (
     "杭州茶业有限公司", "Bright Tea", "100% Silk", "Under_score", "Back\\slash", "L'Étoile", "Åre Möbel",
     "龘", "A-B & Co", "「和」",
@@ -180,3 +180,26 @@ def test_users_are_found_by_name_and_address_by_ops_only() -> None:
         assert len(users_named("filler")) == 100
     assert scans_of("user_by_part_of_name") == before[0] + 1
     assert scans_of("user_by_piece_of_name") == before[1] + 1
+
+
+def test_users_are_found_by_the_beginning_of_an_address_if_there_is_one() -> None:
+    users = [User(email=f"shop-{number:05}@tea.example", name="Shop 0") for number in range(3_000)]
+    users += [User(email="my-shop-00001@tea.example"), User(email="lily%x.y@tea.example", name="Li")]
+    User.objects.bulk_create(users)
+    pks = dict(User.objects.values_list("email", "pk"))
+    User.objects.bulk_create(User(email=f"n{number}@filler.example") for number in range(2_100))
+    begins = [pks[f"shop-0000{number}@tea.example"] for number in range(9, -1, -1)]
+    finds = {
+        "shop-0000": begins, "SHOP-0000": begins, "shop-00001@tea.example": [begins[-2]],
+        "y-shop-0000": [pks["my-shop-00001@tea.example"]], "lily%x.": [pks["lily%x.y@tea.example"]],
+        "lil_%x.": [], "shop-9": [],
+    }  # fmt: skip
+    before = scans_of("user_by_part_of_name")
+    with scope(Scope.everything()):
+        for term, expected in finds.items():
+            assert users_named(term) == expected, term
+        assert users_named("shop-0000", beyond=begins[4], most=2) == begins[5:7]
+        assert users_named("shop-0000", beyond=begins[4], upwards=True, most=2) == [begins[3], begins[2]]
+        # A name with a blank is no address.
+        assert len(users_named("shop 0", most=3_000)) == 3_000
+    assert scans_of("user_by_part_of_name") > before

@@ -29,7 +29,7 @@ BEGIN
         EXECUTE format('SELECT EXISTS (SELECT 1 FROM alliance_user WHERE %s)', beginning) INTO is_known;
         IF is_known THEN
             matches := beginning;
-            indexed := beginning;
+            indexed := 'SELECT id FROM alliance_user WHERE ' || beginning;
             few := 200000;
         END IF;
     END IF;

@@ -64,11 +64,11 @@ def open_tenants(few: int, many: int) -> Iterator[TenantsWorld]:
     with own_database(FEW_NAME):
         with override_settings(PASSWORD_HASHERS=[QUICK_HASHER]):
             people = _populate(few)
-        _trade(1, few)
+        trade(1, few)
         connections.close_all()
         with own_database(MANY_NAME, template=FEW_NAME), ExitStack() as stack:
             fill_tenants(many - few, first=few + 1)
-            _trade(few + 1, many)
+            trade(few + 1, many)
             filling.checkpoint()
             ports = [stack.enter_context(_serving(name)) for name in (FEW_NAME, MANY_NAME)]
             yield TenantsWorld(few, many, **people, ports=(ports[0], ports[1]))
@@ -111,13 +111,14 @@ def _populate(few: int) -> dict[str, Any]:
 
 # Every merchant that made its first steps has sent parcels by the first courier, which knows its name, and by
 # another; figures of a day of the last 60 remain.
+_NUMBER = "substring(m.slug FROM '^merchant-([0-9]{8})$')::bigint"
 _ACQUAINTANCES = f"""
 INSERT INTO alliance_acquaintance (merchant_id, courier_id)
 SELECT m.id, k.id
 FROM alliance_organisation m
 JOIN (SELECT organisation_id AS id, row_number() OVER (ORDER BY organisation_id) AS place
     FROM couriers_courier) k ON k.place IN (1, 2 + m.id %% {COURIERS - 1})
-WHERE m.slug BETWEEN %(first)s AND %(last)s AND right(m.slug, 8)::bigint %% {BUSY} = 0
+WHERE m.slug BETWEEN %(first)s AND %(last)s AND {_NUMBER} %% {BUSY} = 0
 ON CONFLICT DO NOTHING
 """
 _CELLS = f"""
@@ -128,12 +129,12 @@ SELECT m.id, (SELECT min(organisation_id) FROM couriers_courier), 'delivery',
     (%(cities)s::int[])[1 + m.id / 7 %% {CITIES}], current_date - (m.id %% 60)::int,
     0, 5, 1, 0, 0, 0, 6, 5, 4, 6
 FROM alliance_organisation m
-WHERE m.slug BETWEEN %(first)s AND %(last)s AND right(m.slug, 8)::bigint %% {BUSY} = 0
+WHERE m.slug BETWEEN %(first)s AND %(last)s AND {_NUMBER} %% {BUSY} = 0
 """
 _TRADED = ("alliance_acquaintance", "slas_ontimerate")
 
 
-def _trade(first: int, last: int) -> None:
+def trade(first: int, last: int) -> None:
     """Let the merchants of these numbers have sent parcels: courier and merchant know each other."""
     cities = City.objects.filter(country="CN").order_by("-population", "code")
     parameters = {

@@ -8,7 +8,7 @@ processor's in this process and the database's; the longest statement of a slow 
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 # As ops type them: a word of two letters in the middle, what millions have, what few or none have.
@@ -36,10 +36,15 @@ def main() -> None:
         import django  # noqa: PLC0415
 
         django.setup()
-        times = sorted((_measured(client, url) for client, url in _pages()), reverse=True)
+        report((client, url, "ops") for client, url in _pages())
+
+
+def report(pages: Iterable[tuple[Any, str, str]]) -> None:
+    """Open the pages, each a client, an address and who asks; print a line for each, the slowest first."""
+    times = sorted(((*_measured(client, url), who) for client, url, who in pages), reverse=True)
     slow = [page for page in times if page[0] > SLOW]
-    for seconds, cpu, url, statement in times:
-        sys.stdout.write(f"{seconds * 1000:7.0f} ms {cpu * 1000:6.0f} ms of processors  {url}\n")
+    for seconds, cpu, url, statement, who in times:
+        sys.stdout.write(f"{seconds * 1000:7.0f} ms {cpu * 1000:6.0f} ms of processors  {url} ({who})\n")
         if seconds > SLOW:
             sys.stdout.write(f"            {statement[:400]}\n")
     sys.stdout.write(f"{len(times)} pages, {len(slow)} of them over {SLOW * 1000:.0f} ms\n")
@@ -75,8 +80,21 @@ def _pages() -> Iterator[tuple[Any, str]]:
             yield from ((client, f"{address}?q={term}") for term in TERMS)
         for row in list(shown.result_list)[:1]:
             name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-            yield client, reverse(f"{name}_change", args=[row.pk])
-            yield client, reverse(f"{name}_history", args=[row.pk])
+            for verb in ("change", "history", "delete"):
+                yield client, reverse(f"{name}_{verb}", args=[row.pk])
+        yield client, reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add")
+        for field in listing.autocomplete_fields:
+            yield from ((client, _picked(model, field, term)) for term in ("", *TERMS))
+
+
+def _picked(model: Any, field: str, term: str) -> str:
+    """Return the address that the picker of a field asks for what was typed."""
+    from django.urls import reverse  # noqa: PLC0415 -- after django.setup()
+
+    return (
+        f"{reverse('admin:autocomplete')}?app_label={model._meta.app_label}"
+        f"&model_name={model._meta.model_name}&field_name={field}&term={term}"
+    )
 
 
 def _measured(client: Any, url: str) -> tuple[float, float, str, str]:
@@ -92,6 +110,9 @@ def _measured(client: Any, url: str) -> tuple[float, float, str, str]:
         begun, busy = time.perf_counter(), sum(map(processor_of, processes))
         with CaptureQueriesContext(connection) as queries:
             response = client.get(url)
+            if response.streaming:
+                # Files of any size come slice by slice.
+                next(iter(response.streaming_content), b"")
         seconds = time.perf_counter() - begun
         if connection.connection is None:
             raise SystemExit("The request closed the connection.")

@@ -308,7 +308,7 @@ def entries_of_parcel(actor: Actor, parcel_id: int) -> list[CreditEntry]:
     return list(entries.order_by("pk"))
 
 
-def _totals_by(account: Account, month: date, column: str) -> "QuerySet[CreditEntry, Any]":
+def _totals_by(account: Account, month: date, column: str) -> QuerySet[Any]:
     entries = account.entries().filter(month=month).order_by().values_list(column)
     return entries.annotate(**_TOTALS, total=Sum("amount_fen"))
 

@@ -39,6 +39,7 @@ class Drill:
     seed: str
     primary: Server
     standby: Server
+    product: Product = field(init=False)
     wrong: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -57,9 +58,11 @@ class Drill:
         other = self.standby if server is self.primary else self.primary
         self.runbook.run(
             name,
-            **server.variables(),
-            PRIMARY=f"host=127.0.0.1 port={other.port} user={REPLICATOR} dbname=postgres",
-            STANDBYS=", ".join(NAMES),
+            {
+                **server.variables(),
+                "PRIMARY": f"host=127.0.0.1 port={other.port} user={REPLICATOR} dbname=postgres",
+                "STANDBYS": ", ".join(NAMES),
+            },
         )
         self.say(f"{server.name}: {name}")
 
@@ -79,13 +82,14 @@ class Drill:
 
     # --- what happens -------------------------------------------------------------------------
 
-    def lose_the_primary(self) -> None:
+    def lose_the_primary(self, *parts: str) -> None:
         """Kill the primary; fence it, promote the standby, and bring it back as a standby."""
         self.load_goes_on()
         old, new = self.primary, self.standby
         killed = time.time()
         old.kill()
-        self.say(f"{old.name} was killed")
+        self.product.kill(*parts)
+        self.say(" and ".join([*parts, old.name]) + " killed")
         time.sleep(self.source.uniform(*DECISION))
         self.run("fence", old)
         self.run("asynchronous", new)
@@ -96,6 +100,10 @@ class Drill:
         self._show_that_it_is_fenced(old)
         self.run("rejoin", old)
         self.run("synchronous", new)
+
+    def lose_almost_everything(self) -> None:
+        """Lose the primary, and in the same moment what works beside the web server."""
+        self.lose_the_primary("Valkey", "worker", "beat")
 
     def cut_the_primary_off(self) -> None:
         """Have the primary say nothing, its connections open, as when its network is cut; replace it."""
@@ -109,9 +117,10 @@ class Drill:
         self.run("promote", new)
         self.primary, self.standby = new, old
         self._report("the primary's silence", silent, promoted=time.time())
-        # Before its network is back, as the runbook says.
-        old.kill()
+        # It does not stop when it is asked to: the step ends it.
         self.run("fence", old)
+        if old.lives():
+            self.wrong.append(f"{old.name} lives behind its fence")
         self.run("rejoin", old)
         self.run("synchronous", new)
 
@@ -214,6 +223,7 @@ def play(drill: Drill, happenings: Sequence[Callable[[], None]], *, through_pool
             "owner_url": drill.site.url(OWNER, *servers),
         }
         with Product(drill.site.folder, **urls) as product:
+            drill.product = product
             product.start()
             product.run("-m", "tests.chaos.product", "populate", drill.journals, product.port)
             drill.say("the product runs")
@@ -251,11 +261,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--pgbouncer", action="store_true", help="Put a PgBouncer before each server.")
     chosen = parser.parse_args(arguments)
     with site("failover") as place:
-        drill = Drill(place, chosen.seed, *(Server(place, name) for name in NAMES))
+        primary, standby = (Server(place, name) for name in NAMES)
+        drill = Drill(place, chosen.seed, primary, standby)
         drill.say(f"seed {chosen.seed}")
         happenings = [drill.lose_the_primary] * chosen.rounds
         if not chosen.short:
             happenings += [drill.lose_the_standby, drill.switch_back, drill.cut_the_primary_off]
+            happenings.append(drill.lose_almost_everything)
         try:
             play(drill, happenings, through_poolers=chosen.pgbouncer)
         except (ProgramFailed, RuntimeError, psycopg2.Error) as error:

@@ -33,17 +33,22 @@ def audit(
 
     What was sent and not acknowledged may be there or not, but not twice.
     """
-    found, sent = Audit(), {}
+    found = Audit()
+    sent: dict[str, list[str | tuple[int, str]]] = {}
+
+    def there(key: str | tuple[int, str]) -> int:
+        return parcels.get(key, 0) if isinstance(key, str) else scans.get(key, 0)
+
     for note in notes:
         if "send" in note:
             sent[note["send"]] = keys = list(_keys(note["items"]))
-            counts = [(key, (parcels if isinstance(key, str) else scans).get(key, 0)) for key in keys]
+            counts = [(key, there(key)) for key in keys]
             found.doubled += [f"{key} is there {count} times" for key, count in counts if count > 1]
         elif "done" in note:
             keys = sent[note["done"]]
             found.acknowledged += len(keys)
             for key in keys:
-                if not (parcels if isinstance(key, str) else scans).get(key, 0):
+                if not there(key):
                     found.lost.append(f"{key} was acknowledged and is not there")
     return found
 

@@ -1,6 +1,7 @@
 """The product as a drill runs it: `manage.py up` on a drill's database, with a state folder of its own."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,10 +21,10 @@ class Product:
     """Web server, worker and beat; as a context it stops what runs of them."""
 
     def __init__(self, folder: Path, *, database_url: str, owner_url: str, **settings: str) -> None:
-        self.port = free_port()
+        self.port, self._home = free_port(), folder / "state"
         self.environment = {name: value for name, value in os.environ.items() if name not in _OURS}
         self.environment |= {
-            "ALLIANCE_HOME": str(folder / "state"),
+            "ALLIANCE_HOME": str(self._home),
             "DATABASE_URL": database_url,
             "OWNER_DATABASE_URL": owner_url,
             "LOG_LEVEL": "WARNING",
@@ -52,6 +53,15 @@ class Product:
 
     def stop(self) -> None:
         self._up.stop()
+
+    def kill(self, *parts: str) -> None:
+        """Kill its `worker`, its `beat` or its `Valkey` with SIGKILL: `up` starts them again."""
+        for part in parts:
+            if part == "Valkey":
+                pid = (self._home / "valkey" / "valkey.pid").read_text().split("\n", 1)[0]
+            else:
+                pid = self.said.rsplit(f"{part} started (pid=")[-1].split(")")[0]
+            os.kill(int(pid), signal.SIGKILL)
 
     @property
     def lives(self) -> bool:

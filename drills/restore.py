@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +26,7 @@ import psycopg2
 from django.conf import settings
 
 from drills import runbook, servers
+from drills.parts import Parts
 from drills.product import ROOT, START_SECONDS, Product
 from drills.servers import OWNER, REPLICATOR, ROLE, ProgramFailed, Server, Site
 from tests.chaos import programs
@@ -44,6 +45,7 @@ ARCHIVED = {
     # An incremental backup finds what has changed in summaries of WAL.
     "summarize_wal": "on",
 }
+NOTHING: Mapping[str, object] = {}
 _SEQUENCES = "SELECT sequencename, coalesce(last_value, 0) FROM pg_sequences"
 _FINDING = re.compile(r"^(missing|without a row): (\S+)", re.MULTILINE)
 MISSING, UNNAMED = "missing", "without a row"
@@ -57,7 +59,7 @@ class Drill:
         self.archive, self.backups = site.make_folder("archive"), site.make_folder("backups")
         new = f"{self.archive}/%f.new"
         command = f"test ! -f {self.archive}/%f && cp %p {new} && mv {new} {self.archive}/%f"
-        self.server = Server(site, "primary", {**ARCHIVED, "archive_command": command})
+        self.server = Server(site, "primary", {**ARCHIVED, "archive_command": command}, wal_segment_mb=4)
         self.copy = Server(site, "copy")
         self.media, self.months = site.folder / "media", site.folder / "months"
         self.product = Product(
@@ -75,6 +77,7 @@ class Drill:
         self.book = runbook.Runbook(site)
         self.told: dict[str, object] = {"FULL": self.backups / "full"}
         self.told |= {"INCREMENTAL": self.backups / "incremental", "ARCHIVE": self.archive}
+        self.told["LOST"] = self.server.data.with_name("lost")
         self.moment = self.disaster = 0.0
         self.handed_out: dict[str, int] = {}
         # Files beside the database at the named second, and at the end.
@@ -83,6 +86,7 @@ class Drill:
         self.wrong: list[str] = []
         self.began = time.monotonic()
         self.seconds: dict[str, float] = {}
+        self.parts = Parts()
 
     def tell(self, what: str) -> None:
         """Say what is done now, for whoever watches."""
@@ -90,15 +94,17 @@ class Drill:
 
     # --- how steps are run -----------------------------------------------------------------------
 
-    def at_the_server(self, step: str, server: Server | None = None, **variables: object) -> str:
+    def at_the_server(
+        self, step: str, server: Server | None = None, variables: Mapping[str, object] = NOTHING
+    ) -> str:
         """Run a step of the runbook as somebody at the database's machine."""
         self.tell(step)
         begun = time.monotonic()
-        said = self.book.run(step, **{**(server or self.server).variables(), **self.told, **variables})
+        said = self.book.run(step, {**(server or self.server).variables(), **self.told, **variables})
         self.seconds.setdefault(step, time.monotonic() - begun)
         return said
 
-    def at_the_product(self, step: str, *, code: int = 0, **variables: object) -> str:
+    def at_the_product(self, step: str, variables: Mapping[str, object] = NOTHING, *, code: int = 0) -> str:
         """Run a step of the runbook as somebody at the product's machine; note another exit code as wrong."""
         self.tell(step)
         begun = time.monotonic()
@@ -156,10 +162,10 @@ class Drill:
         self.tell("load")
         with self.load(CLIENTS) as clients:
             self.let_time_pass()
-            self.at_the_server("back-up-full", **replicator)
+            self.at_the_server("back-up-full", variables=replicator)
             self.at_the_product("record-full")
             self.let_time_pass()
-            self.at_the_server("back-up-incremental", **replicator)
+            self.at_the_server("back-up-incremental", variables=replicator)
             self.at_the_product("record-incremental")
             self.let_time_pass()
             self.name_a_second()
@@ -175,8 +181,23 @@ class Drill:
             self.disaster = time.time()
             self.server.kill()
         self.tell("the server is killed, its data folder deleted")
-        shutil.rmtree(self.server.data)
+        self.lose_the_data_folder()
         self.product.stop()
+
+    def lose_the_data_folder(self) -> None:
+        """Delete it; now and then a part of the disk can still be read: what WAL it had."""
+        lost = Path(str(self.told["LOST"]))
+        if self.source.random() < 0.5:
+            self.server.data.rename(lost)
+            self.at_the_server("save-wal")
+            shutil.rmtree(lost)
+        else:
+            shutil.rmtree(self.server.data)
+
+    def ask_for_standbys(self) -> None:
+        """Have the restored settings wait for standbys, as those of a primary that had any do."""
+        settings = self.server.data / "postgresql.auto.conf"
+        settings.write_text(f"{settings.read_text()}synchronous_standby_names = 'ANY 1 (alpha, beta)'\n")
 
     def name_a_second(self) -> None:
         """Name the second to go back to, and let it pass; wait until the archive has it."""
@@ -219,6 +240,7 @@ class Drill:
         self.told["MOMENT"] = named
         begun = time.monotonic()
         self.at_the_server("combine")
+        self.ask_for_standbys()
         self.at_the_server("recover")
         is_there = "SELECT pg_get_wal_replay_pause_state() = 'paused'"
         self.await_that("the server to reach the named second", is_there, self.server)
@@ -231,7 +253,7 @@ class Drill:
         """Lose a file, and see it and those of after the named second listed; then agree."""
         lost = Path(self.source.choice(sorted(self.files_then)))
         lost.rename(self.notes / lost.name)
-        said = self.at_the_product("set-files-aside", code=1, ASIDE=self.site.folder / "aside")
+        said = self.at_the_product("set-files-aside", {"ASIDE": self.site.folder / "aside"}, code=1)
         found = {
             kind: {path for name, path in _FINDING.findall(said) if name == kind}
             for kind in (MISSING, UNNAMED)
@@ -248,7 +270,7 @@ class Drill:
         self.at_the_server("follow-to-the-end", self.copy)
         self.await_the_end()
         where = {"DATABASE_URL": self.site.url(ROLE, self.copy)}
-        return self.at_the_product("list-what-is-lost", **where)
+        return self.at_the_product("list-what-is-lost", where)
 
     def await_the_end(self) -> None:
         """Wait until the copy finds no more in the archive."""
@@ -287,16 +309,25 @@ def run(seed: str) -> int:
     begun = time.monotonic()
     with servers.site("restore") as site:
         drill = Drill(site, seed)
+        parts = drill.parts
         found: dict[str, Any] = {}
         try:
-            drill.prepare()
-            drill.serve()
-            drill.restore()
-            drill.at_the_product("after-restore")
-            drill.look_at_files()
-            listed = drill.list_what_is_lost()
-            drill.serve_again()
-            found = drill.judge(listed)
+            with parts.part("start the server and the product"):
+                drill.prepare()
+            with parts.part("serve, back up, lose it all"):
+                drill.serve()
+            with parts.part("restore"):
+                drill.restore()
+            with parts.part("after_restore, audit_rates"):
+                drill.at_the_product("after-restore")
+            with parts.part("compare files with rows"):
+                drill.look_at_files()
+            with parts.part("list what is lost, from a copy"):
+                listed = drill.list_what_is_lost()
+            with parts.part("serve again"):
+                drill.serve_again()
+            with parts.part("audits"):
+                found = drill.judge(listed)
         except (ProgramFailed, RuntimeError, OSError, psycopg2.Error, subprocess.SubprocessError) as error:
             drill.wrong.append(str(error))
         finally:
@@ -325,6 +356,8 @@ def report(drill: Drill, found: dict[str, Any], seconds: float) -> None:
         say(f"sent in between      {found['lost']} calls, {found['still_there']} of them still there;")
         say(f" {found['listed']} of {len(lost)} lost parcels are in the archive, and listed\n")
         say(f"in the data now      {found['parcels']} parcels, {found['scans']} scans\n")
+    for line in drill.parts.lines():
+        say(f"{line}\n")
     for wrong in drill.wrong[:30]:
         say(f"WRONG: {wrong}\n")
     steps = len(set(drill.book.done))

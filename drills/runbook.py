@@ -11,6 +11,7 @@ variable.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,8 +39,8 @@ class Runbook:
     site: Site
     done: list[str] = field(default_factory=list)
 
-    def run(self, step: str, *, seconds: float = 120.0, **variables: object) -> str:
+    def run(self, step: str, variables: Mapping[str, object]) -> str:
         """Run a step and return what it says; raises ProgramFailed when a line of it fails."""
         text = steps()[step]
         self.done.append(step)
-        return self.site.run(["/bin/sh", "-euc", text], seconds=seconds, **variables)
+        return self.site.run(["/bin/sh", "-euc", text], variables=variables)

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -102,14 +103,20 @@ class Site:
         give_to_account(path)
         return path
 
-    def environment(self, **given: object) -> dict[str, str]:
+    def environment(self, given: Mapping[str, object] = MappingProxyType({})) -> dict[str, str]:
         """Return the environment of a program: PostgreSQL's programs are on its path."""
         plain = plain_environment()
         plain["PATH"] = f"{binaries().postgres.parent}{os.pathsep}{plain['PATH']}"
         told = {"PGPASSFILE": self.passwords, "HOME": self.folder, **given}
         return plain | {name: str(value) for name, value in told.items()}
 
-    def run(self, command: Sequence[str], *, seconds: float = PROGRAM_SECONDS, **given: object) -> str:
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        seconds: float = PROGRAM_SECONDS,
+        variables: Mapping[str, object] = MappingProxyType({}),
+    ) -> str:
         """Run a program as the servers' account and return what it says; raises ProgramFailed."""
         user = account()
         # A file, not a pipe: a server that pg_ctl leaves behind would hold a pipe open for ever.
@@ -121,7 +128,7 @@ class Site:
                     stderr=subprocess.STDOUT,
                     stdin=subprocess.DEVNULL,
                     cwd=self.folder,
-                    env=self.environment(**given),
+                    env=self.environment(variables),
                     timeout=seconds,
                     check=False,
                     **(user.spawn_options() if user else {}),
@@ -158,7 +165,10 @@ def site(name: str) -> Iterator[Site]:
 class Server:
     """One PostgreSQL server; `name` is what standbys are called in synchronous_standby_names."""
 
-    def __init__(self, site: Site, name: str, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, site: Site, name: str, settings: Mapping[str, str] | None = None, *, wal_segment_mb: int = 16
+    ) -> None:
+        self.wal_segment_mb = wal_segment_mb
         self.site, self.name, self.port = site, name, free_port()
         self.data = site.make_folder(name) / "data"
         self.log = self.data.with_name("log")
@@ -177,6 +187,7 @@ class Server:
         self.site.run(
             ["initdb", f"--pgdata={self.data}", "--encoding=UTF8", "--locale-provider=libc"]
             + ["--locale=C.UTF-8", f"--username={SUPERUSER}", "--auth=reject"]
+            + [f"--wal-segsize={self.wal_segment_mb}"]
         )
         self.start()
         with closing(self.connect("postgres")) as connection, connection.cursor() as cursor:

@@ -28,9 +28,9 @@ def test_promoted_standby_is_found_and_the_old_primary_takes_no_writes(place: Si
     before = connection.settings_dict
     with running(alpha, beta):
         alpha.initialise()
-        runbook.run("rebuild", **beta.variables(), **primary_is(alpha))
+        runbook.run("rebuild", beta.variables() | primary_is(alpha))
         alpha.execute("CREATE TABLE sent (id integer); GRANT ALL ON sent TO PUBLIC")
-        runbook.run("synchronous", **alpha.variables(), STANDBYS="alpha, beta")
+        runbook.run("synchronous", alpha.variables() | {"STANDBYS": "alpha, beta"})
         connection.close()
         connection.settings_dict = {**before, **settings_of("DATABASE_URL", place.url(ROLE, beta, alpha))}
         try:
@@ -40,9 +40,9 @@ def test_promoted_standby_is_found_and_the_old_primary_takes_no_writes(place: Si
             with pytest.raises(Error):
                 write(2)
             connection.close_if_unusable_or_obsolete()
-            runbook.run("fence", **alpha.variables())
-            runbook.run("asynchronous", **beta.variables())
-            runbook.run("promote", **beta.variables())
+            runbook.run("fence", alpha.variables())
+            runbook.run("asynchronous", beta.variables())
+            runbook.run("promote", beta.variables())
             write(3)
             # Behind its fence the old primary can be started, and only be read.
             alpha.start()

@@ -31,12 +31,20 @@ class ParcelsConfig(AppConfig):
         from parcels.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
         from parcels.scans.sql import RECORD_SCANS  # noqa: PLC0415
         from parcels.scans.sql_refold import REFOLD_PARCELS  # noqa: PLC0415
+        from parcels.scans.sql_single import RECORD_SCAN  # noqa: PLC0415
         from parcels.stored_files import STORED_FILES  # noqa: PLC0415
         from parcels.tracking.sql import TRACKED_PARCEL  # noqa: PLC0415
 
         FILE_KINDS.register(STORED_FILES)
         RECORD_CREATORS.register({OrganisationKind.MERCHANT: create_merchant})
-        STATEMENTS += [BOOK_PARCELS, OPEN_BOOKING, RECORD_SCANS, REFOLD_PARCELS, TRACKED_PARCEL]
+        STATEMENTS += [
+            BOOK_PARCELS,
+            OPEN_BOOKING,
+            RECORD_SCAN,
+            RECORD_SCANS,
+            REFOLD_PARCELS,
+            TRACKED_PARCEL,
+        ]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         PARAMETERS.register(TABLE_STORAGE)

@@ -135,6 +135,24 @@ class ScanBatch:
             "event_id": [line.event_id or "" for line in lines],
         }
 
+    def parameters_of_one(self, *, courier_id: int | None) -> dict[str, Any] | None:
+        """Return the parameters of the statement for a single scan; None if there are several."""
+        if len(self._lines) != 1:
+            return None
+        [line] = self._lines
+        return {
+            "now": self.now,
+            "courier_id": courier_id,
+            "parcel_id": self.parcel_ids[0],
+            "event_key": self._event_keys[0],
+            "microseconds": self._microseconds[0],
+            "consent": bool(line.consent),
+            "code": line.code,
+            "reason": line.reason or "",
+            "facility": line.facility or "",
+            "event_id": line.event_id or "",
+        }
+
     def _add(self, index: int, line: ScanLine) -> None:
         try:
             parcel_id = parse_tracking_number(line.tracking_number)

@@ -13,7 +13,7 @@ from alliance.choices import Capability
 from alliance.database.literals import numbers
 from alliance.errors import NotPermitted
 from alliance.tenancy import Actor, raw_rows, require
-from parcels.scans import sql
+from parcels.scans import sql, sql_single
 from parcels.scans.batch import ScanBatch, microseconds_of
 from parcels.scans.lines import Rejection, ScanLine
 from parcels.scans.repeats import STORED_SCANS, Content
@@ -71,10 +71,15 @@ _Remark = tuple[int, int | None, str]
 
 
 def _write(batch: ScanBatch, actor: Actor) -> tuple[int, list[_Remark]]:
-    parameters = batch.parameters(courier_id=actor.organisation_id)
+    single = batch.parameters_of_one(courier_id=actor.organisation_id)
     remarks: list[_Remark] = []
     # A savepoint would cost the server another command: the scope's transaction is enough.
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        if single is not None:
+            cursor.execute(sql_single.RECORD, single)
+            if cursor.fetchone()[0]:
+                return 1, remarks
+        parameters = batch.parameters(courier_id=actor.organisation_id)
         cursor.execute(sql.RECORD, parameters)
         accepted, unknown, too_early, beyond_limit, duplicates, whole = cursor.fetchone()
         if whole:

@@ -1,5 +1,7 @@
 """The statement that stores a batch of scans; `parcels/scans/sql_refold.py` has the one that folds again.
 
+`parcels/scans/sql_single.py` has a shorter one for a single scan, made of the expressions here.
+
 Text only; `parcels/scans/services.py` runs it. The CASEs of both are generated from the tables in
 `parcels/scans/rules.py`. The winner among a parcel's candidates is the first by PRECEDENCE; as that is a
 total order, the parcel's current status is simply another candidate. Both pass their milestones to the
@@ -58,33 +60,41 @@ ATTEMPTS: Final = (
 )
 _RANKS: Final = ", ".join(f"'{status}'" for status in RANKED)
 
+
+def precedence(status: str, at: str) -> tuple[str, ...]:
+    """Return what candidates are compared by: the one with the greatest values wins."""
+    return f"({status} IN ({sql_list(ENDS)}))", at, f"array_position(ARRAY[{_RANKS}], {status})"
+
+
 # The order of the candidates (status, at): the first one wins.
-PRECEDENCE: Final = (
-    f"(status IN ({sql_list(ENDS)})) DESC, at DESC, array_position(ARRAY[{_RANKS}], status) DESC"
-)
-# When each stage of the journey was first reached; those in _STAGES are stored on the parcel.
-_STAGES: Final = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at", "attempted_at")
+PRECEDENCE: Final = ", ".join(f"{key} DESC" for key in precedence("status", "at"))
+# When each stage of the journey was first reached; those in STAGES are stored on the parcel.
+STAGES: Final = ("picked_up_at", "departed_at", "arrived_at", "out_for_delivery_at", "attempted_at")
 # In the order of slas.commitments.sql.MILESTONES, over `folded`.
-JOURNEY: Final = ", ".join((*_STAGES, "delivery_at", "turned_at", "lost_at"))
+JOURNEY: Final = ", ".join((*STAGES, "delivery_at", "turned_at", "lost_at"))
 NO_JOURNEY: Final = ", ".join(["NULL::timestamptz"] * 8)
 
 
-def times(*, outward: str = "true") -> str:
-    """Return the aggregates of a parcel's scans; `outward` is the condition of scans on the way to the
-    recipient."""
+def times(*, outward: str = "true", of_one: bool = False) -> str:
+    """Return the aggregates of a parcel's scans, or the same of one scan.
 
-    def first(condition: str) -> str:
-        return f"min(occurred_at) FILTER (WHERE {condition} AND {outward})"
+    `outward` is the condition of scans on the way to the recipient.
+    """
+
+    def first(condition: str, which: str = "min") -> str:
+        if of_one:
+            return f"CASE WHEN {condition} THEN occurred_at END"
+        return f"{which}(occurred_at) FILTER (WHERE {condition})"
 
     return f"""
-        max(occurred_at) AS last_scan_at,
-        min(occurred_at) FILTER (WHERE {MOVES}) AS picked_up_at,
-        {first(f"code = '{ScanCode.DEPARTED}'")} AS departed_at,
-        {first(f"code = '{ScanCode.ARRIVED}'")} AS arrived_at,
-        {first(f"code = '{ScanCode.OUT_FOR_DELIVERY}'")} AS out_for_delivery_at,
-        {first(ATTEMPTS)} AS reached_at,
-        {first(f"code IN ({sql_list(TRIES)})")} AS attempted_at,
-        max(occurred_at) FILTER (WHERE code = '{ScanCode.DELIVERED}' AND {outward}) AS delivery_at"""
+        {"occurred_at" if of_one else "max(occurred_at)"} AS last_scan_at,
+        {first(MOVES)} AS picked_up_at,
+        {first(f"code = '{ScanCode.DEPARTED}' AND {outward}")} AS departed_at,
+        {first(f"code = '{ScanCode.ARRIVED}' AND {outward}")} AS arrived_at,
+        {first(f"code = '{ScanCode.OUT_FOR_DELIVERY}' AND {outward}")} AS out_for_delivery_at,
+        {first(f"{ATTEMPTS} AND {outward}")} AS reached_at,
+        {first(f"code IN ({sql_list(TRIES)}) AND {outward}")} AS attempted_at,
+        {first(f"code = '{ScanCode.DELIVERED}' AND {outward}", "max")} AS delivery_at"""
 
 
 MILESTONE_COLUMNS: Final = {
@@ -99,43 +109,57 @@ def _variable(column: str) -> str:
 # The variables that pass the milestones of a batch from one statement to the next.
 _REACHED: Final = ", ".join(_variable(name) for name in MILESTONE_COLUMNS)
 
-_RESTLESS: Final = f"code IN ({sql_list([ScanCode.CORRECTION, ScanCode.LOST, *TURNS])})"
+RESTLESS: Final = f"code IN ({sql_list([ScanCode.CORRECTION, ScanCode.LOST, *TURNS])})"
 # Statuses after which any scan may mean something else than by itself.
 _UNSETTLED: Final = "'cancelled', 'lost', 'returning', 'returned'"
 _DELIVERED: Final = "CASE WHEN p.status = 'delivered' THEN p.status_at END"
 # Whether a parcel's scans must be read anew: see the head of this file.
-_WHOLE: Final = f"""p.corrected OR t.is_restless OR p.status IN ({_UNSETTLED})
+WHOLE: Final = f"""p.corrected OR t.is_restless OR p.status IN ({_UNSETTLED})
             OR t.deliveries + (p.status = 'delivered')::int > 1
             OR greatest(p.last_scan_at, t.last_scan_at) > coalesce(t.delivery_at, {_DELIVERED})"""
 _SLACK: Final = f"interval '{int(CLOCK_ERROR.total_seconds())} seconds'"
+
+
 # A wrong clock's time counts as the booking's, or as the receipt's. A millionth of the difference is kept, so
 # that scans by the same clock stay in order.
-_COUNTED: Final = """CASE
-            WHEN line.stated_at > %(now)s THEN %(now)s + (line.stated_at - %(now)s) / 1000000
-            WHEN line.stated_at < parcel.booked_at
-                THEN parcel.booked_at + (line.stated_at - parcel.earliest) / 1000000
-            ELSE line.stated_at END"""
+def counted(stated_at: str, parcel: str) -> str:
+    """Return the time that counts for a scan."""
+    return f"""CASE
+            WHEN {stated_at} > %(now)s THEN %(now)s + ({stated_at} - %(now)s) / 1000000
+            WHEN {stated_at} < {parcel}.booked_at
+                THEN {parcel}.booked_at + ({stated_at} - {parcel}.earliest) / 1000000
+            ELSE {stated_at} END"""
+
+
+def announcement(source: str) -> str:
+    """Return the INSERT that announces new statuses."""
+    return f"""
+    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT '{Topic.PARCEL_STATUS_CHANGED}', %(now)s, merchant_id, courier_id, parcel_id,
+        jsonb_build_object('status', status, 'previous', previous, 'occurred_at', status_at)
+    FROM {source} WHERE status <> previous"""  # noqa: S608 -- built of constants
 
 
 def announced(source: str) -> str:
     """Return the CTE that announces new statuses."""
     return f"""
-announced AS (
-    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT '{Topic.PARCEL_STATUS_CHANGED}', %(now)s, merchant_id, courier_id, parcel_id,
-        jsonb_build_object('status', status, 'previous', previous, 'occurred_at', status_at)
-    FROM {source} WHERE status <> previous
-),"""  # noqa: S608 -- built of constants
+announced AS ({announcement(source)}
+),"""
+
+
+# Assignments of what was folded, `f`.
+MOVES_TO: Final = f"""status = f.status, status_at = f.status_at, last_scan_at = f.last_scan_at, {
+    ", ".join(f"{name} = f.{name}" for name in STAGES)
+},
+        delivered_at = CASE WHEN f.status = 'delivered' THEN f.status_at END"""
 
 
 def moved(*more: str) -> str:
     """Return the CTE that stores what was folded; `more` are assignments beside those of every fold."""
-    stages = ", ".join(f"{name} = f.{name}" for name in _STAGES)
     return f"""
 moved AS (
     UPDATE parcels_parcel p
-    SET status = f.status, status_at = f.status_at, last_scan_at = f.last_scan_at, {stages},
-        delivered_at = CASE WHEN f.status = 'delivered' THEN f.status_at END,
+    SET {MOVES_TO},
         {", ".join(more)}
     FROM folded f
     WHERE p.id = ANY((SELECT array_agg(parcel_id) FROM folded)::bigint[]) AND p.id + 0 = f.parcel_id
@@ -145,15 +169,30 @@ moved AS (
 
 # A parcel that is read anew keeps its values until then.
 _EARLIEST: Final = ",\n        ".join(
-    f"CASE WHEN is_whole THEN p.{name} ELSE least(p.{name}, t.{name}) END AS {name}" for name in _STAGES
+    f"CASE WHEN is_whole THEN p.{name} ELSE least(p.{name}, t.{name}) END AS {name}" for name in STAGES
 )
-_SOONER: Final = " OR ".join(f"t.{name} < coalesce(p.{name}, 'infinity')" for name in _STAGES)
+SOONER: Final = " OR ".join(f"t.{name} < coalesce(p.{name}, 'infinity')" for name in STAGES)
+# The columns of a parcel `p` that folding reads.
+PARCEL: Final = f"""p.id, p.merchant_id, p.courier_id, p.status, p.status_at, p.last_scan_at, p.corrected,
+        {", ".join(f"p.{name}" for name in STAGES)}, p.booked_at, p.booked_at - {_SLACK} AS earliest,
+        p.scan_count, p.erased_at"""
+STATED_AT: Final = "timestamptz 'epoch' + {} * interval '1 microsecond'"
+# What a parcel `p` is to be after scans `t`, of which the winner is `w`.
+FOLDED: Final = f"""parcel_id, p.merchant_id, p.courier_id, p.status AS previous,
+        p.scan_count + t.scans AS scan_count,
+        t.reached_at, t.delivery_at, NULL::timestamptz AS turned_at, NULL::timestamptz AS lost_at, is_whole,
+        {_EARLIEST},
+        t.picked_up_at < coalesce(p.picked_up_at, 'infinity') AS is_earlier,
+        t.attempted_at IS NOT NULL OR p.attempted_at IS NOT NULL AND ({SOONER}) AS is_sooner,
+        CASE WHEN is_whole THEN p.status ELSE w.status END AS status,
+        CASE WHEN is_whole THEN p.status_at ELSE w.at END AS status_at,
+        greatest(p.last_scan_at, t.last_scan_at) AS last_scan_at"""
 _SETTLEMENT: Final = settlement(within="BETWEEN %(low)s AND %(high)s")
 
 _TAKE_IN: Final = f"""
 WITH line AS (
     SELECT n, parcel_id, event_key, code, reason, facility, event_id, consent, corrects,
-        timestamptz 'epoch' + microseconds * interval '1 microsecond' AS stated_at
+        {STATED_AT.format("microseconds")} AS stated_at
     FROM unnest(
         %(n)s::int[], %(parcel_id)s::bigint[], %(event_key)s::bigint[], %(code)s::text[],
         %(microseconds)s::bigint[], %(reason)s::text[], %(facility)s::text[], %(event_id)s::text[],
@@ -163,9 +202,7 @@ WITH line AS (
 -- Locked before anything is written, and in the order of ids: batches that share parcels take turns, and
 -- what each reads here is what the one before it left.
 locked AS MATERIALIZED (
-    SELECT p.id, p.merchant_id, p.courier_id, p.status, p.status_at, p.last_scan_at, p.corrected,
-        {", ".join(f"p.{name}" for name in _STAGES)}, p.booked_at, p.booked_at - {_SLACK} AS earliest,
-        p.scan_count, p.erased_at
+    SELECT {PARCEL}
     FROM parcels_parcel p
     WHERE p.id = ANY((SELECT %(parcels)s::bigint[])::bigint[]) AND p.id BETWEEN %(low)s AND %(high)s
         AND coalesce(%(courier_id)s, p.courier_id) = p.courier_id
@@ -190,7 +227,8 @@ beyond AS MATERIALIZED (
     ) AS new WHERE place > {MOST_SCANS}
 ),
 good AS MATERIALIZED (
-    SELECT line.*, parcel.merchant_id, parcel.courier_id, {_COUNTED} AS occurred_at,
+    SELECT line.*, parcel.merchant_id, parcel.courier_id,
+        {counted("line.stated_at", "parcel")} AS occurred_at,
         parcel.erased_at IS NOT NULL AS is_erased
     FROM line JOIN parcel ON parcel.id = line.parcel_id
     WHERE line.stated_at >= parcel.earliest AND line.n <> ALL(ARRAY(SELECT n FROM beyond))
@@ -206,7 +244,7 @@ written AS (
     RETURNING parcel_id, event_key, code, occurred_at, reason, consent
 ),
 touched AS (
-    SELECT parcel_id, count(*) AS scans, bool_or({_RESTLESS}) AS is_restless,
+    SELECT parcel_id, count(*) AS scans, bool_or({RESTLESS}) AS is_restless,
         count(*) FILTER (WHERE code = '{ScanCode.DELIVERED}') AS deliveries, {times()}
     FROM written GROUP BY parcel_id
 ),
@@ -220,17 +258,10 @@ winner AS (
     ORDER BY parcel_id, {PRECEDENCE}
 ),
 folded AS MATERIALIZED (
-    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous, p.scan_count + t.scans AS scan_count,
-        t.reached_at, t.delivery_at, NULL::timestamptz AS turned_at, NULL::timestamptz AS lost_at, is_whole,
-        {_EARLIEST},
-        t.picked_up_at < coalesce(p.picked_up_at, 'infinity') AS is_earlier,
-        t.attempted_at IS NOT NULL OR p.attempted_at IS NOT NULL AND ({_SOONER}) AS is_sooner,
-        CASE WHEN is_whole THEN p.status ELSE w.status END AS status,
-        CASE WHEN is_whole THEN p.status_at ELSE w.at END AS status_at,
-        greatest(p.last_scan_at, t.last_scan_at) AS last_scan_at
+    SELECT {FOLDED}
     FROM touched t
     JOIN parcel p ON p.id = t.parcel_id
-    CROSS JOIN LATERAL (SELECT coalesce({_WHOLE}, false) AS is_whole) AS judged
+    CROSS JOIN LATERAL (SELECT coalesce({WHOLE}, false) AS is_whole) AS judged
     LEFT JOIN winner w USING (parcel_id)
 ),
 {moved("corrected = f.is_whole", "scan_count = f.scan_count")}

@@ -50,30 +50,51 @@ _TALLIED: Final = ("pending", "met", "late", "overdue", "void", "excused", *COUN
 
 
 def _delta(outcome: str) -> str:
-    return f"sum((after = '{outcome}')::int - (coalesce(before, '') = '{outcome}')::int)"
+    return f"(after = '{outcome}')::int - (coalesce(before, '') = '{outcome}')::int"
 
 
 _EXCUSED: Final = (
-    f"sum((excused AND after IN {_BREACH})::int - (was_excused AND coalesce(before, '') IN {_BREACH})::int)"
+    f"(excused AND after IN {_BREACH})::int - (was_excused AND coalesce(before, '') IN {_BREACH})::int"
 )
-_DELTAS: Final = ", ".join(
-    [
-        *(_delta(outcome) for outcome in ("pending", "met", "late", "overdue", "void")),
-        _EXCUSED,
-        *(f"sum({name} - was_{name})" for name in COUNTS),
-    ]
+# What a row of sla_changed adds to each of _TALLIED.
+_DELTAS: Final = (
+    *(_delta(outcome) for outcome in ("pending", "met", "late", "overdue", "void")),
+    _EXCUSED,
+    *(f"{name} - was_{name}" for name in COUNTS),
 )
+# The counts of a change, before and after it.
+COUNTED: Final = f"""{", ".join(f"{counted(name, 'after')} AS {name}" for name in COUNTS)},
+        {", ".join(f"{counted(name, 'before', 'was_')} AS was_{name}" for name in COUNTS)}"""
+_CELL: Final = "merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date"
+_PROGRESS_CELL: Final = "courier_id, tier_id, origin_id, destination_id, due_date"
 
-_TALLIES: Final = f"""sla_tallies AS (
-    INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+
+def tallying(*, of_one: bool = False) -> str:
+    """Return the INSERT of what sla_changed adds to the rates; `of_one`: it has one row."""
+    deltas = ", ".join(delta if of_one else f"sum({delta})" for delta in _DELTAS)
+    marks = "marks" if of_one else "slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)"
+    grouped = "" if of_one else f"\n    GROUP BY {_CELL}\n    RETURNING 1"
+    return f"""
+    INSERT INTO slas_tally ({_CELL},
         {", ".join(_TALLIED)}, marks)
-    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        {_DELTAS}, slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)
+    SELECT {_CELL},
+        {deltas}, {marks}
     FROM sla_changed
-    WHERE before IS DISTINCT FROM after OR moved
-    GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
-    RETURNING 1
-)"""  # noqa: S608 -- built of constants
+    WHERE before IS DISTINCT FROM after OR moved{grouped}"""  # noqa: S608 -- built of constants
+
+
+def progressing(*, of_one: bool = False) -> str:
+    """Return the INSERT of how far the deliveries of sla_changed had come; `of_one`: it has one row."""
+    grouped = "" if of_one else f"\n    GROUP BY {_PROGRESS_CELL}"
+    # Of couriers alone, and folded at leisure: see slas.services.progress.
+    return f"""
+    INSERT INTO slas_progresstally ({_PROGRESS_CELL}, marks)
+    SELECT {_PROGRESS_CELL}, {"progress" if of_one else "slas_concatenated(progress)"}
+    FROM sla_changed WHERE progress IS NOT NULL{grouped}"""  # noqa: S608 -- built of constants
+
+
+_TALLIES: Final = f"""sla_tallies AS ({tallying()}
+)"""
 
 # The consequences of `sla_changed(parcel_id, kind, <dimensions>, fee_fen, was_excused, excused, before,
 # after, reached_at, moved, <counts> and was_<counts>, marks, pays)`, see change_ctes(). An excuse counts only
@@ -193,8 +214,7 @@ sla_judged AS MATERIALIZED (
 ),
 sla_changed AS MATERIALIZED (
     SELECT *, {moved} AS moved,
-        {", ".join(f"{counted(name, 'after')} AS {name}" for name in COUNTS)},
-        {", ".join(f"{counted(name, 'before', 'was_')} AS was_{name}" for name in COUNTS)},
+        {COUNTED},
         CASE WHEN {has_marks} THEN {sql_mark_changes()} END AS marks,
         CASE WHEN {was_reached} THEN {sql_progress_changes()} END AS progress,
         kind = 'delivery' AND fee_fen IS NOT NULL AND (after IN {_BREACH} OR before IN {_BREACH}
@@ -202,12 +222,7 @@ sla_changed AS MATERIALIZED (
     FROM sla_judged
 ),
 {_store(changes)}
-sla_progress AS (
-    -- Of couriers alone, and folded at leisure: see slas.services.progress.
-    INSERT INTO slas_progresstally (courier_id, tier_id, origin_id, destination_id, due_date, marks)
-    SELECT courier_id, tier_id, origin_id, destination_id, due_date, slas_concatenated(progress)
-    FROM sla_changed WHERE progress IS NOT NULL
-    GROUP BY courier_id, tier_id, origin_id, destination_id, due_date
+sla_progress AS ({progressing()}
 ),
 {CONSEQUENCES}"""  # noqa: S608 -- built of constants
 

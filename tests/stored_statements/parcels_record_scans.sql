@@ -83,7 +83,8 @@ beyond AS MATERIALIZED (
     ) AS new WHERE place > 1000
 ),
 good AS MATERIALIZED (
-    SELECT line.*, parcel.merchant_id, parcel.courier_id, CASE
+    SELECT line.*, parcel.merchant_id, parcel.courier_id,
+        CASE
             WHEN line.stated_at > %(now)s THEN %(now)s + (line.stated_at - %(now)s) / 1000000
             WHEN line.stated_at < parcel.booked_at
                 THEN parcel.booked_at + (line.stated_at - parcel.earliest) / 1000000
@@ -179,7 +180,8 @@ winner AS (
         status) DESC
 ),
 folded AS MATERIALIZED (
-    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous, p.scan_count + t.scans AS scan_count,
+    SELECT parcel_id, p.merchant_id, p.courier_id, p.status AS previous,
+        p.scan_count + t.scans AS scan_count,
         t.reached_at, t.delivery_at, NULL::timestamptz AS turned_at, NULL::timestamptz AS lost_at, is_whole,
         CASE WHEN is_whole THEN p.picked_up_at ELSE least(p.picked_up_at, t.picked_up_at) END AS picked_up_at,
         CASE WHEN is_whole THEN p.departed_at ELSE least(p.departed_at, t.departed_at) END AS departed_at,
@@ -1330,7 +1332,6 @@ sla_stored AS (
         lost_at = excluded.lost_at
 ),
 sla_progress AS (
-    -- Of couriers alone, and folded at leisure: see slas.services.progress.
     INSERT INTO slas_progresstally (courier_id, tier_id, origin_id, destination_id, due_date, marks)
     SELECT courier_id, tier_id, origin_id, destination_id, due_date, slas_concatenated(progress)
     FROM sla_changed WHERE progress IS NOT NULL

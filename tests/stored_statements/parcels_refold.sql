@@ -1185,7 +1185,6 @@ sla_stored AS (
         lost_at = excluded.lost_at
 ),
 sla_progress AS (
-    -- Of couriers alone, and folded at leisure: see slas.services.progress.
     INSERT INTO slas_progresstally (courier_id, tier_id, origin_id, destination_id, due_date, marks)
     SELECT courier_id, tier_id, origin_id, destination_id, due_date, slas_concatenated(progress)
     FROM sla_changed WHERE progress IS NOT NULL

@@ -29,6 +29,11 @@ def local_clock(moment: datetime, zone_name: str) -> datetime:
     return local.replace(tzinfo=_fixed(_offset(local)), fold=0)
 
 
+def moment_text(moment: datetime, zone_name: str) -> str:
+    """Return a moment as programs read it: the local time of a zone, with its offset."""
+    return moment.astimezone(zone(zone_name)).isoformat()
+
+
 @lru_cache(maxsize=1024)
 def _fixed(offset: timedelta) -> timezone:
     return timezone(offset)

@@ -17,9 +17,11 @@ def sentences(*texts: str) -> str:
 
 
 def _join_sentences(first: str, second: str) -> str:
+    if not first:
+        return second
     # A pattern instead of a separator: an empty msgstr means "not translated" in a catalogue.
     pattern = pgettext("two sentences", "%(first)s %(second)s")
-    return pattern % {"first": first, "second": second} if first else second
+    return pattern % {"first": first, "second": second}
 
 
 def listed(texts: Iterable[str]) -> str:

@@ -1,11 +1,10 @@
 """The JSON of a parcel's state: the same for a merchant, a courier and anybody with the number."""
 
-from datetime import datetime
 from typing import Any
 
 from rest_framework import serializers
 
-from alliance.clocks import local_clock
+from alliance.clocks import moment_text
 from parcels.api.serializers import ExpectedArrival, ParcelFields
 from parcels.choices import ParcelStatus
 from parcels.tracking.advice import Reader, next_of, title_of
@@ -75,7 +74,7 @@ def state_json(state: ParcelState, reader: Reader) -> dict[str, Any]:
     return {
         "status": state.status.value,
         "status_text": title_of(state),
-        "status_at": _local(state.status_at, zone),
+        "status_at": moment_text(state.status_at, zone),
         "next": next_of(state, reader),
         "promise": None if state.promise is None else _promise_json(state.promise, zone),
         "lost": None if state.loss is None else _loss_json(state.loss, zone),
@@ -85,20 +84,16 @@ def state_json(state: ParcelState, reader: Reader) -> dict[str, Any]:
 
 def _promise_json(promise: PromiseState, zone: str) -> dict[str, Any]:
     return {
-        "deliver_by": _local(promise.deliver_by, zone),
-        "original_deliver_by": _local(promise.original, zone),
-        "judged_by": _local(promise.judged_by, zone),
+        "deliver_by": moment_text(promise.deliver_by, zone),
+        "original_deliver_by": moment_text(promise.original, zone),
+        "judged_by": moment_text(promise.judged_by, zone),
         "moved_by": promise.moved_by or None,
         "outcome": promise.outcome.value,
-        "reached_at": promise.reached_at and _local(promise.reached_at, zone),
+        "reached_at": promise.reached_at and moment_text(promise.reached_at, zone),
         "late": promise.is_late,
         "late_by_seconds": promise.late_by and int(promise.late_by.total_seconds()),
     }
 
 
 def _loss_json(loss: Loss, zone: str) -> dict[str, Any]:
-    return {"since": _local(loss.since, zone), "reported": loss.is_reported}
-
-
-def _local(moment: datetime, zone: str) -> str:
-    return local_clock(moment, zone).isoformat()
+    return {"since": moment_text(loss.since, zone), "reported": loss.is_reported}

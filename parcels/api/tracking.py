@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, wraps
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 from django.conf import settings
@@ -19,7 +18,7 @@ from rest_framework.request import Request
 
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.api.views import ApiView, takes_json
-from alliance.clocks import zone as zone_of
+from alliance.clocks import moment_text
 from alliance.errors import FieldError, InvalidInput
 from alliance.web.http import limit_by_address, scoped_by_itself
 from parcels.api import examples
@@ -108,12 +107,6 @@ class TrackingView(ApiView):
     def get(self, request: Request, number: str) -> HttpResponse:
         return _answer(request._request, number, parameters=request)  # noqa: SLF001
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        # DRF's overhead takes longer than the answer itself: plain requests bypass it.
-        if request.method == "GET" and not request.META["QUERY_STRING"] and takes_json(request):
-            return _answer(request, **kwargs)
-        return super().dispatch(request, *args, **kwargs)
-
 
 def _answer(request: HttpRequest, number: str, *, parameters: Request | None = None) -> HttpResponse:
     limit_by_address(request, bucket=BUCKET, per_minute=settings.TRACKING_RATE_PER_MINUTE)
@@ -127,8 +120,17 @@ def _answer(request: HttpRequest, number: str, *, parameters: Request | None = N
     return HttpResponse(msgspec.json.encode(answer), content_type="application/json", headers=headers)
 
 
+_by_rest_framework = TrackingView.as_view()
+
+
 # The view opens the scope of one parcel itself.
-tracking = scoped_by_itself(TrackingView.as_view())
+@scoped_by_itself
+@wraps(_by_rest_framework)
+def tracking(request: HttpRequest, number: str) -> Any:
+    # DRF's overhead takes longer than the answer itself: plain requests bypass it.
+    if request.method == "GET" and not request.META["QUERY_STRING"] and takes_json(request):
+        return _answer(request, number)
+    return _by_rest_framework(request, number=number)
 
 
 @lru_cache(maxsize=16)
@@ -146,7 +148,6 @@ def tracking_json(public_parcel: PublicParcel, place: str = "", *, now: datetime
     events, events_next = page
     parcel, names = public_parcel.parcel, public_parcel.names
     zone = names.destination.time_zone
-    clock = zone_of(zone)
     labels = _scan_labels(get_language() or "")
     reader = reader_of(public_parcel, now=now)
     state = public_parcel.state
@@ -166,17 +167,17 @@ def tracking_json(public_parcel: PublicParcel, place: str = "", *, now: datetime
         "origin": _city_json(names.origin),
         "destination": _city_json(names.destination),
         "revisions": [revision_json(revision, zone) for revision in public_parcel.revisions],
-        "events": [_event_json(tracked_scan, clock, labels) for tracked_scan in events],
+        "events": [_event_json(tracked_scan, zone, labels) for tracked_scan in events],
         "events_next": events_next or None,
     }
 
 
-def _event_json(tracked_scan: TrackedScan, clock: ZoneInfo, labels: Mapping[str, str]) -> dict[str, Any]:
+def _event_json(tracked_scan: TrackedScan, zone: str, labels: Mapping[str, str]) -> dict[str, Any]:
     scan = tracked_scan.scan
     return {
         "code": scan.code,
         "text": public_title(scan.code, reason=scan.reason, consent=scan.consent) or labels[scan.code],
-        "occurred_at": scan.occurred_at.astimezone(clock).isoformat(),
+        "occurred_at": moment_text(scan.occurred_at, zone),
         "facility": public_place(scan.facility),
         # Imported scans may have a reason in somebody's own words.
         "reason": scan.reason if is_known_reason(scan.reason) else "",

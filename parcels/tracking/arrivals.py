@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from django.utils.translation import gettext as _
 
-from alliance.clocks import ONE_DAY, local_clock, wall_clock
+from alliance.clocks import ONE_DAY, local_clock, moment_text, wall_clock
 from alliance.models import City
 from parcels.choices import ParcelStatus
 from parcels.tracking.causes import Cause
@@ -252,8 +252,8 @@ def arrival_json(arrival: Arrival | None, zone: str) -> dict[str, Any] | None:
     if arrival is None:
         return None
     return {
-        "p50": local_clock(arrival.p50_at, zone).isoformat(),
-        "p90": local_clock(arrival.p90_at, zone).isoformat(),
+        "p50": moment_text(arrival.p50_at, zone),
+        "p90": moment_text(arrival.p90_at, zone),
         "precision": arrival.precision.value,
         "chance_late": None if arrival.chance is None else round(arrival.chance, 4),
         "basis": arrival.basis.value,

@@ -39,24 +39,36 @@ _NEAR_SECONDS: Final = 300
 _NEAR_MOST: Final = 8192
 _near: dict[tuple[date, CurveKey], tuple[float, Curve]] = {}
 
-# One index lookup per group: by lane, by courier, by tier. LATERAL keeps the planner to it.
+# One index lookup per group: by lane, by courier, by tier. LATERAL keeps the planner to it. Of a lane each
+# courier's totals are told apart: its rows are all read for the lane anyway.
 _GROUP_TOTALS: Final = f"""
-SELECT w.n, h.mark / {MEASURE_STEP}, h.mark %% {MEASURE_STEP}, h.total FROM wanted w CROSS JOIN LATERAL (
-    SELECT mark, sum(count)::bigint AS total
+SELECT w.n, h.courier, h.mark / {MEASURE_STEP}, h.mark %% {MEASURE_STEP}, h.total
+FROM wanted w CROSS JOIN LATERAL (
+    SELECT {{courier}} AS courier, mark, sum(count)::bigint AS total
     FROM slas_progress, unnest(marks, counts) AS m (mark, count)
     WHERE {{within}} AND tier_id = w.tier AND due_date BETWEEN %(first)s AND %(last)s
         AND mark / {MEASURE_STEP} = ANY(w.measures)
-    GROUP BY mark
+    GROUP BY 1, 2
 ) h WHERE {{condition}}"""  # noqa: S608 -- built of constants
-_LANE: Final = (
-    "origin_id = w.origin AND destination_id = w.destination"
-    " AND (w.courier IS NULL OR courier_id = w.courier)"
+_WANTED: Final = """
+WITH wanted AS (
+    SELECT w.tier, w.courier, w.origin, w.destination, w.measures::int[] AS measures, w.n
+    FROM unnest(%(tier)s, %(courier)s, %(origin)s, %(destination)s, %(measures)s)
+        WITH ORDINALITY AS w (tier, courier, origin, destination, measures, n)
 )
-_BY: Final = {
-    "w.origin IS NOT NULL": _LANE,
-    "w.origin IS NULL AND w.courier IS NOT NULL": "courier_id = w.courier",
-    "w.origin IS NULL AND w.courier IS NULL": "true",
-}
+"""
+_OF_LANES: Final = _GROUP_TOTALS.format(
+    condition="w.origin IS NOT NULL",
+    within="origin_id = w.origin AND destination_id = w.destination",
+    courier="courier_id",
+)
+_OF_ALL_LANES: Final = " UNION ALL ".join(
+    _GROUP_TOTALS.format(condition=condition, within=within, courier="NULL::bigint")
+    for condition, within in (
+        ("w.origin IS NULL AND w.courier IS NOT NULL", "courier_id = w.courier"),
+        ("w.origin IS NULL AND w.courier IS NULL", "true"),
+    )
+)
 # Stored in the database: a tracking page waits for it when its lane is not cached.
 READ_CURVES: Final = StoredStatement(
     "slas_read_curves",
@@ -69,16 +81,22 @@ READ_CURVES: Final = StoredStatement(
         "first": "date",
         "last": "date",
     },
-    returns={"place": "bigint", "measure": "int", "bin": "int", "total": "bigint"},
+    returns={
+        "place": "bigint",
+        "of_courier": "bigint",
+        "measure": "int",
+        "bin": "int",
+        "total": "bigint",
+    },
+    is_stable=True,
     body=f"""
-BEGIN RETURN QUERY
-WITH wanted AS (
-    SELECT w.tier, w.courier, w.origin, w.destination, w.measures::int[] AS measures, w.n
-    FROM unnest(%(tier)s, %(courier)s, %(origin)s, %(destination)s, %(measures)s)
-        WITH ORDINALITY AS w (tier, courier, origin, destination, measures, n)
-)
-{" UNION ALL ".join(_GROUP_TOTALS.format(condition=groups, within=within) for groups, within in _BY.items())};
-END""",  # noqa: S608 -- built of constants
+BEGIN
+    RETURN QUERY {_WANTED}{_OF_LANES};
+    -- Mostly a lane alone is missing, and setting these up takes longer than reading it.
+    IF array_position(%(origin)s, NULL) IS NOT NULL THEN
+        RETURN QUERY {_WANTED}{_OF_ALL_LANES};
+    END IF;
+END""",
 )
 
 
@@ -121,8 +139,11 @@ class Curves:
         """Return curves from this process's copies; fetch the missing ones."""
         curves: dict[CurveKey, Curve] = {}
         for key in keys:
-            stored_at, curve = _near.get((self._today, key), (0.0, EMPTY))
-            if 0 <= self._now - stored_at < _NEAR_SECONDS:
+            curve = self._near_curve(key)
+            if curve is None and self._near_curve(_of_lane(key)) is not None:
+                # The lane was read, and nothing is of this courier.
+                curve = EMPTY
+            if curve is not None:
                 curves[key] = curve
         missing = keys - curves.keys()
         if missing:
@@ -132,6 +153,10 @@ class Curves:
             _near.update({(self._today, key): (self._now, curve) for key, curve in fetched.items()})
             curves |= fetched
         return curves
+
+    def _near_curve(self, key: CurveKey) -> Curve | None:
+        stored_at, curve = _near.get((self._today, key), (0.0, EMPTY))
+        return curve if 0 <= self._now - stored_at < _NEAR_SECONDS else None
 
     def _fetch(self, keys: Set[CurveKey]) -> dict[CurveKey, Curve]:
         """Return coarse groups from the cache and lanes from the database, which is as fast."""
@@ -143,9 +168,11 @@ class Curves:
             curves |= fresh
         return curves
 
-    def _read(self, curve_keys: Iterable[CurveKey]) -> dict[CurveKey, Curve]:
+    def _read(self, curve_keys: Set[CurveKey]) -> dict[CurveKey, Curve]:
+        """Return these curves, and those of the other couriers of their lanes."""
         measures: dict[Group, list[int]] = defaultdict(list)
-        for group, measure in curve_keys:
+        wanted = {_of_lane(key) for key in curve_keys}
+        for group, measure in wanted:
             measures[group].append(measure)
         groups = list(measures)
         parameters = {
@@ -157,10 +184,15 @@ class Curves:
             "first": self._today - LOOK_BACK,
             "last": self._today - timedelta(days=1),
         }
-        bins: dict[CurveKey, dict[int, float]] = {key: {} for key in curve_keys}
+        bins: dict[CurveKey, dict[int, float]] = defaultdict(dict, {key: {} for key in wanted | curve_keys})
         # The scope of a tracking page: it shows how long couriers take, and no other data.
-        for position, measure, number, count in rows_in(Scope.parcel(0), READ_CURVES.call, parameters):
-            bins[groups[position - 1], measure][number] = count
+        rows = rows_in(Scope.parcel(0), READ_CURVES.call, parameters)
+        for place, courier_id, measure, number, count in rows:
+            group = groups[place - 1]
+            totals = bins[group, measure]
+            totals[number] = totals.get(number, 0) + count
+            if courier_id is not None:
+                bins[group._replace(courier_id=courier_id), measure][number] = count
         return {key: Curve(counts) for key, counts in bins.items()}
 
     def _cached(self, curve_keys: Sequence[CurveKey]) -> dict[CurveKey, Curve]:
@@ -210,6 +242,12 @@ def _curve_keys(position: Position, now: datetime) -> Iterable[CurveKey]:
             yield group, measure
     for measure in fallback_measures(position.stage, left):
         yield Group(position.tier_id), measure
+
+
+def _of_lane(key: CurveKey) -> CurveKey:
+    """Return the key of all couriers on the lane, for one of a courier there; others as they are."""
+    group, measure = key
+    return key if _is_coarse(group) else (group._replace(courier_id=None), measure)
 
 
 def _is_coarse(group: Group) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -118,6 +119,44 @@ def test_forecast_needs_one_query_and_then_none(
             forecast_for(POSITION, now=now)
         with django_assert_num_queries(0):
             forecast_for(POSITION, now=now)
+
+
+def test_a_lane_read_for_one_courier_tells_of_the_others(
+    merchant_organisation: Company, courier_organisation: Company, rival_courier: Company
+) -> None:
+    from slas.forecasts.curves import forecast_for, forget_near  # noqa: PLC0415 -- apart from the pages
+
+    [parcel] = due_in(merchant_organisation, courier_organisation, 20)
+    history(courier_organisation, [-180] * 40, like=parcel)
+    history(rival_courier, [-30] * 50, like=parcel)
+    now = timezone.now()
+    positions = [
+        Position(
+            parcel.tier_id,
+            courier_id,
+            parcel.origin_id,
+            parcel.destination_id,
+            Stage.BOOKED,
+            parcel.deliver_by,
+        )
+        # The last one has no parcels there: all couriers' tell.
+        for courier_id in (courier_organisation.pk, rival_courier.pk, 10**9)
+    ]
+
+    def read_afresh(position: Position) -> Any:
+        forget_near()
+        cache.clear()
+        return forecast_for(position, now=now)
+
+    afresh = [read_afresh(position) for position in positions]
+    assert [(told.basis, told.n) for told in afresh] == [
+        ("courier_lane", 40),
+        ("courier_lane", 50),
+        ("lane", 90),
+    ]
+    forget_near()
+    cache.clear()
+    assert [forecast_for(position, now=now) for position in positions] == afresh
 
 
 # --- how exactly it is told ------------------------------------------------------------------

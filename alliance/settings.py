@@ -4,6 +4,7 @@ With nothing set the project runs on its own embedded PostgreSQL and Valkey (see
 `alliance.embedded`), which is what development and tests do.
 """
 
+import re
 from pathlib import Path
 
 import environ
@@ -71,6 +72,7 @@ INSTALLED_APPS = [
 # ProgramMiddleware answers calls of programs by itself; all the rest is for pages.
 MIDDLEWARE = [
     "alliance.web.programs.ProgramMiddleware",
+    "alliance.portal.readers.ReaderMiddleware",
     "alliance.web.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -98,6 +100,9 @@ MIDDLEWARE = [
     # Last: it calls the view inside the tenant's scope.
     "alliance.web.middleware.TenancyMiddleware",
 ]
+
+# Pages that readers without a session get by the short way of programs (alliance/portal/readers.py).
+READER_PATHS = re.compile(r"/track/([^/]+/)?")
 
 ROOT_URLCONF = "alliance.urls"
 WSGI_APPLICATION = "alliance.wsgi.application"

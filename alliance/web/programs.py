@@ -60,6 +60,8 @@ class ProgramHandler(BaseHandler):
     A middleware takes two calls and a trap for exceptions; fourteen of them took longer than a light view.
     """
 
+    policy = POLICY
+
     def __init__(self) -> None:
         self._tenancy = TenancyMiddleware(self._get_response)  # type: ignore[attr-defined]
         self._admit = AdmissionMiddleware(self._tenancy)  # type: ignore[arg-type]
@@ -77,7 +79,7 @@ class ProgramHandler(BaseHandler):
     def answer(self, request: Any) -> HttpResponseBase:
         begun = time.perf_counter()
         request_id = identify(request)
-        language = speak_language_of(request)
+        language = self.speak_language_of(request)
         try:
             response = self._redirected(request) or self._admitted(request)
         except Exception as error:  # noqa: BLE001 -- as Django does around each middleware
@@ -89,6 +91,9 @@ class ProgramHandler(BaseHandler):
         response = self._compression.process_response(request, response)
         count_answer(request, response, begun)
         return response
+
+    def speak_language_of(self, request: HttpRequest) -> str:
+        return speak_language_of(request)
 
     def resolve_request(self, request: HttpRequest) -> Any:
         request.resolver_match = self._routes.resolve(request.path_info)
@@ -111,7 +116,7 @@ class ProgramHandler(BaseHandler):
         self._security.process_response(request, sample)
         ours = {
             "X-Frame-Options": settings.X_FRAME_OPTIONS,
-            "Content-Security-Policy": POLICY,
+            "Content-Security-Policy": self.policy,
             "Permissions-Policy": PERMISSIONS_POLICY,
             "Cache-Control": TO_BE_ASKED_AGAIN,
         }

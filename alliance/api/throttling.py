@@ -42,7 +42,8 @@ def take(bucket: str, limit: int) -> tuple[int, int]:
     """Count one call in this minute's bucket; return the calls left (negative: over) and seconds to reset.
 
     Processes count together in Redis, and add their calls in groups, because one round trip takes as long as
-    a light response. So each process may let up to MOST_PENDING calls too many through. Without Redis each
+    a light response: who calls once or twice a minute, as most who track a parcel, is counted by the process
+    alone. So each process may let up to MOST_PENDING calls too many through. Without Redis each
     process counts for itself: losing Redis must neither stop scans nor lift the limit.
     """
     most_pending = max(1, min(limit // 20, MOST_PENDING))
@@ -52,7 +53,7 @@ def take(bucket: str, limit: int) -> tuple[int, int]:
         count = _count_of(bucket, int(now // WINDOW))
         count.pending += 1
         used = count.total + count.pending
-        pending = count.pending if not count.total or count.pending >= most_pending else 0
+        pending = count.pending if count.pending >= most_pending else 0
         count.pending -= pending
         count.total += pending
     if pending:

@@ -54,13 +54,18 @@ def test_small_limits_are_counted_together_call_by_call(increments: list[int]) -
 
 
 def test_calls_of_a_large_limit_are_added_in_groups(increments: list[int]) -> None:
-    for _call in range(1 + 3 * MOST_PENDING):
+    for _call in range(4 * MOST_PENDING - 1):
         take("large", 1200)
-    assert increments == [1, MOST_PENDING, MOST_PENDING, MOST_PENDING]
+    assert increments == [MOST_PENDING, MOST_PENDING, MOST_PENDING]
+
+
+def test_who_calls_rarely_is_counted_without_redis(increments: list[int]) -> None:
+    assert [take(f"tracking:192.0.2.{host}", 60)[0] for host in range(100)] == [59] * 100
+    assert take("tracking:192.0.2.1", 60)[0] == 58
+    assert increments == []
 
 
 def test_calls_of_others_are_known_after_one_group(increments: list[int]) -> None:
-    take("large", 1200)
     elsewhere("large", 1200)
     left = [take("large", 1200)[0] for _call in range(2 * MOST_PENDING)]
     assert [value for value in left if value >= 0] == left[: MOST_PENDING - 1]

@@ -4,9 +4,11 @@ Django tries one route after the other, each by a regular expression: at a hundr
 than a light view.
 """
 
+import re
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 from django.urls import ResolverMatch, URLPattern, URLResolver, get_resolver
 from django.urls.exceptions import Resolver404
@@ -57,22 +59,68 @@ def _first_word(route: Route) -> str | None:
     return word if is_whole and "<" not in word else None
 
 
+# A route of which the last word alone varies.
+_LAST_WORD: Final = re.compile(r"(?P<place>[^<]+)/<str:(?P<name>\w+)>")
+
+
 class StaticRoutes:
-    """Looks addresses up, and remembers where those lead that are a route as it is written."""
+    """Looks addresses up, and remembers where those lead that are a route as it is written.
+
+    Also where those lead that differ from one in the last word only, if no other route is at that place.
+    """
 
     def __init__(self) -> None:
         self._resolver: URLResolver | None = None
         # As many at most as there are routes.
         self._matches: dict[str, ResolverMatch] = {}
+        self._places: dict[str, tuple[str, ResolverMatch]] = {}
 
     def resolve(self, path: str) -> ResolverMatch:
         """Return what serves an address; raises Resolver404."""
         resolver = get_resolver()
         if resolver is not self._resolver:
-            self._resolver, self._matches = resolver, {}
+            self._resolver, self._matches, self._places = resolver, {}, {}
         match = self._matches.get(path)
-        if match is None:
-            match = resolver.resolve(path)
-            if match.route == path.removeprefix("/"):
-                self._matches[path] = match
+        if match is not None:
+            return match
+        place, _slash, word = path.rpartition("/")
+        if word and place in self._places:
+            return _with_last_word(word, *self._places[place])
+        match = resolver.resolve(path)
+        self._remember(path, match, resolver)
         return match
+
+    def _remember(self, path: str, match: ResolverMatch, resolver: URLResolver) -> None:
+        if match.route == path.removeprefix("/"):
+            self._matches[path] = match
+            return
+        varying = _LAST_WORD.fullmatch(match.route)
+        if varying and match.kwargs.keys() == {varying["name"]} and _is_alone(match.route, resolver):
+            self._places[f"/{varying['place']}"] = varying["name"], match
+
+
+def _with_last_word(word: str, name: str, match: ResolverMatch) -> ResolverMatch:
+    names = match.url_name, match.app_names, match.namespaces
+    return ResolverMatch(
+        match.func, (), {name: word}, *names, match.route, match.tried, captured_kwargs={name: word}
+    )
+
+
+def _is_alone(own: str, resolver: URLResolver) -> bool:
+    """Whether no other route may serve an address of this one."""
+    place = own.partition("<")[0]
+    for other in _written(resolver.url_patterns):
+        head, varies, _rest = other.partition("<")
+        if other != own and (head.startswith(place) or (varies and place.startswith(head))):
+            return False
+    return True
+
+
+def _written(routes: Iterable[Route], before: str = "") -> Iterator[str]:
+    """Return all routes as they are written; of those that are regular expressions, what is before these."""
+    for route in routes:
+        text = before + (str(route.pattern) if isinstance(route.pattern, RoutePattern) else "<")
+        if isinstance(route, URLResolver):
+            yield from _written(route.url_patterns, text)
+        else:
+            yield text

@@ -1,5 +1,7 @@
 """Routes are found by the first word of an address, as Django would find them."""
 
+from typing import Any
+
 import pytest
 from django.conf import LazySettings
 from django.http import HttpResponse
@@ -75,3 +77,45 @@ def test_routes_are_looked_up_anew_when_there_are_others(settings: LazySettings)
     settings.ROOT_URLCONF = "alliance.portal.urls"
     with pytest.raises(Resolver404):
         routes.resolve("/healthz")
+
+
+LAST_WORDS = [
+    path("parcels/batch", view, name="batch"),
+    path("parcels/<str:number>", view, name="detail"),
+    path("tracking/<str:number>", view, name="tracking"),
+    path("tracking/<str:number>/days", view, name="days"),
+    path("labels/<str:number>", view, {"size": "A6"}, name="label"),
+]
+
+
+@pytest.mark.parametrize("more", [[], [path("<slug:word>/about", view)], [re_path(r"^t(?P<rest>.*)$", view)]])
+def test_an_address_that_differs_in_its_last_word_leads_where_django_finds(
+    more: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = URLResolver(RegexPattern(r"^/"), [path("v1/", include([*more, *LAST_WORDS]))])
+    monkeypatch.setattr("alliance.web.routes.get_resolver", lambda: plain)
+    routes = StaticRoutes()
+    for address in ("parcels/1", "parcels/batch", "tracking/1", "tracking/2", "tracking/about", "labels/1",
+                    "labels/2", "tracking/2/days", "tracking/", "tracking/a/b", "x/about"):  # fmt: skip
+        try:
+            expected = plain.resolve(f"/v1/{address}")
+        except Resolver404:
+            with pytest.raises(Resolver404):
+                routes.resolve(f"/v1/{address}")
+            continue
+        found = routes.resolve(f"/v1/{address}")
+        assert (found.view_name, found.route, found.kwargs) == (
+            expected.view_name,
+            expected.route,
+            expected.kwargs,
+        )
+
+
+def test_tracking_is_remembered_by_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    routes = StaticRoutes()
+    first = routes.resolve("/api/v1/tracking/CA180HFPF3JNCPRS")
+    monkeypatch.setattr(URLResolver, "resolve", None)
+    found = routes.resolve("/api/v1/tracking/CA17ZYVECCRZR557")
+    assert found.kwargs == found.captured_kwargs == {"number": "CA17ZYVECCRZR557"}
+    for name in ("func", "view_name", "route", "app_names", "namespaces"):
+        assert getattr(found, name) == getattr(first, name)

@@ -20,10 +20,12 @@ class AllianceConfig(AppConfig):
         from alliance.database import owner, partitions, stored_functions  # noqa: PLC0415
         from alliance.members.services.languages import note_language  # noqa: PLC0415
         from alliance.members.sql import KEY_HOLDER  # noqa: PLC0415
+        from alliance.remembered_texts import remember_texts  # noqa: PLC0415
         from alliance.thread_locals import use_plain_thread_locals  # noqa: PLC0415
         from alliance.web.sessions import begin_session  # noqa: PLC0415
 
         use_plain_thread_locals()
+        remember_texts()
         stored_functions.STATEMENTS += [CLAIM_KEY, KEY_HOLDER]
         user_logged_in.connect(note_language, dispatch_uid="note_language")
         user_logged_in.connect(begin_session, dispatch_uid="begin_session")

@@ -100,9 +100,16 @@ class StaticRoutes:
 
 
 def _with_last_word(word: str, name: str, match: ResolverMatch) -> ResolverMatch:
-    names = match.url_name, match.app_names, match.namespaces
     return ResolverMatch(
-        match.func, (), {name: word}, *names, match.route, match.tried, captured_kwargs={name: word}
+        match.func,
+        (),
+        {name: word},
+        match.url_name,
+        [*match.app_names],
+        [*match.namespaces],
+        match.route,
+        match.tried,
+        captured_kwargs={name: word},
     )
 
 

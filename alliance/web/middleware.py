@@ -230,7 +230,8 @@ def answer_of(request: HttpRequest, error: AllianceError) -> HttpResponseBase:
 
 def actor_of_request(request: HttpRequest) -> Actor:
     """Return the actor of a bearer key, else of the session, else the anonymous one."""
-    scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+    # Not request.headers, which decodes all of them.
+    scheme, _space, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "bearer":
         return actor_of_key(token.strip()) or ANONYMOUS
     user = getattr(request, "user", None)

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -101,13 +102,36 @@ def actor_of_key(token: str, *, now: datetime | None = None) -> Actor | None:
     if not role:
         return None
     _note_use(key, prefix, now or timezone.now())
-    return actor_of_organisation(
-        Organisation(pk=key.organisation_id, kind=key.organisation_kind, status=key.organisation_status),
-        kind="api_key",
+    return _actor_of(
         api_key_id=key.id,
         label=f"key {key.name} ({prefix})",
+        scopes=tuple(key.scopes),
+        organisation_id=key.organisation_id,
+        organisation_kind=key.organisation_kind,
+        organisation_status=key.organisation_status,
         role=role,
-        capabilities=frozenset(Capability(item) for item in key.scopes),
+    )
+
+
+@lru_cache(maxsize=10_000)
+def _actor_of(
+    *,
+    api_key_id: int,
+    label: str,
+    scopes: tuple[str, ...],
+    organisation_id: int,
+    organisation_kind: str,
+    organisation_status: str,
+    role: str,
+) -> Actor:
+    """Return the actor of what has just been read of a key: most keys are as they were at their last call."""
+    return actor_of_organisation(
+        Organisation(pk=organisation_id, kind=organisation_kind, status=organisation_status),
+        kind="api_key",
+        api_key_id=api_key_id,
+        label=label,
+        role=role,
+        capabilities=frozenset(map(Capability, scopes)),
     )
 
 

@@ -15,10 +15,9 @@ from django.core.handlers.exception import response_for_exception
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.security import SecurityMiddleware
 from django.utils import translation
-from django.utils.cache import patch_vary_headers
 from django.utils.translation.trans_real import get_supported_language_variant
 
-from alliance.web.answers import CompressMiddleware, drop_slash, with_etag
+from alliance.web.answers import CompressMiddleware, drop_slash, vary_by, with_etag
 from alliance.web.metrics import count_answer, count_failures
 from alliance.web.middleware import AdmissionMiddleware, TenancyMiddleware, ask_to_come_later, identify
 from alliance.web.privacy import PERMISSIONS_POLICY, TO_BE_ASKED_AGAIN
@@ -129,10 +128,7 @@ class ProgramHandler(BaseHandler):
         stored.setdefault("content-language", ("Content-Language", language))
         if not response.streaming and response.status_code != 304:
             stored.setdefault("content-length", ("Content-Length", str(len(response.content))))
-        if "vary" in stored:
-            patch_vary_headers(response, ("Accept-Language",))
-        else:
-            stored["vary"] = ("Vary", "Accept-Language")
+        vary_by(response, "Accept-Language")
         for name, header in self._headers[request.scheme].items():
             stored.setdefault(name, header)
 

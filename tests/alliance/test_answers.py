@@ -3,10 +3,13 @@
 import gzip
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
+from django.utils.cache import patch_vary_headers
 from rest_framework.test import APIClient
 
 from alliance.models import City, Organisation
+from alliance.web.answers import vary_by
 from slas.models import Offer
 from tests.parcels.helpers.bookings import PARCELS, body_for
 from tests.slas.helpers.offers import offer
@@ -45,6 +48,22 @@ def test_etag_saves_an_answer_that_did_not_change(merchant_api: APIClient, sold:
     assert merchant_api.get("/api/v1/tiers", HTTP_IF_NONE_MATCH=packed["ETag"], **GZIP).status_code == 304
     assert merchant_api.post(PARCELS, body_for()).status_code == 201
     assert merchant_api.get(PARCELS, HTTP_IF_NONE_MATCH=first["ETag"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "before",
+    [None, "*", "Accept", "Cookie, Accept", "accept-encoding", "Accept-Language,Accept-Encoding", ""],
+)
+def test_an_answer_varies_as_django_would_have_it(before: str | None) -> None:
+    ours, djangos = (HttpResponse(headers={} if before is None else {"Vary": before}) for _side in range(2))
+    for name in ("Accept-Encoding", "Accept-Language", "Accept-Encoding"):
+        vary_by(ours, name)
+        patch_vary_headers(djangos, [name])
+    assert names_in(ours) == names_in(djangos)
+
+
+def names_in(response: HttpResponse) -> list[str]:
+    return [name.strip().lower() for name in response["Vary"].split(",") if name.strip()]
 
 
 def test_errors_and_pages_have_no_etag(merchant_api: APIClient, merchant_client: Client) -> None:

@@ -7,10 +7,8 @@ writes stays the same: what this module does not know for certain is left to Dja
 """
 
 import html
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, zip_longest
 from typing import Any, Final, TypeVar
 
 from django.template import Context, Template, TemplateDoesNotExist, Variable
@@ -30,20 +28,15 @@ from django.template.loaders.cached import Loader as CachedLoader
 from django.template.smartif import TokenBase
 from django.templatetags.i18n import BlockTranslateNode, LanguageNode, TranslateNode
 from django.templatetags.static import StaticNode
-from django.urls import NoReverseMatch, get_script_prefix, reverse
-from django.utils.html import escape
+from django.urls import get_script_prefix
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
+
+from alliance.web.addresses import plain_address
 
 Tag = TypeVar("Tag", bound=Callable[..., Any])
 _MARK: Final = "is_prepared"
 _FAILURES: Final = (TypeError, AttributeError, KeyError, ValueError, IndexError)
-# Values that stand in an address as they are, and examples of them that occur in no route.
-_PLAIN: Final = re.compile("[0-9A-Za-z_-]+")
-_EXAMPLES: Final[dict[type, Callable[[int], Any]]] = {
-    int: lambda place: 70_000_000_007 + place,
-    str: lambda place: f"Example-{place}-Zq",
-}
 
 
 class Loader(CachedLoader):
@@ -104,40 +97,16 @@ class SteadyAddress(Node):
     def __init__(self, node: URLNode) -> None:
         self.node = node
         self.token, self.origin = node.token, node.origin
-        self._parts: dict[Any, list[str] | None] = {}
 
     def render(self, context: Context) -> str:
         values = [value.resolve(context) for value in self.node.args]
-        kinds = [type(value) for value in values]
-        key = _place(context), *kinds
-        if key not in self._parts:
-            self._parts[key] = self._around(kinds, context)
-        parts = self._parts[key]
-        texts = [str(value) for value in values]
-        if parts is None or not all(map(_PLAIN.fullmatch, texts)):
+        address = plain_address(self.node.view_name.var, *values)
+        if address is None:
             return self.node.render(context)
-        address = "".join(chain.from_iterable(zip_longest(parts, texts, fillvalue="")))
         if not self.node.asvar:
             return address
         context[self.node.asvar] = address
         return ""
-
-    def _around(self, kinds: list[type], context: Context) -> list[str] | None:
-        """Return what stands before, between and after the values; None if that cannot be told."""
-        if not set(kinds) <= _EXAMPLES.keys():
-            return None
-        examples = [_EXAMPLES[kind](place) for place, kind in enumerate(kinds)]
-        try:
-            address = reverse(self.node.view_name.resolve(context), args=examples)
-        except NoReverseMatch:
-            return None
-        parts = []
-        for example in examples:
-            part, found, address = address.partition(str(example))
-            if not found or escape(part) != part:
-                return None
-            parts.append(part)
-        return [*parts, address] if escape(address) == address else None
 
 
 class SteadyName(Node):
@@ -165,13 +134,24 @@ class QuickVariable(Variable):
     __slots__ = ()
 
     def resolve(self, context: Any) -> Any:
-        value, is_missing = context, False
+        name, *names = self.lookups or ("",)
+        # What a context does for `context[name]`, without asking first whether it is there.
+        for layer in reversed(getattr(context, "dicts", ())):
+            if name in layer:
+                break
+        else:
+            if hasattr(context, name) or name.isdecimal():
+                return super().resolve(context)
+            # As Django does in the end, after listing what there is.
+            raise VariableDoesNotExist("Failed lookup for key [%s] in %r", (name, context))
+        value = layer[name]
         try:
-            for name in self.lookups or ():
+            for name in names:
+                if callable(value):
+                    break
                 kind = type(value)
-                if kind is dict or value is context:
+                if kind is dict:
                     if name not in value:
-                        is_missing = not hasattr(value, name)
                         break
                     value = value[name]
                 elif hasattr(kind, "__getitem__"):
@@ -181,15 +161,11 @@ class QuickVariable(Variable):
                         value = getattr(value, name)
                 else:
                     value = getattr(value, name)
-                if callable(value):
-                    break
             else:
-                return value
+                if not callable(value):
+                    return value
         except Exception:  # noqa: BLE001 -- Django knows which of them to pass over
             return super().resolve(context)
-        if is_missing and not name.isdecimal():
-            # As Django does in the end, after listing what there is.
-            raise VariableDoesNotExist("Failed lookup for key [%s] in %r", (name, value))
         return super().resolve(context)
 
 

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance import audit
 from alliance.choices import Capability, InvitationState, OrganisationKind, OrganisationStatus, Role
+from alliance.database.written_once import WrittenOnce
 from alliance.members.querysets import (
     ApiKeyQuerySet,
     InvitationQuerySet,
@@ -49,10 +50,20 @@ class UserManager(BaseUserManager["User"]):
             )
         return user
 
+    def get(self, *args: Any, **kwargs: Any) -> "User":
+        if args or [*kwargs] != ["pk"]:
+            return super().get(*args, **kwargs)
+        # Once for each page that a user asks for.
+        found = _BY_KEY.rows(self.model._meta.pk.to_python(kwargs["pk"]))
+        if not found:
+            raise self.model.DoesNotExist
+        return found[0]
+
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email=(username or "").lower())
 
 
+_BY_KEY: Final = WrittenOnce(lambda pk: User.objects.filter(pk=pk))
 _NAME_AND_EMAIL: Final = Func(F("name"), F("email"), template="(%(expressions)s)", arg_joiner=" || ' ' || ")
 
 

@@ -11,8 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
-from alliance.choices import Capability
+from alliance.choices import Capability, InvitationState
 from alliance.cursors import Order, moment, number, word
+from alliance.database.written_once import WrittenOnce
 from alliance.errors import Conflict, InvalidInput, NotFound, TooMany
 from alliance.members.services import invitations, members
 from alliance.models import ApiKey, Invitation, Member
@@ -32,6 +33,19 @@ LIST: Final = Listing(
 )
 
 
+_MEMBERS: Final = WrittenOnce(
+    lambda organisation_id: Member.objects.filter(organisation_id=organisation_id).select_related("user")
+)
+_INVITATIONS: Final = WrittenOnce(
+    lambda organisation_id: (
+        Invitation.objects.filter(organisation_id=organisation_id)
+        .filter(state=InvitationState.PENDING)
+        .select_related("invited_by")
+        .order_by("-created_at")
+    )
+)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def member_list(request: ActorRequest) -> HttpResponse:
@@ -45,16 +59,12 @@ def member_list(request: ActorRequest) -> HttpResponse:
         messages.success(request, text % form.cleaned_data)
         return redirect("member_list")
     # Not paginated: a page holds all members of a company.
-    asked = LIST.asked(request)
-    people = Member.objects.visible_to(actor).select_related("user")
+    asked, now = LIST.asked(request), timezone.now()
     context = {
         "form": form,
-        "members": asked.in_order(people),
+        "members": asked.in_order(_MEMBERS.rows(actor.tenant_id)),
         "sorting": asked,
-        "invitations": Invitation.objects.visible_to(actor)
-        .pending(timezone.now())
-        .select_related("invited_by")
-        .order_by("-created_at"),
+        "invitations": [each for each in _INVITATIONS.rows(actor.tenant_id) if each.expires_at > now],
     }
     status = 422 if form.errors or asked.is_refused else 200
     return render(request, "alliance/member_list.html", context, status=status)

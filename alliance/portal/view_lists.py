@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, urlencode
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.functional import Promise
 
 from alliance.choices import Capability
+from alliance.database.written_once import WrittenOnce
 from alliance.models import SavedView
 from alliance.portal.paging import EVERYTHING, SORT, Asked, Listing
 from alliance.registry import Registry
@@ -71,6 +73,15 @@ class Views:
         return [chip for chip in self.chips if chip.view is not None]
 
 
+def _views_of(actor: Actor) -> QuerySet[SavedView]:
+    return SavedView.objects.visible_to(actor).live().order_by("created_at")
+
+
+_VIEWS: Final = WrittenOnce(
+    lambda user_id, organisation_id: _views_of(Actor(user_id=user_id, organisation_id=organisation_id))
+)
+
+
 @dataclass(frozen=True, slots=True)
 class OwnViews:
     """A user's views of a list, read once."""
@@ -80,8 +91,13 @@ class OwnViews:
 
     @classmethod
     def of(cls, actor: Actor, name: str) -> "OwnViews":
-        views = SavedView.objects.visible_to(actor).live().filter(listing=name)
-        return cls(name, list(views.order_by("created_at")))
+        if actor.user_id is None:
+            return cls(name, [])
+        if actor.organisation_id is None:
+            views = list(_views_of(actor))
+        else:
+            views = _VIEWS.rows(actor.user_id, actor.organisation_id)
+        return cls(name, [view for view in views if view.listing == name])
 
     def default_url(self, query: Mapping[str, str]) -> str:
         """Return the URL of the default view for a list opened without any parameters; else ""."""

@@ -1,13 +1,17 @@
 """Pages of a merchant's pickup addresses."""
 
+from typing import Final
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from alliance.choices import Capability
+from alliance.choices import Capability, OrganisationKind
+from alliance.database.written_once import WrittenOnce
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.portal.undo import offer_undo
 from alliance.tenancy import Actor, require
@@ -26,9 +30,17 @@ from parcels.portal.booking_forms import PickupAddressForm
 def address_list(request: ActorRequest) -> HttpResponse:
     """List the merchant's pickup addresses."""
     # No paging: a merchant enters these by hand, so they are few.
-    addresses = PickupAddress.objects.visible_to(_merchant(request)).select_related("city")
-    context = {"addresses": addresses.order_by("-is_default", "name")}
+    context = {"addresses": _ADDRESSES.rows(_merchant(request).tenant_id)}
     return render(request, "parcels/address_list.html", context)
+
+
+def _addresses_of(merchant_id: int) -> QuerySet[PickupAddress]:
+    merchant = Actor(organisation_kind=OrganisationKind.MERCHANT, organisation_id=merchant_id)
+    addresses = PickupAddress.objects.visible_to(merchant).select_related("city")
+    return addresses.order_by("-is_default", "name")
+
+
+_ADDRESSES: Final = WrittenOnce(_addresses_of)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Count, Q, QuerySet, Sum
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability, OrganisationKind
+from alliance.database.written_once import WrittenOnce
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.models import Organisation
 from alliance.tenancy import Actor, require
@@ -160,6 +161,10 @@ _TOTALS: dict[str, Any] = {
 }
 
 
+_ORGANISATION: Final = WrittenOnce(lambda pk: Organisation.objects.filter(pk=pk))
+_STATEMENTS: Final = WrittenOnce(lambda pk: Statement.objects.filter(organisation_id=pk))
+
+
 def account_of(actor: Actor, *, slug: str = "") -> Account:
     """The account an actor reads: its own, or for ops that of the named organisation.
 
@@ -170,7 +175,8 @@ def account_of(actor: Actor, *, slug: str = "") -> Account:
         if slug:
             message = _("You see your own statements: leave this out.")
             raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])
-        return Account(Organisation.objects.get(pk=actor.tenant_id))
+        [organisation] = _ORGANISATION.rows(actor.tenant_id)
+        return Account(organisation)
     if not slug:
         message = _("Name the merchant or courier whose statements you want.")
         raise InvalidInput(errors=[FieldError("/organisation", message, "required")])
@@ -188,7 +194,7 @@ def months_of(account: Account, *, now: datetime) -> list[MonthTotal]:
 
     Final ones are read from their statements: only open months are added up.
     """
-    statements = Statement.objects.filter(organisation_id=account.organisation.pk)
+    statements = _STATEMENTS.rows(account.organisation.pk)
     totals = {
         statement.month: MonthTotal(
             statement.month, statement.entries, statement.total_fen, statement.closed_at

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from alliance.choices import Capability
+from alliance.database.written_once import WrittenOnce
 from alliance.portal.navigation import COURIER, MEMBERS, MERCHANT, NavItem, Section
 from alliance.tenancy import Actor
 from slas.models import Excuse
@@ -15,10 +16,12 @@ SERVICE: Final = Section(pgettext_lazy("menu section", "Service"), 20)
 
 def _waiting_claims(actor: Actor) -> int:
     """The number of a courier's claims waiting for a decision."""
-    if not actor.is_courier:
-        return 0
-    count: int = Excuse.objects.visible_to(actor).waiting().count()
-    return count
+    return _WAITING.count(actor.tenant_id) if actor.is_courier else 0
+
+
+_WAITING: Final = WrittenOnce(
+    lambda courier_id: Excuse.objects.filter(courier_id=courier_id).waiting().values("pk")
+)
 
 
 MENU: Final = (

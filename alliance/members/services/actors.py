@@ -1,6 +1,9 @@
 """Build the actor of a user or of an organisation."""
 
+from typing import Final
+
 from alliance.choices import Capability, Role
+from alliance.database.written_once import WrittenOnce
 from alliance.members.models import Member, Organisation, User
 from alliance.tenancy import (
     STAFF_CAPABILITIES,
@@ -8,6 +11,12 @@ from alliance.tenancy import (
     Scope,
     capabilities_of,
     scope,
+)
+
+_MEMBERSHIPS: Final = WrittenOnce(
+    lambda user_id: (
+        Member.objects.filter(user_id=user_id).select_related("organisation").order_by("created_at", "pk")
+    )
 )
 
 
@@ -29,9 +38,7 @@ def actor_of_user(user: User, *, organisation_id: int | None = None) -> Actor:
             label=user.email,
         )
     with scope(Scope.user(user.pk)):
-        memberships = list(
-            Member.objects.filter(user_id=user.pk).select_related("organisation").order_by("created_at", "pk")
-        )
+        memberships = _MEMBERSHIPS.rows(user.pk)
     # The menu of the page lists them, too.
     user.memberships_read = memberships
     selected = next((m for m in memberships if m.organisation_id == organisation_id), None)

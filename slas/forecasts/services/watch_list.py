@@ -5,9 +5,13 @@ The caller supplies the state of the parcels; see `slas.forecasts.watch_rules` f
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, NamedTuple
 
+from django.db.models import QuerySet
+
 from alliance.database.literals import moments, numbers
+from alliance.database.written_once import WrittenOnce
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import WatchReason
 from slas.forecasts.curves import Curves
@@ -109,10 +113,25 @@ def store_watch_items(
 
 def count_watched(*, actor: Actor, found: WatchItemQuerySet | None = None) -> int:
     """Count the parcels on an actor's watch list, up to MOST_COUNTED."""
+    # On nearly every page of the portal.
+    if found is None and actor.organisation_id is not None and not actor.is_ops:
+        return _watched_by(actor.organisation_kind).count(actor.organisation_id)
     rows = WatchItem.objects.visible_to(actor).needing_a_look() if found is None else found
-    parcels = rows.order_by().values("parcel_id").distinct()[:MOST_COUNTED]
-    count: int = parcels.count()
+    count: int = _parcels(rows).count()
     return count
+
+
+def _parcels(rows: WatchItemQuerySet) -> QuerySet[Any, Any]:
+    return rows.order_by().values("parcel_id").distinct()[:MOST_COUNTED]
+
+
+@cache
+def _watched_by(kind: str) -> WrittenOnce[WatchItem]:
+    def watched(organisation_id: int) -> QuerySet[Any, Any]:
+        actor = Actor(organisation_kind=kind, organisation_id=organisation_id)
+        return _parcels(WatchItem.objects.visible_to(actor).needing_a_look())
+
+    return WrittenOnce(watched)
 
 
 def _columns(rows: Sequence[tuple[Sighting, WatchReason, Forecast | None]], now: datetime) -> dict[str, Any]:

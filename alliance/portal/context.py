@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
+from django.middleware.csrf import get_token
 from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.functional import SimpleLazyObject
 
@@ -12,6 +13,7 @@ from alliance.choices import Role
 from alliance.demo_progress import demo_progress
 from alliance.models import Member, Organisation
 from alliance.portal.navigation import LINKED_PAGES, LinkedPage, navigation_for
+from alliance.portal.sidebar import Place, sidebar
 from alliance.portal.theme import chosen_theme
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 
@@ -20,14 +22,22 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     """Return the names that templates/portal.html and public.html use, all starting with ui_."""
     # API views and early failures run this before the tenancy middleware has set an actor.
     actor: Actor = getattr(request, "actor", ANONYMOUS)
-    memberships = SimpleLazyObject(lambda: _memberships(request, actor))
+    memberships: Any = SimpleLazyObject(lambda: _memberships(request, actor))
+    # Each call makes another copy of it.
+    token: Any = SimpleLazyObject(lambda: get_token(request))
+    navigation: Any = SimpleLazyObject(lambda: navigation_for(request, actor))
     return {
         "actor": actor,
+        "csrf_token": token,
         "request_id": getattr(request, "request_id", ""),
-        "ui_navigation": SimpleLazyObject(lambda: navigation_for(request, actor)),
-        "ui_memberships": memberships,
+        "ui_navigation": navigation,
         "ui_organisation": SimpleLazyObject(lambda: _organisation(actor, memberships)),
-        "ui_role": SimpleLazyObject(lambda: _role(actor)),
+        "ui_sidebar": lambda: sidebar(
+            request,
+            str(token),
+            navigation,
+            Place(_organisation(actor, memberships), _role(actor), memberships),
+        ),
         "ui_demo": SimpleLazyObject(demo_progress),
         "ui_next": request.get_full_path(),
         "ui_theme": chosen_theme(request),

@@ -3,17 +3,18 @@
 Each app has `portal/menu.py` for its own items; those of the kernel are here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils.functional import Promise
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from alliance.choices import Capability, OrganisationKind
 from alliance.registry import Registry
@@ -87,7 +88,7 @@ LINKED_PAGES: Final[Registry[LinkedPage, str]] = Registry("linked page")
 class NavEntry:
     """An item of the menu as rendered for one user."""
 
-    label: str | Promise
+    label: str
     icon: str
     url: str
     active: bool
@@ -96,21 +97,42 @@ class NavEntry:
 
 @dataclass(frozen=True, slots=True)
 class NavSection:
-    label: str | Promise
+    label: str
     entries: list[NavEntry]
 
 
 def navigation_for(request: HttpRequest, actor: Actor) -> list[NavSection]:
     """Return the menu of an actor: the items that exist and that the actor may use."""
+    present = tuple(map(id, NAVIGATION.values()))
+    place = get_language(), get_script_prefix()
+    menu = _menu(actor.organisation_kind, actor.capabilities, present, place)
+    here = _closest(request.path, [url for _label, lines in menu for _item, _label, url in lines])
+    return [
+        NavSection(
+            label,
+            [
+                NavEntry(text, item.icon, url, url == here, item.count(actor) if item.count else 0)
+                for item, text, url in lines
+            ],
+        )
+        for label, lines in menu
+    ]
+
+
+@lru_cache(maxsize=256)
+def _menu(
+    kind: str, capabilities: frozenset[Capability], _present: tuple[int, ...], _place: tuple[str | None, str]
+) -> list[tuple[str, list[tuple[NavItem, str, str]]]]:
+    """Return the sections of a menu, and of each item its label and address."""
     items = sorted(NAVIGATION.values(), key=lambda item: (item.section.place, item.place))
-    pairs = [(item, url) for item in items if _may_see(actor, item) and (url := _url(item.url_name))]
-    here = _closest(request.path, [url for _item, url in pairs])
-    sections = groupby(pairs, key=lambda pair: str(pair[0].section.label))
-    return [NavSection(label, list(_entries(pairs, here, actor))) for label, pairs in sections]
-
-
-def _may_see(actor: Actor, item: NavItem) -> bool:
-    return actor.organisation_kind in item.kinds and (item.capability is None or actor.can(item.capability))
+    may_see = [
+        item
+        for item in items
+        if kind in item.kinds and (item.capability is None or item.capability in capabilities)
+    ]
+    lines = [(item, str(item.label), url) for item in may_see if (url := _url(item.url_name))]
+    sections = groupby(lines, key=lambda line: str(line[0].section.label))
+    return [(label, list(lines)) for label, lines in sections]
 
 
 def _url(name: str) -> str:
@@ -124,8 +146,3 @@ def _closest(path: str, urls: list[str]) -> str:
     # A detail page belongs to its list: the item whose URL is the longest prefix of the path.
     under = [url for url in urls if path.startswith(url)]
     return max(under, key=len, default="")
-
-
-def _entries(pairs: Iterator[tuple[NavItem, str]], here: str, actor: Actor) -> Iterator[NavEntry]:
-    for item, url in pairs:
-        yield NavEntry(item.label, item.icon, url, url == here, item.count(actor) if item.count else 0)

@@ -27,6 +27,7 @@ from alliance.cities import forget_cities
 from alliance.members.acquaintances import forget_acquaintances
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation, User
+from alliance.small_tables import forget_small_tables
 from alliance.tenancy import Actor, Scope, scope
 from alliance.web import guesses
 from parcels.scans.places import forget_places
@@ -149,6 +150,7 @@ def _settings_of_tests(settings: object) -> None:
     forget_places()
     forget_acquaintances()
     forget_cities()
+    forget_small_tables()
     throttling.forget()
     guesses.forget()
 

@@ -1,6 +1,6 @@
 """Lists of the portal: sorted as the reader chose, in cursor pages, with links to the neighbour pages."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -193,8 +193,18 @@ class Listing:
             is_refused=not is_known or None in places.values(),
         )
 
-    def page(self, rows: QuerySet[Any], asked: Asked, *, size: int) -> Page:
-        """Return the page that was asked for; none for a cursor or a sort of another list."""
+    def page(
+        self,
+        rows: QuerySet[Any],
+        asked: Asked,
+        *,
+        size: int,
+        complete: Callable[[Iterable[Any]], list[Any]] = list,
+    ) -> Page:
+        """Return the page that was asked for; none for a cursor or a sort of another list.
+
+        `complete` is called with the rows of the page, to read what belongs to them.
+        """
         order = asked.order
         newer_than = order.read(asked.before) if asked.before else None
         older_than = order.read(asked.after) if asked.after and newer_than is None else None
@@ -203,7 +213,7 @@ class Listing:
 
         def look(*, older_than: Place | None = None, newer_than: Place | None = None) -> Stretch[Any]:
             side = order.older(rows, older_than) if newer_than is None else order.newer(rows, newer_than)
-            return Stretch(list(side[: size + 1]))
+            return Stretch(complete(side[: size + 1]))
 
         # Because of the policies and joins, the planner would otherwise sort the whole table for each page.
         with in_index_order():

@@ -85,7 +85,7 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
         "agreed",
     )
     list_filter = ("status", "tier", "courier")
-    # No joins, see ParcelQuerySet.named.
+    # No joins, see slas/listed.py.
     list_select_related = ()
     ordering = ("-pk",)
     icon_found = "package_2"

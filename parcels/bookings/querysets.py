@@ -1,7 +1,6 @@
 """Reads of parcels and of what merchants own."""
 
 import re
-from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from functools import reduce
 from operator import or_
@@ -55,21 +54,11 @@ class ParcelQuerySet(MovedQuerySet):
     def with_names(self) -> Self:
         """Also fetch what is shown of each parcel: merchant, courier, tier and cities.
 
-        For parcels selected by id. A list selects its page first, see `named`.
+        For parcels selected by id. A list reads its page first, and then the names: `slas.listed.with_names`.
         """
         return self.select_related(
             "merchant__organisation", "courier__organisation", "tier", "origin", "destination"
         )
-
-    def named(self, page: Iterable[Any]) -> list[Any]:
-        """Read a page of parcels again, with names, in one query.
-
-        If the query that selects the page also joined these tables, their policies would make the planner
-        estimate almost no rows, and it would read and sort all of a merchant's parcels for each page.
-        """
-        ids = [parcel.pk for parcel in page]
-        parcels = self.model._default_manager.with_names().in_bulk(ids)
-        return [parcels[pk] for pk in ids if pk in parcels]
 
     def referenced(self, *prefixes: str) -> Self:
         """Parcels whose reference has one of these prefixes; case-sensitive.
@@ -118,7 +107,7 @@ class ParcelQuerySet(MovedQuerySet):
         return queryset
 
     def of_tier(self, code: str) -> Self:
-        # A subquery instead of a join helps the planner: see `named`.
+        # A subquery instead of a join helps the planner: see slas/listed.py.
         return self.filter(tier_id=Subquery(ServiceTier.objects.filter(code=code).order_by().values("pk")))
 
     def overdue(self, *, now: datetime) -> Self:

@@ -11,6 +11,7 @@ from alliance.tenancy import in_index_order
 from parcels.bookings.models import Parcel
 from parcels.bookings.querysets import ParcelQuerySet
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
+from slas.listed import with_names
 
 _BY_ID: Final = Order((("pk", number),))
 # Less and more than any id: the page on the inner side of one of them is the last of the list.
@@ -61,7 +62,7 @@ def page_of(
             size=size,
         )
         return Page(
-            filters.queryset.named(page.rows),
+            with_names(page.rows),
             older=_id(page.older),
             newer=_id(page.newer),
             broken_off=_id(page.broken_off),

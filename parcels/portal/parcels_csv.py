@@ -25,6 +25,7 @@ from parcels.models import Parcel
 from parcels.private import Private, private_of
 from parcels.tracking.queries import states_of
 from parcels.tracking.state import ParcelState, PromiseState
+from slas.listed import with_names
 from slas.promises.prices import yuan
 
 BATCH = 1_000
@@ -140,7 +141,7 @@ def _lines(actor: Actor, query: QueryDict, *, older_than: int | None) -> list[Li
     filters = ParcelFilter(query, queryset=parcels, all_organisations=actor.is_ops)
     with nullcontext() if filters.is_few else in_index_order():
         parcels_of_page = list(filters.qs.order_by("-pk")[:BATCH])
-    page = parcels.named(parcels_of_page)
+    page = with_names(parcels_of_page)
     states = states_of(actor=actor, parcels=page, now=timezone.now(), with_arrivals=False)
     unmasked = _unmasks(actor)
     return [Line(parcel, states[parcel.pk], private_of(actor, parcel, unmasked=unmasked)) for parcel in page]

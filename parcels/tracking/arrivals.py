@@ -14,7 +14,7 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from alliance.clocks import ONE_DAY, local_clock, moment_text, wall_clock
-from alliance.models import City
+from alliance.small_tables import CITIES
 from parcels.choices import ParcelStatus
 from parcels.tracking.causes import Cause
 from parcels.tracking.verdicts import Verdict
@@ -198,7 +198,6 @@ class DeliveryDays:
     def __init__(self, *, now: datetime) -> None:
         self._rules = {tier.id: tier.rule for tier in tiers_at(now).values()}
         self._closures = calendar_at(now)
-        self._cities: dict[int, City] = {}
 
     def deadline_from(
         self, tier_id: int, destination_id: int, first: datetime, now: datetime
@@ -207,9 +206,7 @@ class DeliveryDays:
         rule = self._rules.get(tier_id)
         if rule is None:
             return None
-        if destination_id not in self._cities:
-            self._cities[destination_id] = City.objects.get(pk=destination_id)
-        place = place_of(self._cities[destination_id])
+        place = place_of(CITIES.rows([destination_id])[destination_id])
         day = local_clock(first, place.zone).date()
         for ahead in range(_DAYS_AHEAD):
             deadline = delivery_on(rule, place, day + ahead * ONE_DAY, self._closures)

@@ -18,6 +18,7 @@ from parcels.tracking.state import ParcelState
 from slas.choices import Stage, WatchReason
 from slas.forecasts.querysets import WatchItemQuerySet
 from slas.forecasts.watch_rules import URGENCY
+from slas.listed import with_names
 from slas.models import WatchItem
 
 # An organisation's list is what is due within a day or overdue: short enough to be sorted.
@@ -234,8 +235,9 @@ def _page(
 
 def _watched_parcels(actor: Actor, parcel_ids: Iterable[int], *, now: datetime) -> list[Watched]:
     ids = list(parcel_ids)
-    parcels = Parcel.objects.visible_to(actor).with_names().in_bulk(ids)
-    states = states_of(actor=actor, parcels=list(parcels.values()), now=now)
+    listed = with_names(Parcel.objects.visible_to(actor).filter(pk__in=ids))
+    parcels = {parcel.pk: parcel for parcel in listed}
+    states = states_of(actor=actor, parcels=listed, now=now)
     items: dict[int, list[WatchItem]] = {}
     for item in WatchItem.objects.visible_to(actor).filter(parcel_id__in=ids):
         items.setdefault(item.parcel_id, []).append(item)

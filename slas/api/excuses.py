@@ -156,7 +156,7 @@ class ExcusesView(APIView):
         require(actor, Capability.VIEW_RATES)
         excuses = _excuses(actor, request)
         pages = ExcusePagination()
-        # Names are read separately from the page, see ParcelQuerySet.named.
+        # Names are read separately from the page, see slas/listed.py.
         with_names = excuses.prefetch_related("courier__organisation", "merchant", "disruption", "closure")
         page = pages.paginate_queryset(with_names, request, view=self) or []
         return Response(

@@ -9,6 +9,7 @@ from alliance.city_fields import CityField
 from alliance.number_fields import WholeNumberField
 from alliance.portal.forms import FilterForm
 from alliance.web.edit_forms import OpenedWith
+from slas.listed import TIERS
 from slas.models import ServiceTier
 from slas.promises.prices import InvalidAmount, fen_from_yuan
 
@@ -54,11 +55,11 @@ class OfferForm(OfferTermsForm):
 class OfferFilterForm(FilterForm):
     """The filter of the list of offers."""
 
-    tier = forms.ModelChoiceField(
-        ServiceTier.objects.all(),
+    tier = forms.ChoiceField(
+        choices=lambda: [("", _("All tiers")), *((str(tier.pk), tier.name) for tier in TIERS.every())],
         required=False,
         label=_("Tier"),
-        empty_label=_("All tiers"),
+        error_messages={"invalid_choice": forms.ModelChoiceField.default_error_messages["invalid_choice"]},
     )
     city = forms.CharField(
         required=False,

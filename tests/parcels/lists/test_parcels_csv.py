@@ -138,6 +138,8 @@ def test_invalid_filters_give_no_file(book: Book, merchant_client: Client) -> No
 
 def test_query_count_of_a_page_is_constant(book: Book, merchant_client: Client) -> None:
     book()
+    # The first request reads the cities and tiers.
+    b"".join(merchant_client.get(EXPORT).streaming_content)
     counts = []
     for _more in range(2):
         response: Any = merchant_client.get(EXPORT)

@@ -24,11 +24,12 @@ def csrf_token(context: template.Context) -> SafeString | str:
     written: dict[Any, SafeString] = kept.setdefault(csrf_token, {})
     key = str(token), actor.kind, owner_of(actor)
     if key not in written:
-        written[key] = _fields(str(token), actor)
+        written[key] = hidden_fields(str(token), actor)
     return written[key]
 
 
-def _fields(token: str, actor: Actor) -> SafeString:
+def hidden_fields(token: str, actor: Actor) -> SafeString:
+    """The fields that each form of a page carries."""
     field = format_html('<input type="hidden" name="csrfmiddlewaretoken" value="{}">', token)
     if actor.kind != "user":
         return field

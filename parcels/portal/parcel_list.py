@@ -1,8 +1,8 @@
 """The list of parcels with filters, search and pages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse, QueryDict
@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
@@ -22,7 +23,9 @@ from alliance.identifiers import moment_of, tracking_number
 from alliance.portal.paging import Asked, Listing, Sort
 from alliance.portal.view_lists import OwnViews
 from alliance.tenancy import Actor, require
+from alliance.web.addresses import address
 from alliance.web.requests import ActorRequest
+from alliance.web.stencils import filled
 from parcels.choices import ParcelStatus
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.lists.pages import Page, page_of, read_place
@@ -42,9 +45,10 @@ VIEWS = "parcels"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What the list writes of a parcel, worked out once: its template does not reach for it again."""
+    """What the list writes of a parcel."""
 
     number: str
+    url: str
     reference: str
     status: ParcelStatus
     title: str
@@ -70,6 +74,7 @@ class Row:
         is_open = state.is_late or state.outcome == Outcome.PENDING
         return cls(
             number=parcel.number,
+            url=address("parcels:parcel_detail", parcel.number),
             reference=parcel.reference,
             status=state.shown_status,
             title=title_of(state),
@@ -85,6 +90,16 @@ class Row:
             is_late=state.is_late,
             original=date_text(local_clock(promise.original, zone)) if promise and promise.is_moved else "",
         )
+
+    @property
+    def html(self) -> SafeString:
+        texts = {name: getattr(self, name) for name in _TEXTS}
+        return filled("parcels/parcel_row.html", texts, {name: getattr(self, name) for name in _SHAPE})
+
+
+# What a row only writes, and what decides how it looks.
+_SHAPE: Final = ("status", "title", "broken", "is_late")
+_TEXTS: Final = tuple(field.name for field in fields(Row) if field.name not in _SHAPE)
 
 
 @require_safe

@@ -12,19 +12,24 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.clocks import local_clock
+from alliance.dates import date_text
 from alliance.durations import duration_text
 from alliance.portal.badges import badge_for
 from alliance.portal.forms import FilterForm
 from alliance.portal.paging import Asked, Listing, Sort
 from alliance.portal.view_lists import OwnViews
 from alliance.tenancy import Actor, require
+from alliance.web.addresses import address
 from alliance.web.requests import ActorRequest
+from alliance.web.stencils import filled
 from parcels.tracking.advice import title_of
 from parcels.tracking.state import ParcelState
 from parcels.watch_list.queries import (
@@ -96,10 +101,6 @@ class WatchRow:
         return title_of(self.state)
 
     @property
-    def is_contradicted(self) -> bool:
-        return WatchReason.CONTRADICTION in self.watched.reasons
-
-    @property
     def due_at(self) -> datetime:
         """The day agreed now, as on the parcel's page."""
         return _due_at(self.watched)
@@ -124,9 +125,11 @@ def watch_list(request: ActorRequest) -> HttpResponse:
     if form.is_valid() and not asked.is_refused:
         page = _page(actor, query, asked, now)
     total = count_watched(actor=actor, found=query.of(actor))
+    rows = [_row(watched, now) for watched in page.watched]
     context = {
         "form": form,
-        "rows": [_row(watched, now) for watched in page.watched],
+        "rows": rows,
+        "lines": [_line(row, for_courier=actor.is_courier) for row in rows],
         "reasons": _reason_chips(actor, query, asked),
         "tiers": _chips("tier", asked, [("", _("All services")), *TierCode.choices]),
         "chances": _chips("chance", asked, [("", _("Needs attention")), *_chance_labels()]),
@@ -173,6 +176,44 @@ def _row(watched: Watched, now: datetime) -> WatchRow:
     params = {"time": duration_text(past)}
     text = _("%(time)s ago") % params if is_past else _("in %(time)s") % params
     return WatchRow(watched, text, is_missed=is_past and watched.item.chance > 0)
+
+
+def _line(row: WatchRow, *, for_courier: bool) -> SafeString:
+    """A row as the list writes it, in the time of the city of destination."""
+    watched, state, parcel = row.watched, row.state, row.watched.parcel
+    party = parcel.merchant if for_courier else parcel.courier
+
+    def text(at: datetime, form: str = "DATETIME_FORMAT") -> str:
+        return date_text(local_clock(at, parcel.destination.time_zone), form)
+
+    texts = {
+        "number": parcel.number,
+        "url": address("parcels:parcel_detail", parcel.number),
+        "origin": parcel.origin.name,
+        "destination": parcel.destination.name,
+        "tier": parcel.tier.name,
+        "percent": str(watched.percent),
+        "due": text(row.due_at),
+        "margin": row.margin,
+        "last": text(parcel.last_scan_at) if parcel.last_scan_at else "",
+        "party": party.organisation.name,
+        "reference": parcel.reference,
+    }
+    if WatchReason.CONTRADICTION in watched.reasons:
+        texts["contradiction"] = parcel.get_contradiction_display()
+    if arrival := state.arrival:
+        form = "DATE_FORMAT" if arrival.precision == arrival.precision.DAY else "DATETIME_FORMAT"
+        texts["expected"] = text(arrival.p50_at, form)
+        texts["latest"] = text(arrival.p90_at, form) if arrival.p90_at != arrival.p50_at else ""
+    shape = {
+        "for_courier": for_courier,
+        "badges": tuple(watched.reasons),
+        "is_likely": watched.is_likely,
+        "is_missed": row.is_missed,
+        "status": state.shown_status,
+        "title": row.title,
+    }
+    return filled("parcels/watch_row.html", texts, shape)
 
 
 def _due_at(watched: Watched) -> datetime:

@@ -9,20 +9,26 @@ from django.db import models
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.clocks import local_clock
 from alliance.cursors import Order, moment, number, word
+from alliance.dates import date_text
 from alliance.durations import duration_text
 from alliance.portal.forms import FilterForm
 from alliance.portal.paging import Listing, Sort
 from alliance.portal.view_lists import OwnViews
 from alliance.tenancy import require
+from alliance.web.addresses import address
 from alliance.web.requests import ActorRequest
+from alliance.web.stencils import filled
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.commitments.querysets import JudgedQuerySet
 from slas.commitments.rules import is_breach
+from slas.listed import with_names
 from slas.models import BreachListing, Commitment
 
 PAGE = 50
@@ -73,10 +79,40 @@ class Line:
     zone: str
     # How late it was, or is by now; empty if it is no longer a breach.
     lateness: str
+    for_courier: bool
 
     @property
     def is_missing(self) -> bool:
         return self.breach.outcome == Outcome.OVERDUE
+
+    @property
+    def html(self) -> SafeString:
+        breach, number = self.breach, self.breach.number
+        party = breach.merchant if self.for_courier else breach.courier.organisation
+        texts = {
+            "number": number,
+            "url": address("parcels:breach_detail", number, breach.kind),
+            "origin": breach.origin.name,
+            "destination": breach.destination.name,
+            "party": party.name,
+            "due": self._moment(breach.due_at),
+            "kind": str(CommitmentKind(breach.kind).label),
+            "tier": breach.tier.name,
+            "reached": self._moment(breach.reached_at) if breach.reached_at else "",
+            "lateness": self.lateness,
+            "opened": self._moment(breach.opened_at),
+        }
+        shape = {
+            "for_courier": self.for_courier,
+            "is_missing": self.is_missing,
+            "outcome": breach.outcome,
+            "excused": breach.excused,
+            "is_withdrawn": breach.withdrawn_at is not None,
+        }
+        return filled("slas/breach_row.html", texts, shape)
+
+    def _moment(self, at: datetime) -> str:
+        return date_text(local_clock(at, self.zone), "DATETIME_FORMAT")
 
 
 @require_safe
@@ -90,15 +126,13 @@ def breach_list(request: ActorRequest) -> HttpResponse:
         return redirect(url)
     form = BreachFilterForm(request.GET)
     filters = form.filters
-    breaches = _filter(form.among(BreachListing.objects.visible_to(actor)), filters).select_related(
-        "courier__organisation", "merchant", "tier", "origin", "destination"
-    )
+    breaches = _filter(form.among(BreachListing.objects.visible_to(actor)), filters)
     asked = LIST.asked(request, form.params)
-    page = LIST.page(breaches, asked, size=PAGE)
+    page = LIST.page(breaches, asked, size=PAGE, complete=with_names)
     now = timezone.now()
     context = {
         "form": form,
-        "lines": [_line(breach, now) for breach in page.rows],
+        "lines": [_line(breach, now, for_courier=actor.is_courier) for breach in page.rows],
         "asked": filters,
         "may_export": actor.can(Capability.EXPORT),
         "views": views.chips(asked),
@@ -125,8 +159,8 @@ def _filter(breaches: JudgedQuerySet, filters: dict[str, str]) -> JudgedQuerySet
     return breaches
 
 
-def _line(breach: BreachListing, now: datetime) -> Line:
+def _line(breach: BreachListing, now: datetime, *, for_courier: bool) -> Line:
     city = breach.origin if breach.kind == CommitmentKind.PICKUP else breach.destination
     is_current = is_breach(Outcome(breach.outcome))
     late = duration_text((breach.reached_at or now) - breach.due_at) if is_current else ""
-    return Line(breach, city.time_zone, late)
+    return Line(breach, city.time_zone, late, for_courier)

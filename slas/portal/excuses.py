@@ -11,22 +11,27 @@ from django.db import models
 from django.http import FileResponse, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.choices import Capability
 from alliance.cursors import Order, moment, number
+from alliance.dates import time_text
 from alliance.errors import Conflict, NotFound
 from alliance.portal.forms import FilterForm
 from alliance.portal.paging import Listing, Sort
 from alliance.portal.view_lists import OwnViews
 from alliance.tenancy import require
+from alliance.web.addresses import address
 from alliance.web.requests import ActorRequest
+from alliance.web.stencils import filled
 from couriers.documents.files import serve
-from slas.choices import ExcuseReason, ExcuseState
+from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState
 from slas.excuses.querysets import ExcuseQuerySet
 from slas.excuses.services.claims import may_claim, require_claimant, take_back_claim
+from slas.listed import with_names
 from slas.models import Excuse
 
 PAGE = 50
@@ -97,16 +102,17 @@ def excuse_list(request: ActorRequest) -> HttpResponse:
     excuses = in_period.matching(state=filters.get("state"), reason=filters.get("reason"))
     asked = LIST.asked(request, form.params)
     page = LIST.page(
-        # Not by a join, for which policies would make the planner expect one row: see ParcelQuerySet.named.
-        excuses.prefetch_related("courier__organisation", "merchant", "disruption", "closure"),
+        excuses.prefetch_related("disruption", "closure"),
         asked,
         size=PAGE,
+        complete=with_names,
     )
     states = [state for state in ExcuseState if state != ExcuseState.LAPSED]
     context = {
         "form": form,
         "asked": {name: value for name, value in filters.items() if name != "period"},
         "excuses": page.rows,
+        "lines": [_line(excuse, for_courier=actor.is_courier) for excuse in page.rows],
         "states": states,
         "rows": _by_reason(in_period, states),
         "may_claim": may_claim(actor),
@@ -151,6 +157,22 @@ def excuse_withdraw(request: ActorRequest, excuse_id: int) -> HttpResponse:
         return redirect("slas:excuse_list")
     messages.success(request, _("The request was withdrawn."))
     return redirect("parcels:breach_detail", excuse.number, excuse.kind)
+
+
+def _line(excuse: Excuse, *, for_courier: bool) -> SafeString:
+    number = excuse.number
+    party = excuse.merchant if for_courier else excuse.courier.organisation
+    texts = {
+        "number": number,
+        "url": address("parcels:breach_detail", number, excuse.kind),
+        "kind": str(CommitmentKind(excuse.kind).label),
+        "party": party.name,
+        "reason": str(ExcuseReason(excuse.reason).label),
+        "source": str(excuse.disruption or excuse.closure or ExcuseSource(excuse.source).label),
+        "claimed": time_text(excuse.claimed_at),
+        "decided": time_text(excuse.decided_at) if excuse.decided_at else "",
+    }
+    return filled("slas/excuse_row.html", texts, {"for_courier": for_courier, "state": excuse.state})
 
 
 def _with_period(query: QueryDict) -> dict[str, str]:

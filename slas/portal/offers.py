@@ -2,15 +2,18 @@
 
 import csv
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q
 from django.http import HttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -23,8 +26,13 @@ from alliance.portal.forms import add_service_errors
 from alliance.portal.paging import Listing, Sort
 from alliance.portal.undo import offer_undo
 from alliance.portal.view_lists import OwnViews
+from alliance.templatetags.form_owner import hidden_fields
 from alliance.tenancy import Actor, require
+from alliance.web.addresses import address
 from alliance.web.requests import ActorRequest
+from alliance.web.stencils import filled
+from alliance.wording import money_text
+from slas.listed import LANE, with_names
 from slas.models import CapacityDay, Offer
 from slas.offers.querysets import OfferQuerySet
 from slas.offers.services import offers
@@ -58,22 +66,41 @@ def offer_list(request: ActorRequest) -> HttpResponse:
         return redirect(url)
     form = OfferFilterForm(request.GET)
     own_offers = Offer.objects.visible_to(actor)
-    filtered = _filter(form.among(own_offers), form.filters).select_related("tier", "origin", "destination")
+    filtered = _filter(form.among(own_offers), form.filters)
     asked = LIST.asked(request, form.params)
-    page = LIST.page(filtered, asked, size=PAGE)
+    page = LIST.page(filtered, asked, size=PAGE, complete=partial(with_names, names=LANE))
     days = CapacityDay.objects.filter(offer__in=[offer.pk for offer in page.rows], date=timezone.localdate())
     reserved = dict(days.values_list("offer_id", "reserved"))
-    for offer in page.rows:
-        offer.price, offer.reserved_today = yuan(offer.price_fen), reserved.get(offer.pk, 0)
+    may_change = actor.can(Capability.MANAGE_OFFERS)
+    hidden = {"fields": hidden_fields(get_token(request), actor), "query": request.GET.urlencode()}
     context = {
         "offers": page.rows,
+        "rows": [_row(offer, reserved.get(offer.pk, 0), hidden if may_change else {}) for offer in page.rows],
         "form": form,
-        "any": own_offers.exists(),
-        "may_change": actor.can(Capability.MANAGE_OFFERS),
+        "any": bool(page.rows) or own_offers.exists(),
+        "may_change": may_change,
         "views": views.chips(asked),
         **page.context,
     }
     return render(request, "slas/offer_list.html", context, status=max(form.status, page.status))
+
+
+def _row(offer: Offer, reserved: int, form: Mapping[str, str]) -> SafeString:
+    """A row of the list; `form` is what its button sends, if it has one."""
+    origin, destination = offer.origin, offer.destination
+    texts = {
+        "origin": origin.name,
+        "destination": destination.name,
+        "lane": f"{origin.code} → {destination.code}",
+        "tier": offer.tier.name,
+        "price": money_text(yuan(offer.price_fen)),
+        "places": f"{reserved:,} / {offer.daily_capacity:,}",
+        **form,
+    }
+    if form:
+        texts["sale_url"] = address("slas:offer_sale", offer.pk)
+        texts["edit_url"] = address("slas:offer_edit", offer.pk)
+    return filled("slas/offer_row.html", texts, {"active": offer.active, "may_change": bool(form)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

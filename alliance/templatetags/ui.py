@@ -4,6 +4,7 @@ import functools
 import json
 from typing import Any
 
+from crispy_forms.templatetags.crispy_forms_filters import as_crispy_field
 from django import template
 from django.core.serializers.json import DjangoJSONEncoder
 from django.forms import BaseForm, BoundField, Field
@@ -19,6 +20,7 @@ from alliance.portal.charts import Picture, Unit
 from alliance.portal.icons import picture_of
 from alliance.portal.paging import EVERYTHING, Asked
 from alliance.portal.undo import undo_of
+from alliance.portal.written_fields import written
 from alliance.web.prepared_templates import steady
 from alliance.wording import amount, kilograms, money_text
 
@@ -234,10 +236,20 @@ def filter_bar(context: template.Context, content: str, *, target: str = "", url
     )
 
 
-@register.inclusion_tag("components/filter_field.html")
-def filter_field(field: BoundField, *, css: str = "") -> dict[str, Any]:
+@register.simple_tag
+def filter_field(field: BoundField, *, css: str = "") -> SafeString:
     """Show a field of a filter bar, with its label and error."""
-    return {"field": field, "css": css}
+
+    def render(field: BoundField) -> SafeString:
+        return render_to_string("components/filter_field.html", {"field": field, "css": css})
+
+    return written(field, render, "filter", css)
+
+
+@register.simple_tag
+def form_field(field: BoundField) -> SafeString:
+    """Show a field of a form, with its label, help and error."""
+    return written(field, as_crispy_field, "form")
 
 
 @register.inclusion_tag("components/field_error.html")

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
+from alliance.database.literals import texts
 from alliance.identifiers import EPOCH as FIRST_BOOKING
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from parcels.choices import ScanCode
@@ -131,8 +132,9 @@ class ScanBatch:
             # Only our own codes, which need no quoting.
             "code": f"{{{','.join([line.code for line in lines])}}}",
             "reason": f"{{{','.join([line.reason or _EMPTY for line in lines])}}}",
-            "facility": [line.facility or "" for line in lines],
-            "event_id": [line.event_id or "" for line in lines],
+            # Not as lists: psycopg2 writes those in one go, in which no other thread gets a turn.
+            "facility": texts(line.facility or "" for line in lines),
+            "event_id": texts(line.event_id or "" for line in lines),
         }
 
     def parameters_of_one(self, *, courier_id: int | None) -> dict[str, Any] | None:

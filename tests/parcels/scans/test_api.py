@@ -72,6 +72,16 @@ def test_batch_is_accepted_and_counted(courier_api: APIClient, parcel: Parcel, w
     assert status_of(parcel) == "in_transit"
 
 
+def test_texts_of_scans_are_stored_as_they_were_sent(courier_api: APIClient, parcel: Parcel) -> None:
+    texts = ['a "b"', "c\\d", "{e, NULL}", "NULL", "杭州 'x'", " ", "\t%s"]
+    scans = [item(parcel, hours=hour, facility=text, event_id=text) for hour, text in enumerate(texts, 1)]
+    answer = post(courier_api, json.dumps(scans).encode()).json()
+    assert (answer["accepted"], answer["rejections"]) == (len(texts), [])
+    with scope(Scope.everything()):
+        stored = Scan.objects.filter(parcel_id=parcel.pk).order_by("occurred_at")
+        assert [scan.facility for scan in stored] == [scan.event_id for scan in stored] == texts
+
+
 def test_ndjson_is_read_line_by_line(courier_api: APIClient, parcel: Parcel) -> None:
     body = b"\n".join(
         [json.dumps(item(parcel)).encode(), b"", b"{broken", json.dumps(item(parcel, "departed", 2)).encode()]

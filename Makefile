@@ -1,7 +1,7 @@
 # make and Python 3.11 or 3.12 are all it takes. The rest comes from lock files with hashes.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-long chaos failover restore rollout nightly lint fmt bench screenshots messages reset lock clean python
+.PHONY: help run test test-long chaos failover restore rollout practice nightly lint fmt bench screenshots messages reset lock clean python
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -49,6 +49,9 @@ restore: $(VENV)/.dev ## Delete the data folder of a running product, restore it
 
 rollout: $(VENV)/.dev build/.assets ## Roll this release out over the one before, under load (SEED=, ARGS='--seconds 20')
 	@$(BIN)/python -m drills rollout --seed "$(SEED)" $(ARGS)
+
+practice: $(VENV)/.dev build/.assets ## Open a place to practise the runbook by hand: two servers, shells with its variables
+	@$(BIN)/python -m drills practice
 
 nightly: SECONDS := 120
 nightly: ## Run test-long, then chaos of two minutes with five new seeds, which it prints (SEEDS=, SECONDS=, ARGS=)

@@ -204,7 +204,7 @@ class Server:
             "PGDATA": str(self.data),
             "CONFIGURATION": str(self.configuration),
             "START": f"pg_ctl start --pgdata={self.data} --options=--config-file={self.configuration}"
-            f" --log={self.log} --wait --silent",
+            f" --log={self.log} --wait --silent --timeout={PROGRAM_SECONDS - 20:.0f}",
             "STOP": f"pg_ctl stop --pgdata={self.data} --mode=fast --silent",
             "PGHOST": str(self.site.sockets),
             "PGPORT": str(self.port),

@@ -12,6 +12,8 @@ def main() -> None:
     if len(sys.argv) < 2 or sys.argv[1] not in NAMES:
         sys.exit(f"Which drill? {', '.join(NAMES)}")
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alliance.settings")
+    # A background job of a script starts with this one ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # As an exception, so that everything a drill started is stopped.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     # Each is imported only when it is run: what it needs is not what the others need.

@@ -29,6 +29,13 @@ QUIET, DECISION = (4.0, 8.0), (0.0, 3.0)
 # Seconds after a promotion within which a write is acknowledged again.
 WRITES_AGAIN_WITHIN = 15.0
 NAMES = ("alpha", "beta")
+HAPPENINGS = (
+    "lose-the-primary",
+    "lose-the-standby",
+    "switch-back",
+    "cut-the-primary-off",
+    "lose-almost-everything",
+)
 
 
 @dataclass
@@ -258,16 +265,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", default=str(random.SystemRandom().randrange(2**31)))
     parser.add_argument("--short", action="store_true", help="Kill the primary only.")
     parser.add_argument("--rounds", type=int, default=1, help="How often to kill whoever is the primary.")
+    parser.add_argument("--only", nargs="+", choices=HAPPENINGS, help="What happens, in this order.")
     parser.add_argument("--pgbouncer", action="store_true", help="Put a PgBouncer before each server.")
     chosen = parser.parse_args(arguments)
     with site("failover") as place:
         primary, standby = (Server(place, name) for name in NAMES)
         drill = Drill(place, chosen.seed, primary, standby)
         drill.say(f"seed {chosen.seed}")
-        happenings = [drill.lose_the_primary] * chosen.rounds
-        if not chosen.short:
-            happenings += [drill.lose_the_standby, drill.switch_back, drill.cut_the_primary_off]
-            happenings.append(drill.lose_almost_everything)
+        names = [HAPPENINGS[0]] * chosen.rounds + list(HAPPENINGS[1:] if not chosen.short else ())
+        happenings = [getattr(drill, name.replace("-", "_")) for name in chosen.only or names]
         try:
             play(drill, happenings, through_poolers=chosen.pgbouncer)
         except (ProgramFailed, RuntimeError, psycopg2.Error) as error:

@@ -167,7 +167,7 @@ class Drill:
             self.let_time_pass()
             self.at_the_server("back-up-incremental", variables=replicator)
             self.at_the_product("record-incremental")
-            self.let_time_pass()
+            self.lose_the_archive()
             self.name_a_second()
             self.let_time_pass()
             self.product.run("-m", "drills.restored", "upload")
@@ -198,6 +198,20 @@ class Drill:
         """Have the restored settings wait for standbys, as those of a primary that had any do."""
         settings = self.server.data / "postgresql.auto.conf"
         settings.write_text(f"{settings.read_text()}synchronous_standby_names = 'ANY 1 (alpha, beta)'\n")
+
+    def lose_the_archive(self) -> None:
+        """Have the archive's disk away for a while: readiness says so, and WAL waits for it."""
+        self.tell("the archive's disk is away")
+        away = self.archive.with_name("archive-away")
+        self.archive.rename(away)
+        self.await_that("WAL to wait", "SELECT failed_count > 0 FROM pg_stat_archiver", self.server)
+        told: dict[str, Any] = {}
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not (told.get("failures") and told["behind_seconds"]) and time.monotonic() < deadline:
+            told = self.readiness()["backups"].get("archive", {})
+        if not told.get("failures") or not told["behind_seconds"]:
+            self.wrong.append(f"without the archive's disk readiness says of it: {told}")
+        away.rename(self.archive)
 
     def name_a_second(self) -> None:
         """Name the second to go back to, and let it pass; wait until the archive has it."""

@@ -23,7 +23,7 @@ from alliance.database.owner import as_owner
 from alliance.database.partitions import Month
 from alliance.identifiers import parse_tracking_number, tracking_number
 from alliance.members.services.actors import actor_of_organisation
-from alliance.models import Organisation
+from alliance.models import Organisation, RetiredMonth
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, Scan
 from parcels.retention.retiring import retire_month
@@ -43,12 +43,21 @@ from tests.chaos import product, verdict
 NOBODYS = "CA0EP7TRC0000002"
 
 
-def retire() -> None:
-    """Move an old month out to files, so that there are archives to compare."""
-    month = Month.of(timezone.now().date()).plus(-14)
+# Months ago: of one that is moved out before the second, and of one that is after it.
+RETIRED_BEFORE, RETIRED_AFTER = 15, 14
+
+
+def months_ago(number: int) -> Month:
+    """Return a month, and have it in the database unless it was moved out."""
+    month = Month.of(timezone.now().date()).plus(-number)
     with as_owner():
         partitions.ensure_months(month, month)
-    retire_month(actor=Actor.system("drill"), month=month, now=timezone.now())
+    return month
+
+
+def retire(number: int) -> None:
+    """Move an old month out to files, so that there are archives to compare."""
+    retire_month(actor=Actor.system("drill"), month=months_ago(number), now=timezone.now())
 
 
 def upload() -> None:
@@ -133,6 +142,7 @@ def judge(folder: Path, *, moment: float, disaster: float) -> dict[str, Any]:
                 if there[call["send"]] and there[call["send"]] != (_references(call) or _events(call))
             ),
             *(f"nobody ever booked {reference}" for reference in references - known),
+            *_months(),
             *_ids(calls),
             *_unknown(lost),
             *complaints,
@@ -146,6 +156,16 @@ def judge(folder: Path, *, moment: float, disaster: float) -> dict[str, Any]:
         "parcels": len(parcels),
         "scans": len(scans),
     }
+
+
+def _months() -> Iterator[str]:
+    """What was moved out before the moment is out; what was after it is back, and can be moved out again."""
+    today = Month.of(timezone.now().date())
+    with scope(Scope.everything()):
+        retired = set(RetiredMonth.objects.values_list("month", flat=True))
+    if retired != {today.plus(-RETIRED_BEFORE).first_day}:
+        yield f"retired months: {sorted(map(str, retired))}"
+    retire(RETIRED_AFTER)
 
 
 def _ids(calls: Calls) -> Iterator[str]:
@@ -196,9 +216,11 @@ def main() -> None:
         if what == "fill":
             folder, port = arguments
             product.populate(Path(folder), int(port))
-            retire()
+            months_ago(RETIRED_AFTER)
+            retire(RETIRED_BEFORE)
             upload()
         elif what == "upload":
+            retire(RETIRED_AFTER)
             upload()
         else:
             folder, _port, moment, disaster = arguments

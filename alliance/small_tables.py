@@ -34,7 +34,8 @@ class SmallTable(Generic[Row]):
             found |= read
             # Limited: a process may come to see every row there is.
             if len(recent) >= _REMEMBERED:
-                recent.clear()
+                # Another one: threads are reading this.
+                self._recent = recent = {}
             recent.update((key, (row, time.monotonic())) for key, row in read.items())
         return found
 
@@ -46,7 +47,7 @@ class SmallTable(Generic[Row]):
         return rows
 
     def forget(self) -> None:
-        self._recent.clear()
+        self._recent = {}
         self._every = [], -_SECONDS
 
 

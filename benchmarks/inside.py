@@ -65,6 +65,8 @@ def application() -> Any:
     """Return the product's WSGI application. Requests are logged as usual, but not to this terminal."""
     from django.core.wsgi import get_wsgi_application  # noqa: PLC0415 -- after django.setup()
 
+    # What the web server changes of Django when it loads the application.
+    importlib.import_module("alliance.wsgi")
     app = get_wsgi_application()
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):

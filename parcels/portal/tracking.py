@@ -24,7 +24,7 @@ from parcels.portal.tracking_page import another_day, tracking_texts
 from parcels.revisions.services import days_for_recipient, revise_for_recipient
 from parcels.scans.timelines import EARLIER
 from parcels.tracking.numbers import read_number
-from parcels.tracking.queries import PublicParcel, look_up
+from parcels.tracking.queries import PublicParcel, look_up, reader_of
 
 BUCKET = "tracking"
 # Wrong digits are counted per parcel, in the database; this limits attempts across many parcels.
@@ -125,8 +125,9 @@ def _page(
     now, zone = timezone.now(), ZoneInfo(public_parcel.names.destination.time_zone)
     # Times are in the destination's time zone, wherever the reader is.
     with timezone.override(zone):
-        texts, shape = tracking_texts(public_parcel, after=request.GET.get(EARLIER, ""), now=now)
-        texts = {**texts, "another_day": another_day(request, public_parcel, form, now=now)}
+        reader = reader_of(public_parcel, now=now)
+        texts, shape = tracking_texts(public_parcel, reader, after=request.GET.get(EARLIER, ""))
+        texts = {**texts, "another_day": another_day(request, public_parcel, reader, form)}
         return _private(public_page(request, "parcels/tracking.html", texts, shape, status=status))
 
 

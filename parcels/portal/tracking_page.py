@@ -18,22 +18,22 @@ from alliance.wording import sentences
 from parcels.choices import ParcelStatus
 from parcels.portal.revisions import RecipientDayForm, revision_view
 from parcels.portal.timeline_entries import public_entries
-from parcels.revisions.services import why_no_day
+from parcels.revisions.services import OVER, why_no_day
 from parcels.scans.timelines import zone_text
-from parcels.tracking.advice import Advice, advice_of
+from parcels.tracking.advice import Advice, Reader, advice_of
 from parcels.tracking.arrivals import Precision
-from parcels.tracking.queries import PublicParcel, reader_of
+from parcels.tracking.queries import PublicParcel
 from parcels.tracking.state import ParcelState
 from slas.choices import Outcome, RevisionParty
 
 
-def tracking_texts(public_parcel: PublicParcel, *, after: str, now: datetime) -> tuple[Texts, Shape]:
+def tracking_texts(public_parcel: PublicParcel, reader: Reader, *, after: str) -> tuple[Texts, Shape]:
     """Return the page's texts and shape, with the latest scans or those after a place.
 
     Call it in the time zone of the parcel's destination. Without `another_day`, of which the view knows.
     """
     parcel, names, state = public_parcel.parcel, public_parcel.names, public_parcel.state
-    advice = advice_of(state, reader_of(public_parcel, now=now))
+    advice = advice_of(state, reader)
     zone = names.destination.time_zone
     texts = {
         "number": parcel.number,
@@ -52,20 +52,21 @@ def tracking_texts(public_parcel: PublicParcel, *, after: str, now: datetime) ->
     shape = {
         "is_late": state.is_late,
         # Not once a later day was agreed on: then it is awaited on that day.
-        "is_overdue": state.is_overdue and promise is not None and promise.deliver_by <= now,
+        "is_overdue": state.is_overdue and promise is not None and promise.deliver_by <= reader.now,
         "promised": _promised(state),
     }
     return texts, shape
 
 
 def another_day(
-    request: HttpRequest, public_parcel: PublicParcel, form: RecipientDayForm | None, *, now: datetime
+    request: HttpRequest, public_parcel: PublicParcel, reader: Reader, form: RecipientDayForm | None
 ) -> SafeString:
     """Return the part of the page where the recipient chooses another day; "" where there is no choice."""
-    parcel, promised = public_parcel.parcel, public_parcel.promised
+    parcel = public_parcel.parcel
+    # Most parcels that are looked at have arrived: their promise need not be put together.
+    promised = None if parcel.status in OVER else public_parcel.promised
     no_day = why_no_day(parcel=parcel, promised=promised, party=RevisionParty.RECIPIENT)
-    may_choose = reader_of(public_parcel, now=now).may_choose_day
-    if not (may_choose or no_day or (form is not None and form.errors)):
+    if not (reader.may_choose_day or no_day or (form is not None and form.errors)):
         return SafeString()
     texts = {"day_url": reverse("parcels:track_revise", args=[parcel.number]), "no_day": no_day}
     if form is None:

@@ -4,6 +4,7 @@ With nothing set the project runs on its own embedded PostgreSQL and Valkey (see
 `alliance.embedded`), which is what development and tests do.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -417,8 +418,9 @@ WEB_HEAVY = env.int("WEB_HEAVY", default=2)
 WEB_PLACES = env.int("WEB_PLACES", default=max(WEB_THREADS // 2, 1))
 WEB_SHARE = env.int("WEB_SHARE", default=max(WEB_PLACES - 2, 1))
 WEB_PATIENCE_SECONDS = env.float("WEB_PATIENCE_SECONDS", default=3.0)
-# Calls with long bodies of one tenant that run at a time, in all web processes, while others call.
-WEB_TOGETHER = env.int("WEB_TOGETHER", default=1)
+# Calls with long bodies of one tenant that run at a time, in all web processes, while others call: on half of
+# the machine's processors, as its database takes the other half.
+WEB_TOGETHER = env.int("WEB_TOGETHER", default=max((os.cpu_count() or 1) // 2, 1))
 # Passwords hashed at a time: each takes 100 MB.
 WEB_HASHES = env.int("WEB_HASHES", default=2)
 # Requests with a body of at least this size are heavy.

@@ -1,18 +1,16 @@
 """Context processor of all pages. All values are lazy, so an error page needs no query."""
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
-from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.functional import SimpleLazyObject
 
 from alliance.choices import Role
 from alliance.demo_progress import demo_progress
 from alliance.models import Member, Organisation
-from alliance.portal.navigation import LINKED_PAGES, LinkedPage, navigation_for
+from alliance.portal.navigation import LINKED_PAGES, LinkedPage, navigation_for, url_of
 from alliance.portal.sidebar import Place, sidebar
 from alliance.portal.theme import chosen_theme
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
@@ -47,27 +45,15 @@ def portal(request: HttpRequest) -> dict[str, Any]:
 
 def addresses() -> Mapping[str, str]:
     """Return the addresses that every page links to; "" for those that there are none of."""
-    return _addresses(get_urlconf(), get_script_prefix())
-
-
-@lru_cache(maxsize=16)
-def _addresses(_urlconf: str | None, _prefix: str) -> Mapping[str, str]:
     return {
-        "ui_home_url": _url("home"),
-        "ui_language_url": _url("set_language"),
-        "ui_theme_url": _url("set_theme"),
-        "ui_login_url": _url("account_login"),
-        "ui_signup_url": _url("account_signup"),
-        "ui_track_url": _url(LINKED_PAGES[LinkedPage.TRACKING]),
-        "ui_docs_url": _url("api:docs"),
+        "ui_home_url": url_of("home"),
+        "ui_language_url": url_of("set_language"),
+        "ui_theme_url": url_of("set_theme"),
+        "ui_login_url": url_of("account_login"),
+        "ui_signup_url": url_of("account_signup"),
+        "ui_track_url": url_of(LINKED_PAGES[LinkedPage.TRACKING]),
+        "ui_docs_url": url_of("api:docs"),
     }
-
-
-def _url(name: str) -> str:
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return ""
 
 
 def _memberships(request: HttpRequest, actor: Actor) -> list[Member]:

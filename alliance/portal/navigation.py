@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Final
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.functional import Promise
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -130,12 +130,19 @@ def _menu(
         for item in items
         if kind in item.kinds and (item.capability is None or item.capability in capabilities)
     ]
-    lines = [(item, str(item.label), url) for item in may_see if (url := _url(item.url_name))]
+    lines = [(item, str(item.label), url) for item in may_see if (url := url_of(item.url_name))]
     sections = groupby(lines, key=lambda line: str(line[0].section.label))
     return [(label, list(lines)) for label, lines in sections]
 
 
-def _url(name: str) -> str:
+def url_of(name: str) -> str:
+    """Return the address of a page without parameters; "" if there is none of that name."""
+    return _url_of(name, get_urlconf(), get_script_prefix())
+
+
+@lru_cache(maxsize=512)
+def _url_of(name: str, _urlconf: str | None, _prefix: str) -> str:
+    # Each page links to twenty or thirty others.
     try:
         return reverse(name)
     except NoReverseMatch:

@@ -7,12 +7,13 @@ import pytest
 from django.conf import LazySettings
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client, RequestFactory
-from django.urls import reverse
+from django.urls import reverse, set_script_prefix
 from django.utils.translation import override
 
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
 from alliance.models import Member, Organisation, User
 from alliance.portal import navigation
+from alliance.portal.navigation import url_of
 from alliance.portal.views import start_page
 from alliance.tenancy import Actor, Scope, scope
 from tests.alliance.helpers.pages import html_of, refused_by_policy
@@ -240,3 +241,13 @@ def test_policy_is_strict_everywhere_and_wider_in_the_admin_only(client: Client,
     assert "script-src 'self' 'unsafe-eval'" in admin
     assert "style-src 'self' 'unsafe-inline'" in admin
     assert "unsafe" not in ops_client.get("/nothing/")["Content-Security-Policy"]
+
+
+def test_address_of_a_page_follows_where_the_product_is_served() -> None:
+    assert (url_of("home"), url_of("no-such-page")) == ("/", "")
+    set_script_prefix("/alliance/")
+    try:
+        assert url_of("home") == "/alliance/"
+    finally:
+        set_script_prefix("/")
+    assert url_of("home") == "/"

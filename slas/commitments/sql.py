@@ -70,7 +70,7 @@ _PROGRESS_CELL: Final = "courier_id, tier_id, origin_id, destination_id, due_dat
 
 
 def tallying(*, of_one: bool = False) -> str:
-    """Return the INSERT of what sla_changed adds to the rates; `of_one`: it has one row."""
+    """Return the INSERT of what sla_changed adds to the rates; `of_one`: it has no two of a kind."""
     deltas = ", ".join(delta if of_one else f"sum({delta})" for delta in _DELTAS)
     marks = "marks" if of_one else "slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)"
     grouped = "" if of_one else f"\n    GROUP BY {_CELL}\n    RETURNING 1"
@@ -156,6 +156,16 @@ def opening(drafts: str) -> str:
     They provide sla_changed. An existing commitment is left as it is. One that fell due in the past begins as
     pending, too, so there are no other consequences than tallies.
     """
+    return f"""{_opened(drafts)},
+{_TALLIES}"""
+
+
+def opening_of_one(drafts: str) -> str:
+    """Return the statement that opens the commitments of one parcel: nothing to be added up."""
+    return f"WITH {_opened(drafts)}{tallying(of_one=True)};"
+
+
+def _opened(drafts: str) -> str:
     return f"""
 sla_changed AS (
     INSERT INTO slas_commitment AS c ({", ".join(DRAFT)}, outcome, excused, excuse_reason)
@@ -163,8 +173,7 @@ sla_changed AS (
     ON CONFLICT (parcel_id, kind) DO NOTHING
     RETURNING c.parcel_id, c.kind, {DIMENSIONS}, c.excused, c.excused AS was_excused,
         NULL::text AS before, c.outcome AS after, false AS moved, {_NOTHING}, NULL::int[] AS marks
-),
-{_TALLIES}"""  # noqa: S608 -- built of constants
+)"""  # noqa: S608 -- built of constants
 
 
 # The columns of `sla_locked` when only the outcome or an excuse changes: the journey stays as it is.

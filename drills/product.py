@@ -12,7 +12,7 @@ from tests.chaos.programs import Program, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 READY = "Ctrl-C stops everything and keeps the data."
-START_SECONDS = 300.0
+START_SECONDS = 600.0
 # What a drill decides, whatever the environment says.
 _OURS = ("DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL", "ALLIANCE_HOME")
 

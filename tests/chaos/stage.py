@@ -51,15 +51,15 @@ def environment(redis_url: str) -> dict[str, str]:
 
 def database_url() -> str:
     """Return the address of the database that this test works on, of its socket or its host."""
-    return _url_of(connection.settings_dict)
+    return url_of(connection.settings_dict)
 
 
 def owner_url() -> str:
     """Return the same for the owner of its tables."""
-    return _url_of({**settings.OWNER_DATABASE, "NAME": connection.settings_dict["NAME"]})
+    return url_of({**settings.OWNER_DATABASE, "NAME": connection.settings_dict["NAME"]})
 
 
-def _url_of(found: dict[str, str]) -> str:
+def url_of(found: dict[str, str]) -> str:
     user = quote(found["USER"], safe="")
     password = f":{quote(found['PASSWORD'], safe='')}" if found["PASSWORD"] else ""
     # A host that begins with a slash is the folder of a socket.

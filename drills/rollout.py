@@ -56,7 +56,7 @@ class Release:
 
     def _run(self, command: list[str], database: str) -> str:
         urls = {name: url for name, url in self.environment.items() if name.endswith("DATABASE_URL")}
-        told = {name: url.replace(f"/{servers.DATABASE}", f"/{database}") for name, url in urls.items()}
+        told = {name: f"{url.rpartition('/')[0]}/{database}" for name, url in urls.items()}
         told["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{self.environment.get('PATH', os.defpath)}"
         done = subprocess.run(
             command,

@@ -58,8 +58,7 @@ def _key(field: BoundField) -> Hashable:
 
 
 def _said(text: object) -> object:
-    # A text to translate is the class's own.
-    return None if isinstance(text, Promise) else text
+    return str(text) if isinstance(text, Promise) else text
 
 
 def forget() -> None:

@@ -4,10 +4,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from django.db import connections
+from django.utils import translation
 
 T = TypeVar("T")
 # Calls that wait for a writer or are with it: one to do, one to go on with.
@@ -32,7 +34,8 @@ class Writers(Generic[T]):
             return
         while len(self._pending[writer]) >= _PENDING:
             self._results.append(self._pending[writer].popleft().result())
-        # In this thread's context: its language, for texts that are kept.
+        # In this thread's language, for texts that are kept, and its context.
+        work = partial(_call_in, translation.get_language(), work)
         self._pending[writer].append(self._threads[writer].submit(copy_context().run, work))
 
     def results(self) -> Iterator[T]:
@@ -58,3 +61,8 @@ class Writers(Generic[T]):
                 future.cancel()
             thread.submit(connections.close_all)
             thread.shutdown()
+
+
+def _call_in(language: str | None, work: Callable[[], T]) -> T:
+    with translation.override(language):
+        return work()

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,12 @@ def child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 
 def open_files(pid: int) -> set[str]:
-    return {Path(os.readlink(path)).name for path in Path(f"/proc/{pid}/fd").iterdir()}
+    names = set()
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        # Closed meanwhile.
+        with suppress(FileNotFoundError):
+            names.add(Path(os.readlink(path)).name)
+    return names
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

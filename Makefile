@@ -77,7 +77,7 @@ fmt: $(VENV)/.dev ## Format the code and sort its imports
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev build/.assets ## Measure everything beside its floors, in about ten minutes (ARGS='calls tracking'; ARGS=--help lists all)
+bench: $(VENV)/.dev build/.assets ## Measure everything beside its floors, in a quarter of an hour (ARGS='calls tracking'; ARGS=--help lists all)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 screenshots: $(VENV)/.dev build/.assets ## Take the pictures in docs/images from the running product

@@ -310,6 +310,8 @@ class Drill:
         said = self.product.run("-m", "drills.restored", "judge", self.notes, self.product.port, *moments)
         found: dict[str, Any] = json.loads(said)
         self.wrong += found["wrong"]
+        if not found["lost"]:
+            self.wrong.append("nothing was sent between the named second and the disaster")
         now = dict(self.server.execute(_SEQUENCES))
         low = [name for name, value in self.handed_out.items() if value and now.get(name, 0) <= value]
         if low:

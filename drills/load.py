@@ -25,7 +25,7 @@ CALL_SECONDS = 30.0
 # A file is booked in the background, and an outage may come between.
 FILE_SECONDS = 180.0
 ROWS = (300, 900)
-PAGES = ("/track/CA17ZYVECCRZR557/", "/accounts/login/", "/api/v1/track/CA17ZYVECCRZR557", "/readyz")
+PAGES = ("/track/CA17ZYVECCRZR557/", "/accounts/login/", "/api/v1/tracking/CA17ZYVECCRZR557", "/readyz")
 
 
 class Calls:

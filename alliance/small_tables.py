@@ -26,10 +26,10 @@ class SmallTable(Generic[Row]):
 
     def rows(self, keys: Iterable[int]) -> dict[int, Row]:
         """Return the rows with these keys, as they were seconds ago at most; do not change them."""
-        recent, oldest = self._recent, time.monotonic() - _SECONDS
-        known = {key: recent[key] for key in {*keys}.intersection(recent)}
+        wanted, recent, oldest = {*keys}, self._recent, time.monotonic() - _SECONDS
+        known = {key: recent[key] for key in wanted if key in recent}
         found = {key: row for key, (row, read_at) in known.items() if read_at > oldest}
-        if missing := {*keys} - found.keys():
+        if missing := wanted - found.keys():
             read = self._model._default_manager.in_bulk(missing)
             found |= read
             # Limited: a process may come to see every row there is.

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Final
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
+from django.urls import NoReverseMatch, get_script_prefix
 from django.utils.functional import Promise
 from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance.choices import Capability, OrganisationKind
 from alliance.registry import Registry
 from alliance.tenancy import Actor
+from alliance.web.addresses import address
 
 COURIER = frozenset({OrganisationKind.COURIER})
 MERCHANT = frozenset({OrganisationKind.MERCHANT})
@@ -137,14 +138,8 @@ def _menu(
 
 def url_of(name: str) -> str:
     """Return the address of a page without parameters; "" if there is none of that name."""
-    return _url_of(name, get_urlconf(), get_script_prefix())
-
-
-@lru_cache(maxsize=512)
-def _url_of(name: str, _urlconf: str | None, _prefix: str) -> str:
-    # Each page links to twenty or thirty others.
     try:
-        return reverse(name)
+        return address(name)
     except NoReverseMatch:
         return ""
 

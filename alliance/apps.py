@@ -17,9 +17,10 @@ class AllianceConfig(AppConfig):
 
         from alliance import celery, checks  # noqa: F401, PLC0415 -- they need the app registry
         from alliance.api.sql import CLAIM_KEY  # noqa: PLC0415
-        from alliance.database import owner, partitions, stored_functions  # noqa: PLC0415
+        from alliance.database import owner, partitions, placements, stored_functions  # noqa: PLC0415
         from alliance.members.services.languages import note_language  # noqa: PLC0415
         from alliance.members.sql import KEY_HOLDER  # noqa: PLC0415
+        from alliance.placements import PLACEMENTS  # noqa: PLC0415
         from alliance.remembered_texts import remember_texts  # noqa: PLC0415
         from alliance.thread_locals import use_plain_thread_locals  # noqa: PLC0415
         from alliance.web.sessions import begin_session  # noqa: PLC0415
@@ -27,6 +28,7 @@ class AllianceConfig(AppConfig):
         use_plain_thread_locals()
         remember_texts()
         stored_functions.STATEMENTS += [CLAIM_KEY, KEY_HOLDER]
+        placements.register_tables(PLACEMENTS)
         user_logged_in.connect(note_language, dispatch_uid="note_language")
         user_logged_in.connect(begin_session, dispatch_uid="begin_session")
         post_migrate.connect(stored_functions.install_all, sender=self, dispatch_uid="install_statements")

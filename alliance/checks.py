@@ -1,13 +1,15 @@
-"""System checks: refuse to start without effective row-level security, or with no work shares."""
+"""System checks: refuse to start without effective row-level security, with no work shares, or with a table
+that has no place on a cluster."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 
+from alliance.database import placements
 from alliance.database.owner import is_owner
 
 # The database's owner, and whoever may become it, can switch policies off.
@@ -54,3 +56,10 @@ def work_has_a_share(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
         return []
     message = f"WORK_SHARES is {settings.WORK_SHARES}: sweeps and folds would do nothing."
     return [Error(message, hint="Set it to 1 or more, or leave it out.", id="alliance.E002")]
+
+
+@register
+def tables_have_a_place(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse a table of which nobody said where it is on a cluster, or that cannot be there."""
+    tables = apps.get_models(include_auto_created=True)
+    return [Error(problem, id="alliance.E003") for problem in placements.problems_of(tables)]

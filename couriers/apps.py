@@ -1,12 +1,14 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from alliance.database.placements import register_tables
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
 from alliance.portal.badges import FAMILIES
 from alliance.portal.navigation import LINKED_PAGES, register_menu
 from couriers.periodic_tasks import PERIODIC_TASKS
 from couriers.personal_data import PERSONAL_DATA
+from couriers.placements import PLACEMENTS
 from couriers.portal.badges import BADGES
 from couriers.portal.menu import MENU, PAGES
 
@@ -23,6 +25,7 @@ class CouriersConfig(AppConfig):
         FILE_KINDS.register(STORED_FILES)
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
+        register_tables(PLACEMENTS)
         register_menu(*MENU)
         FAMILIES.register(BADGES)
         LINKED_PAGES.register(PAGES)

@@ -2,6 +2,7 @@ from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
 from alliance.choices import OrganisationKind
+from alliance.database.placements import register_tables
 from alliance.database.table_storage import PARAMETERS
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
@@ -9,6 +10,7 @@ from alliance.portal.badges import FAMILIES
 from alliance.portal.navigation import LINKED_PAGES, register_menu
 from parcels.periodic_tasks import PERIODIC_TASKS
 from parcels.personal_data import PERSONAL_DATA
+from parcels.placements import PLACEMENTS
 from parcels.portal.badges import BADGES
 from parcels.table_storage import TABLE_STORAGE
 
@@ -47,6 +49,7 @@ class ParcelsConfig(AppConfig):
         ]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
+        register_tables(PLACEMENTS)
         PARAMETERS.register(TABLE_STORAGE)
         register_menu(*MENU)
         FAMILIES.register(BADGES)

@@ -1,6 +1,7 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from alliance.database.placements import register_tables
 from alliance.database.table_storage import PARAMETERS
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
@@ -8,6 +9,7 @@ from alliance.portal.badges import FAMILIES
 from alliance.portal.navigation import register_menu
 from slas.periodic_tasks import PERIODIC_TASKS
 from slas.personal_data import PERSONAL_DATA
+from slas.placements import PLACEMENTS
 from slas.portal.badges import BADGES
 from slas.table_storage import TABLE_STORAGE
 
@@ -38,6 +40,7 @@ class SlasConfig(AppConfig):
         STATEMENTS += [READ_CURVES, MARKET, RESERVE]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
+        register_tables(PLACEMENTS)
         PARAMETERS.register(TABLE_STORAGE)
         register_menu(*MENU)
         FAMILIES.register(BADGES)

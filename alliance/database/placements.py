@@ -1,0 +1,64 @@
+"""Where each table is on a cluster: by parcel, on every node, or on the coordinator.
+
+Each app lists its own tables in a module of this name. On one server the lists change nothing, but a table is
+made to fit its place from its first migration on: see `problems_of` and tests/alliance/database/.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.db import models
+
+from alliance.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class Placements:
+    """The tables of an app."""
+
+    # Divided among the workers: table -> the column of the parcel's id. The rows of a parcel are on one node.
+    by_parcel: Mapping[str, str] = field(default_factory=dict)
+    # With a copy on every node: small, seldom written, and joined with tables by parcel.
+    reference: tuple[str, ...] = ()
+    # On the coordinator only: never joined with tables by parcel.
+    local: tuple[str, ...] = ()
+
+
+BY_PARCEL: Final[Registry[str, str]] = Registry("table by parcel")
+REFERENCE: Final[list[str]] = []
+LOCAL: Final[list[str]] = []
+
+
+def register_tables(placements: Placements) -> None:
+    """Add the tables of an app."""
+    BY_PARCEL.register(placements.by_parcel)
+    REFERENCE.extend(placements.reference)
+    LOCAL.extend(placements.local)
+
+
+def group_table() -> str:
+    """The table of the parcels themselves: all others by parcel lie where its rows do."""
+    return next(table for table, column in BY_PARCEL.items() if column != "parcel_id")
+
+
+def places_of(table: str) -> list[str]:
+    """Return the lists that a table is in: one, if all is well."""
+    lists = {"by_parcel": BY_PARCEL, "reference": REFERENCE, "local": LOCAL}
+    return [name for name, tables in lists.items() for each in tables if each == table]
+
+
+def problems_of(tables: Iterable[type[models.Model]]) -> Iterator[str]:
+    """Yield what keeps models from their place on a cluster; views have none."""
+    for model in tables:
+        if not model._meta.managed or model._meta.proxy:
+            continue
+        table, app = model._meta.db_table, model._meta.app_label
+        places = places_of(table)
+        if not places:
+            yield (
+                f"The table {table} is in no list of placements: add it to by_parcel, reference or local"
+                f" in {app}/placements.py (a package's table: in alliance/placements.py)."
+            )
+        elif len(places) > 1:
+            yield f"The table {table} is in several lists of placements: {', '.join(places)}."

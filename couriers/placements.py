@@ -1,0 +1,17 @@
+"""Where the tables of couriers are on a cluster."""
+
+from typing import Final
+
+from alliance.database.placements import Placements
+
+PLACEMENTS: Final = Placements(
+    reference=("couriers_courier",),
+    local=(
+        "couriers_application",
+        "couriers_applicationevent",
+        "couriers_changerequest",
+        "couriers_document",
+        "couriers_facility",
+        "couriers_servicecity",
+    ),
+)

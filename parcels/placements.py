@@ -1,0 +1,19 @@
+"""Where the tables of parcels are on a cluster."""
+
+from typing import Final
+
+from alliance.database.placements import Placements
+
+PLACEMENTS: Final = Placements(
+    by_parcel={
+        "parcels_parcel": "id",
+        "parcels_recipientproof": "parcel_id",
+        "parcels_scan": "parcel_id",
+    },
+    reference=("parcels_merchant",),
+    local=(
+        "parcels_bookingfile",
+        "parcels_pickupaddress",
+        "parcels_scanfile",
+    ),
+)

@@ -101,6 +101,11 @@ def drawing_from(draw: Callable[[int], int]) -> Iterator[None]:
         _draw = genuine
 
 
+def random_words(count: int) -> bytes:
+    """Return random bits for ids, four bytes each."""
+    return _draw(32 * count).to_bytes(4 * count, "little")
+
+
 def history_parcel_id(at: datetime, key: str, *, attempt: int = 0) -> int:
     """Return the id of an imported historical parcel: the same key and moment give the same id.
 

@@ -22,6 +22,7 @@ from unfold.views import ChangeList
 
 from alliance import names
 from alliance.cursors import Place, place_text
+from alliance.database.postgresql.messages import Settings
 from alliance.tenancy import in_index_order
 
 # The rows after a place of the list, and those before it.
@@ -157,7 +158,7 @@ class LongListMixin:
         try:
             with transaction.atomic():
                 with connection.cursor() as cursor:
-                    cursor.execute("SET LOCAL statement_timeout = %s", [f"{PATIENCE_SECONDS}s"])
+                    cursor.execute(Settings("SET LOCAL statement_timeout = %s"), [f"{PATIENCE_SECONDS}s"])
                 # The results of a search may be sorted. The whole list must not be, though the joined names
                 # and the policies make the planner choose a sort.
                 with nullcontext() if request.GET.get(SEARCH_VAR) else in_index_order():

@@ -20,7 +20,8 @@ from django.db import connection, connections, migrations, models, transaction
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus, Role
-from alliance.database.postgresql.messages import Unanswered
+from alliance.database import cluster
+from alliance.database.postgresql.messages import Settings, as_sent
 from alliance.errors import NotAuthenticated, NotFound, NotPermitted
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ def _set(to: Scope, *, limits: str = "") -> None:
     # SET LOCAL instead of set_config(): Citus propagates only the former to its workers. Values consist of
     # integers and key prefixes, and are quoted by the driver anyway.
     with connection.cursor() as cursor:
-        cursor.execute(Unanswered(f"{limits}SET LOCAL {SETTING} = %s{to.planning}"), [to.value])
+        cursor.execute(Settings(f"{limits}SET LOCAL {SETTING} = %s{to.planning}"), [to.value])
 
 
 @contextmanager
@@ -297,7 +298,7 @@ def in_index_order() -> Iterator[None]:
 
 def _allow(switch: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(Unanswered("; ".join(f"SET LOCAL {name} = {switch}" for name in _SORT_SETTINGS)))
+        cursor.execute(Settings("; ".join(f"SET LOCAL {name} = {switch}" for name in _SORT_SETTINGS)))
 
 
 class TenantQuerySet(models.QuerySet[Any]):
@@ -394,7 +395,10 @@ def rows_in(
     if database.in_atomic_block:
         with scope(to):
             return database.rows(sql, parameters)
-    return database.rows(f"{_limits.get()}SET LOCAL {SETTING} = {to.literal}; {sql}", parameters or None)
+    settings = as_sent(
+        f"{_limits.get()}SET LOCAL {SETTING} = {to.literal}", is_distributed=cluster.is_distributed()
+    )
+    return database.rows(f"{settings}; {sql}", parameters or None)
 
 
 def raw_rows(sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[tuple[Any, ...]]:

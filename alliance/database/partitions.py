@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 
 from alliance.database import table_storage
 from alliance.database.owner import as_owner
+from alliance.database.postgresql.messages import Settings
 from alliance.errors import Conflict
 from alliance.identifiers import moment_of, parcel_id_at
 from alliance.locks import Lock, wait_for
@@ -236,10 +237,10 @@ def _brief_waits() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
         before = cursor.fetchone()[0]
-        cursor.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
+        cursor.execute(Settings("SET LOCAL lock_timeout = %s"), [LOCK_TIMEOUT])
         yield
         # The caller may have opened the transaction, so restore its lock_timeout.
-        cursor.execute("SET LOCAL lock_timeout = %s", [before])
+        cursor.execute(Settings("SET LOCAL lock_timeout = %s"), [before])
 
 
 def _tables_in_storage() -> Iterator[tuple[str, str]]:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django.db import connections
 from django.db.backends.postgresql import base, operations
 from psycopg2 import OperationalError
 
+from alliance.database import cluster
 from alliance.database.literals import written
 from alliance.database.postgresql import hosts
 from alliance.database.postgresql.messages import Connection, Cursor, Unanswered
@@ -46,6 +48,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             connection = self._connect_to_one_of(conn_params, places)
         hosts.prefer(conn_params, connection.place)
         return connection
+
+    def init_connection_state(self) -> None:
+        super().init_connection_state()
+        # Asked while no statement waits. What only makes or drops databases has no alias of its own.
+        if self.alias in connections:
+            self.connection.is_distributed = cluster.is_distributed(using=self.alias)
 
     def _connect_to_one_of(self, conn_params: dict[str, Any], places: list[hosts.Place]) -> Any:
         """Return a connection that can be written to; raises Demoted if there are only others.

@@ -3,19 +3,41 @@
 A message takes a tenth of a millisecond of both sides, several times what a short statement takes. So BEGIN,
 SAVEPOINT, RELEASE and SET LOCAL wait for the next statement, and nothing is sent for a transaction without
 one. The server runs the statements of a message in order, and stops at the first that fails.
+
+On a cluster, Citus sends settings and changes of the schema on to the workers, as the text of the whole
+message. What a function executes travels alone, so there a function gets the settings; a change of the schema
+is sent after what waits, not with it.
 """
 
+import re
 from typing import Any
 
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
 
 from alliance.database.postgresql import silence
 
+# What Citus sends on as text.
+_TRAVELS = re.compile(r"\s*(CREATE|ALTER|DROP|COMMENT|GRANT|REVOKE|REINDEX|SET|RESET)\b", re.IGNORECASE).match
+
 
 class Unanswered(str):
     """The text of a statement without an answer, which may wait for the next one."""
 
     __slots__ = ()
+
+
+class Settings(Unanswered):
+    """The text of one SET LOCAL, or of several: settings until the transaction ends."""
+
+    __slots__ = ()
+
+
+def as_sent(settings: str, *, is_distributed: bool) -> str:
+    """Return settings as a part of a message."""
+    if not is_distributed:
+        return settings
+    quoted = settings.replace("'", "''")
+    return f"SELECT alliance_settings('{quoted}')"
 
 
 class Connection(silence.Connection):
@@ -29,6 +51,8 @@ class Connection(silence.Connection):
         self.autocommit = True
         # Whether the next statement begins a transaction if none is open.
         self.begins = False
+        # Whether the tables are on a cluster; the backend says so once it is connected.
+        self.is_distributed = False
         self._waiting: list[str] = []
 
     def put_off(self, statement: str) -> None:
@@ -78,20 +102,29 @@ class Cursor(silence.Cursor):
     def execute(self, query: Any, vars: Any = None) -> None:
         connection, self._put_off = self.connection, ""
         if isinstance(query, Unanswered) and connection.begins:
-            self._put_off = self.mogrify(query, vars).decode()
-            connection.put_off(self._put_off)
+            self._put_off = text = self.mogrify(query, vars).decode()
+            if isinstance(query, Settings):
+                text = as_sent(text, is_distributed=connection.is_distributed)
+            connection.put_off(text)
             return
         first = connection.first()
-        self._first_length = len(first)
         if first:
             query = query if isinstance(query, str) else query.as_string(self)
+            if connection.is_distributed and _TRAVELS(query):
+                self._send(first.rstrip("; "), None)
+                first = ""
+        self._first_length = len(first)
+        if first:
             query = (first if vars is None else first.replace("%", "%%")) + query
+        self._send(query, vars)
+
+    def _send(self, query: Any, vars: Any) -> None:
         try:
             super().execute(query, vars)
         except BaseException:
-            connection.note_sent(has_failed=True)
+            self.connection.note_sent(has_failed=True)
             raise
-        connection.note_sent()
+        self.connection.note_sent()
 
     @property
     def statement(self) -> str:

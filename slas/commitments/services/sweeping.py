@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from alliance.database.postgresql.messages import Settings
 from alliance.database.work_shares import in_share, share_parameters, work_in_shares
 from alliance.locks import Lock
 from alliance.tenancy import Scope, raw_rows, scope
@@ -24,11 +25,10 @@ class Swept(NamedTuple):
 
 # Use only the index of pending commitments: the planner's statistics of them are out of date, and starting
 # parallel workers takes longer than an idle sweep.
-_BY_INDEX: Final = """
-SET LOCAL max_parallel_workers_per_gather = 0;
-SET LOCAL enable_seqscan = off;
-SET LOCAL enable_bitmapscan = off
-"""
+_BY_INDEX: Final = Settings(
+    "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off;"
+    " SET LOCAL enable_bitmapscan = off"
+)
 _DUE: Final = "c.outcome = 'pending' AND c.due_at < %(now)s"
 _ANY: Final = f"SELECT EXISTS (SELECT FROM slas_commitment c WHERE {_DUE})"  # noqa: S608 -- of constants
 _COUNTS: Final = ", ".join(f"0 AS {name}, 0 AS was_{name}" for name in COUNTS)

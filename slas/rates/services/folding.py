@@ -3,6 +3,7 @@
 import time
 from typing import NamedTuple
 
+from alliance.database.postgresql.messages import Settings
 from alliance.database.work_shares import in_share, share_parameters, work_in_shares
 from alliance.locks import Lock
 from alliance.tenancy import raw_rows
@@ -30,13 +31,12 @@ _MARKS = "slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)"
 _MARKED = "marks = CASE WHEN excluded.marks IS NULL THEN r.marks ELSE array_cat(r.marks, excluded.marks) END"
 _LANE = "kind, tier_id, origin_id, destination_id, due_date"
 # Read the queue by its key: it is mostly empty and full of dead rows, so its statistics are useless.
-BY_INDEX = """
-SET LOCAL max_parallel_workers_per_gather = 0;
-SET LOCAL enable_seqscan = off;
-SET LOCAL enable_bitmapscan = off
-"""
+BY_INDEX = Settings(
+    "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off;"
+    " SET LOCAL enable_bitmapscan = off"
+)
 # Group by hash and sort the groups: sorting all tallies by seven columns first takes longer.
-_BY_HASH = f"{BY_INDEX}; SET LOCAL enable_sort = off"
+_BY_HASH = Settings(f"{BY_INDEX}; SET LOCAL enable_sort = off")
 
 
 def _cells(organisation: str, counterpart: str, by: str) -> str:
@@ -92,7 +92,7 @@ def fold_tallies(*, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Folde
     return fold(_FOLD, planner_settings=_BY_HASH, lock=Lock.FOLD_TALLIES, limit=limit, budget=budget)
 
 
-def fold(statement: str, *, planner_settings: str, lock: Lock, limit: int, budget: float) -> Folded:
+def fold(statement: str, *, planner_settings: Settings, lock: Lock, limit: int, budget: float) -> Folded:
     """Repeat a statement that deletes up to `limit` rows of a queue's share and returns their number, until
     none is left.
 

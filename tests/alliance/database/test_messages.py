@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.db import DataError, IntegrityError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from alliance.database import cluster
 from alliance.database.postgresql import silence
 from alliance.models import City
-from alliance.tenancy import SETTING, Scope, raw_rows, scope
+from alliance.tenancy import SETTING, Scope, in_index_order, limited, raw_rows, rows_in, scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EVERYTHING = f"SET LOCAL {SETTING} = 'all'"
@@ -29,6 +30,14 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     connection.ensure_connection()
     monkeypatch.setattr(silence.Cursor, "execute", note)
     return messages
+
+
+@pytest.fixture
+def on_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have statements sent as if the tables were distributed."""
+    connection.ensure_connection()
+    monkeypatch.setattr(cluster, "is_distributed", lambda **_using: True)
+    monkeypatch.setattr(connection.connection, "is_distributed", True)
 
 
 def test_a_transaction_begins_with_its_first_statement(sent: list[str]) -> None:
@@ -94,3 +103,58 @@ def test_captured_statements_are_the_ones_that_were_asked_for() -> None:
     with CaptureQueriesContext(connection) as queries, scope(Scope.everything()):
         raw_rows("SELECT %s", ["x"])
     assert [query["sql"] for query in queries] == ["BEGIN", EVERYTHING, "SELECT 'x'", "COMMIT"]
+
+
+def test_settings_go_to_a_function_on_a_cluster(on_cluster: None, sent: list[str]) -> None:
+    with scope(Scope.merchant(7)), in_index_order():
+        assert raw_rows(CURRENT) == [("merchant:7",)]
+    settings = "SET LOCAL alliance.scope = ''merchant:7''; SET LOCAL enable_mergejoin = off"
+    order = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off"
+    calls = f"SELECT alliance_settings('{settings}'); SELECT alliance_settings('{order}')"
+    assert sent[0] == f"BEGIN; {calls}; {CURRENT}"
+
+
+def test_a_scope_of_one_query_goes_to_a_function_on_a_cluster(on_cluster: None, sent: list[str]) -> None:
+    with limited(statement_seconds=2, lock_seconds=1):
+        assert rows_in(Scope.parcel(7), f"{CURRENT}, %s", ["5 %"]) == [("parcel:7", "5 %")]
+    limits = "SET LOCAL statement_timeout = 2000; SET LOCAL lock_timeout = 1000"
+    settings = f"{limits}; SET LOCAL alliance.scope = ''parcel:7''"
+    assert sent == [f"SELECT alliance_settings('{settings}'); {CURRENT}, %s"]
+    assert raw_rows(CURRENT) in ([(None,)], [("",)])
+
+
+def test_a_change_of_the_schema_travels_alone_on_a_cluster(on_cluster: None, sent: list[str]) -> None:
+    create = "CREATE TEMPORARY TABLE alone (id int) ON COMMIT DROP"
+    with scope(Scope.everything()):
+        raw_rows(create)
+    settings = "SELECT alliance_settings('SET LOCAL alliance.scope = ''all''')"
+    assert sent == [f"BEGIN; {settings}", create, "COMMIT"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SET LOCAL role = postgres",
+        "SET alliance.scope = 'all'",
+        "SET LOCAL alliance.scope = 'all' || 'x'",
+        "SET LOCAL enable_sort = off; SELECT 1",
+        r"SET LOCAL alliance.scope = 'a\'",
+        " ",
+    ],
+)
+def test_the_function_of_settings_takes_nothing_else(text: str) -> None:
+    with transaction.atomic():
+        with pytest.raises(DataError, match="takes no"), transaction.atomic():
+            raw_rows("SELECT alliance_settings(%s)", [text])
+        assert raw_rows(CURRENT) in ([(None,)], [("",)])
+
+
+def test_scopes_nest_and_end_on_a_cluster_as_on_one_server(on_cluster: None) -> None:
+    with scope(Scope.key("it's 50%")):
+        with scope(Scope.merchant(7)):
+            assert raw_rows(CURRENT) == [("merchant:7",)]
+        assert raw_rows(CURRENT) == [("key:it's 50%",)]
+        with pytest.raises(DataError), scope(Scope.courier(8)):
+            raw_rows(f"SELECT ({CURRENT})::int")
+        assert raw_rows(CURRENT) == [("key:it's 50%",)]
+    assert raw_rows(CURRENT) in ([(None,)], [("",)])

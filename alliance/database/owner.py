@@ -2,7 +2,8 @@
 
 The server's role (DATABASE_URL) owns nothing: it reads and writes rows as the policies let it. The owner
 (OWNER_DATABASE_URL) makes and changes tables, and is exempt from the policies. Only commands of an operator
-need it: `migrate`, `retire_months`, `up` and `demo`. Web processes, workers and beat are not told of it.
+need it: `migrate`, `distribute`, `retire_months`, `up` and `demo`. Web processes, workers and beat are not
+told of it.
 """
 
 from collections.abc import Iterator

@@ -1,0 +1,138 @@
+"""What the server's role may do on each node, and whether policies bind it there.
+
+Citus takes grants and policies along with a table, and not what is the database's: default privileges, and
+sequences, from which a worker draws its own ids.
+"""
+
+import json
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection, connections
+
+from alliance.database.distribution.nodes import answers_of_nodes, json_of_nodes, rows, value
+
+
+def server_role() -> str:
+    return str(settings.DATABASES["default"]["USER"])
+
+
+def _quoted_role() -> str:
+    return connection.ops.quote_name(server_role())
+
+
+def shut_out() -> None:
+    """Take all rights to rows from the server's role: what it wrote now would fail half-way.
+
+    They come back with `grant_to_server`, at the end of `distribute` and of each `migrate`.
+    """
+    schema = value("SELECT quote_ident(current_schema())")
+    rows(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {_quoted_role()}")
+
+
+# Nothing of it is to travel on: each node is told by itself.
+_GRANT_ON_NODE = """
+    DO $do$
+    DECLARE
+        name text;
+    BEGIN
+        PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+        ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {role};
+        ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT USAGE, SELECT ON SEQUENCES TO {role};
+        GRANT USAGE ON SCHEMA {schema} TO {role};
+        FOR name IN
+            SELECT oid::regclass::text FROM pg_class
+            WHERE relkind IN ('r', 'p', 'v') AND relnamespace = '{schema}'::regnamespace
+            AND relowner = current_user::regrole AND NOT (
+                has_table_privilege('{plain_role}', oid, 'SELECT')
+                AND has_table_privilege('{plain_role}', oid, 'DELETE')
+            )
+        LOOP
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO {role}', name);
+        END LOOP;
+        FOR name IN
+            SELECT oid::regclass::text FROM pg_class
+            WHERE relnamespace = '{schema}'::regnamespace AND relowner = current_user::regrole
+            AND CASE WHEN relkind = 'S' THEN NOT has_sequence_privilege('{plain_role}', oid, 'USAGE') END
+        LOOP
+            EXECUTE format('GRANT USAGE, SELECT ON SEQUENCE %s TO {role}', name);
+        END LOOP;
+    END $do$
+"""
+
+
+def grant_on_nodes() -> None:
+    """Grant the server's role what it needs on each node; called after each `migrate` on a cluster."""
+    schema = value("SELECT quote_ident(current_schema())")
+    plain_role = server_role().replace("'", "''")
+    answers_of_nodes(_GRANT_ON_NODE.format(schema=schema, role=_quoted_role(), plain_role=plain_role))
+
+
+# Relations of the owner -> whether policies are forced, and what the policies say. A copied policy has casts
+# and brackets in other places.
+_POLICIES = """
+    SELECT coalesce(json_object_agg(relname, forced || ' ' || policies), '{{}}')::text FROM (
+        SELECT relname, (relrowsecurity AND relforcerowsecurity)::text AS forced, coalesce((
+            SELECT md5(string_agg(
+                regexp_replace(
+                    concat_ws(' ', polname, polcmd, polpermissive, polroles = '{{0}}',
+                        pg_get_expr(polqual, polrelid), 'check', pg_get_expr(polwithcheck, polrelid)),
+                    '::[a-z ]+(\\[\\])?|[() ]', '', 'g'
+                ), ',' ORDER BY polname
+            )) FROM pg_policy WHERE polrelid = c.oid
+        ), '') AS policies
+        FROM pg_class c WHERE relkind IN ('r', 'p') AND relnamespace = '{schema}'::regnamespace
+        AND relowner = current_user::regrole
+    ) relation
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyCheck:
+    """How many relations with policies the nodes have, and which differ from the coordinator's."""
+
+    relations: int
+    differing: list[str]
+
+
+def check_policies() -> PolicyCheck:
+    """Compare the policies of every shell, shard and month on every node with the coordinator's."""
+    statement = _POLICIES.format(schema=value("SELECT quote_ident(current_schema())"))
+    expected: dict[str, str] = json.loads(value(statement))
+    relations, differing = 0, []
+    for node, found in json_of_nodes(statement):
+        for name, policies in found.items():
+            table = name if name in expected else _without_shard(name)
+            wanted = expected.get(table)
+            # What is the owner's and not the product's has none.
+            if wanted is None or wanted == _NONE:
+                continue
+            relations += 1
+            if policies != wanted:
+                differing.append(f"{node} {name}")
+    return PolicyCheck(relations, differing)
+
+
+_NONE = "false "
+
+
+def _without_shard(name: str) -> str:
+    table, _underscore, number = name.rpartition("_")
+    return table if number.isdigit() else name
+
+
+def let_scopes_travel() -> None:
+    """Have Citus send the server's SET LOCAL along to the nodes that it asks in the same transaction.
+
+    Set by the role itself, as the owner may not.
+    """
+    server = connections.create_connection("default")
+    try:
+        with server.cursor() as cursor:
+            database = server.ops.quote_name(server.settings_dict["NAME"])
+            cursor.execute(
+                f"ALTER ROLE {_quoted_role()} IN DATABASE {database}"
+                " SET citus.propagate_set_commands = 'local'"
+            )
+    finally:
+        server.close()

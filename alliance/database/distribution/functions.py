@@ -1,0 +1,41 @@
+"""Functions of the database on a cluster."""
+
+from alliance.database.distribution.nodes import rows, value
+from alliance.database.placements import BY_PARCEL, REFERENCE
+
+# Those of triggers and policies are taken along with their table. Others are asked for by the statements that
+# a worker gets: what is computed of a row's own values, and aggregates.
+_NEEDED_ON_WORKERS = """
+    SELECT oid::regprocedure::text FROM pg_proc
+    WHERE pronamespace = current_schema()::regnamespace AND proowner = current_user::regrole
+    AND (prokind = 'a' OR provolatile = 'i') AND prorettype <> 'trigger'::regtype
+    AND NOT EXISTS (
+        SELECT 1 FROM pg_catalog.pg_dist_object WHERE classid = 'pg_proc'::regclass AND objid = pg_proc.oid
+    )
+    ORDER BY 1
+"""
+# Citus plans a statement for the values it is sent with.
+_WITH_GENERIC_PLANS = """
+    SELECT oid::regprocedure::text FROM pg_proc
+    WHERE pronamespace = current_schema()::regnamespace AND proowner = current_user::regrole
+    AND 'plan_cache_mode=force_generic_plan' = ANY (proconfig) AND prosrc ~ %s ORDER BY 1
+"""
+
+
+def needed_on_workers() -> list[str]:
+    """Return the functions that workers need and do not have."""
+    return [name for (name,) in rows(_NEEDED_ON_WORKERS)]
+
+
+def make_on_workers(function: str) -> None:
+    value("SELECT create_distributed_function(%s)::text", [function])
+
+
+def with_generic_plans() -> list[str]:
+    """Return the functions that ask for distributed tables, and would be planned without values."""
+    tables = "|".join([*BY_PARCEL, *REFERENCE])
+    return [name for (name,) in rows(_WITH_GENERIC_PLANS, [rf"\m({tables})\M"])]
+
+
+def plan_with_values(function: str) -> None:
+    rows(f"ALTER FUNCTION {function} SET plan_cache_mode = 'force_custom_plan'")

@@ -1,0 +1,75 @@
+"""What `distribute` says on a server without the extension, and what it knows of tables anywhere."""
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from alliance.database.distribution import plan, tables
+from alliance.database.owner import as_owner
+from alliance.database.partitions import months_of
+from alliance.database.placements import BY_PARCEL
+from tests import factories
+from tests.helpers.owner import execute_as_owner
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_without_the_extension_is_told_so_and_left_as_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(CommandError, match="Nothing was changed: 1 things to do first"):
+        call_command("distribute")
+    assert "CREATE EXTENSION citus" in capsys.readouterr().err
+    # The server's role still has its rights.
+    assert factories.courier_organisation(name="Swift Express").pk
+
+
+@pytest.mark.parametrize("shards", [0, 3, 48, 128])
+def test_shards_are_a_power_of_two_up_to_64(shards: int) -> None:
+    with pytest.raises(CommandError, match="power of two up to 64"):
+        call_command("distribute", shards=shards)
+
+
+@pytest.mark.django_db
+def test_facts_of_a_table_count_its_months_and_not_the_table_twice() -> None:
+    execute_as_owner("ANALYZE parcels_parcel")
+    found = tables.facts("parcels_parcel")
+    assert found.months == len(months_of("parcels_parcel"))
+    assert found.rows == 0
+    # Each month has the table's indexes.
+    assert found.relations > 2 * found.months
+
+
+@pytest.mark.django_db
+def test_facts_of_a_table_without_months() -> None:
+    execute_as_owner("ANALYZE alliance_city")
+    found = tables.facts("alliance_city")
+    assert (found.months, found.rows) == (0, tables.count("alliance_city"))
+
+
+@pytest.mark.django_db
+def test_keys_to_other_tables_are_found_with_their_definition() -> None:
+    [key] = tables.keys_of("slas_revision")
+    assert key.target == "alliance_user"
+    assert key.definition.startswith("FOREIGN KEY (agreed_by_id) REFERENCES alliance_user(id)")
+    assert tables.keys_of("parcels_parcel") == []
+
+
+def test_the_table_of_parcels_comes_first_because_it_defines_the_shards() -> None:
+    ordered = plan.in_order(BY_PARCEL)
+    assert ordered[0] == "parcels_parcel"
+    assert set(ordered) == set(BY_PARCEL)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sequences_that_began_again_are_found_and_set_on() -> None:
+    organisation = factories.courier_organisation(name="Swift Express")
+    with as_owner():
+        assert "alliance_organisation_id_seq" not in dict(tables.behind())
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER SEQUENCE alliance_organisation_id_seq RESTART")
+        [(sequence, highest)] = [
+            found for found in tables.behind() if found[0].endswith("alliance_organisation_id_seq")
+        ]
+        assert highest == organisation.pk
+        tables.set_on(sequence, highest)
+    assert factories.courier_organisation(name="Rival Logistics").pk == organisation.pk + 1

@@ -27,7 +27,7 @@ class ParcelsConfig(AppConfig):
         from alliance.portal.view_lists import VIEW_LISTS as LISTS_WITH_VIEWS  # noqa: PLC0415
         from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
         from parcels.bookings.services.addresses import create_merchant  # noqa: PLC0415
-        from parcels.bookings.sql import BOOK_PARCELS, OPEN_BOOKING  # noqa: PLC0415
+        from parcels.bookings.sql import BOOK_PARCELS, OPEN_BOOKING, WRITE_BOOKINGS  # noqa: PLC0415
         from parcels.portal.finders import FINDERS  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
@@ -42,6 +42,7 @@ class ParcelsConfig(AppConfig):
         STATEMENTS += [
             BOOK_PARCELS,
             OPEN_BOOKING,
+            WRITE_BOOKINGS,
             RECORD_SCAN,
             RECORD_SCANS,
             REFOLD_PARCELS,

@@ -70,34 +70,32 @@ _PROMISED: Final = f"""(VALUES ({_of_first(_PICKUP)}),
 _BOOK_ONE: Final = f"""{_INTO_PARCELS}
         VALUES ({_of_first(_STORED)}, %(merchant_id)s, %(source)s, %(at)s, 'booked', %(at)s, false)
         ON CONFLICT (id) DO NOTHING;
-        written_ids := CASE WHEN FOUND THEN %(id)s ELSE '{{}}' END;
-        IF FOUND THEN
-            {opening_of_one(_PROMISED)}
-            {_INTO_EVENTS}
-            VALUES ('{Topic.PARCEL_BOOKED}', %(at)s, %(merchant_id)s,
-                {_of_first("courier_id, id, payload")}::jsonb);
+        IF NOT FOUND THEN
+            RETURN written_ids;
         END IF;
-        RETURN NEXT;
-        RETURN;"""
+        {opening_of_one(_PROMISED)}
+        {_INTO_EVENTS}
+        VALUES ('{Topic.PARCEL_BOOKED}', %(at)s, %(merchant_id)s,
+            {_of_first("courier_id, id, payload")}::jsonb);
+        RETURN %(id)s;"""
 
-# Reserves places and returns the ids it wrote: those that another parcel had already are left out. Without
-# room it writes nothing and returns NULL.
-BOOK_PARCELS: Final = StoredStatement(
-    "parcels_book",
+# Writes bookings whose ids lie in the shard of `home` (any, on one server), and returns the ids it wrote:
+# those that another parcel had already are left out.
+WRITE_BOOKINGS: Final = StoredStatement(
+    "parcels_write_bookings",
     parameters={
+        "home": "bigint",
         "merchant_id": "bigint",
         "source": "text",
         "at": "timestamptz",
-        **{f"reserved_{name}": kind for name, kind in RESERVE.parameters.items()},
         **{name: f"{kind}[]" for name, kind in (COLUMNS | _MORE).items()},
     },
     returns={"written_ids": "bigint[]"},
+    is_value=True,
     body=f"""
+DECLARE
+    written_ids bigint[] := '{{}}';
 BEGIN
-    IF %(reserved_n)s <> '{{}}' AND NOT {_HAS_ROOM} THEN
-        RETURN NEXT;
-        RETURN;
-    END IF;
     IF cardinality(%(id)s) = 1 THEN{_BOOK_ONE}
     END IF;
     WITH booking ({", ".join(COLUMNS | _MORE)}) AS (
@@ -120,6 +118,26 @@ BEGIN
         SELECT '{Topic.PARCEL_BOOKED}', %(at)s, %(merchant_id)s, courier_id, id, payload::jsonb FROM new
     )
     SELECT coalesce(array_agg(id), '{{}}') INTO written_ids FROM new;
-    RETURN NEXT;
+    RETURN written_ids;
 END""",  # noqa: S608 -- built of constants
+)
+
+# The same on one server, with the reservation of places before it, in one call. Without room it writes
+# nothing and returns NULL.
+BOOK_PARCELS: Final = StoredStatement(
+    "parcels_book",
+    parameters={
+        **{f"reserved_{name}": kind for name, kind in RESERVE.parameters.items()},
+        **WRITE_BOOKINGS.parameters,
+    },
+    returns={"written_ids": "bigint[]"},
+    is_value=True,
+    is_plain=True,
+    body=f"""
+BEGIN
+    IF %(reserved_n)s <> '{{}}' AND NOT {_HAS_ROOM} THEN
+        RETURN NULL;
+    END IF;
+    RETURN {WRITE_BOOKINGS.name}({", ".join(f"%({name})s" for name in WRITE_BOOKINGS.parameters)});
+END""",
 )

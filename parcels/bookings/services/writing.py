@@ -91,42 +91,40 @@ def _write(
     reserving: Mapping[Slot, int],
 ) -> set[int]:
     """Write the bookings whose ids are free; return their ids."""
-    [(written_ids,)] = raw_rows(
-        BOOK_PARCELS.call,
-        {
-            "merchant_id": merchant_id,
-            "source": source.value,
-            "at": at,
-            **{f"reserved_{name}": column for name, column in demand_columns(reserving).items()},
-            "id": numbers(item.parcel_id for item in booked),
-            "courier_id": numbers(item.offer.courier_id for item in booked),
-            "tier_id": numbers(item.tier.id for item in booked),
-            "origin_id": numbers(item.request.origin.pk for item in booked),
-            "destination_id": numbers(item.request.destination.pk for item in booked),
-            "offer_id": numbers(item.offer.offer_id for item in booked),
-            "version_id": numbers(item.tier.version_id for item in booked),
-            "pickup_address_id": numbers(item.request.pickup_address_id for item in booked),
-            "reference": texts(item.request.reference for item in booked),
-            "recipient_name": texts(item.request.recipient.name for item in booked),
-            "recipient_phone": texts(item.request.recipient.phone for item in booked),
-            "recipient_address": texts(item.request.recipient.address for item in booked),
-            "weight_g": numbers(item.request.weight_g for item in booked),
-            "fee_fen": numbers(item.fee_fen for item in booked),
-            "ready_at": moments(item.request.ready_at for item in booked),
-            "pickup_date": moments(item.promise.effective_date for item in booked),
-            "pickup_by": moments(item.promise.pickup_by for item in booked),
-            "deliver_by": moments(item.promise.deliver_by for item in booked),
-            # The local dates that they fall due on.
-            "pickup_due": moments(_day(item.promise.pickup_by, item.request.origin) for item in booked),
-            "delivery_due": moments(
-                _day(item.promise.deliver_by, item.request.destination) for item in booked
-            ),
-            "payload": texts(json.dumps(_event(item), ensure_ascii=False) for item in booked),
-        },
-    )
+    common = {"merchant_id": merchant_id, "source": source.value, "at": at}
+    reserved = {f"reserved_{name}": column for name, column in demand_columns(reserving).items()}
+    [(written_ids,)] = raw_rows(BOOK_PARCELS.call, {**reserved, **common, **_columns(booked)})
     if written_ids is None:
         raise Taken
     return set(written_ids)
+
+
+def _columns(booked: Sequence[Booked]) -> dict[str, object]:
+    return {
+        "home": booked[0].parcel_id,
+        "id": numbers(item.parcel_id for item in booked),
+        "courier_id": numbers(item.offer.courier_id for item in booked),
+        "tier_id": numbers(item.tier.id for item in booked),
+        "origin_id": numbers(item.request.origin.pk for item in booked),
+        "destination_id": numbers(item.request.destination.pk for item in booked),
+        "offer_id": numbers(item.offer.offer_id for item in booked),
+        "version_id": numbers(item.tier.version_id for item in booked),
+        "pickup_address_id": numbers(item.request.pickup_address_id for item in booked),
+        "reference": texts(item.request.reference for item in booked),
+        "recipient_name": texts(item.request.recipient.name for item in booked),
+        "recipient_phone": texts(item.request.recipient.phone for item in booked),
+        "recipient_address": texts(item.request.recipient.address for item in booked),
+        "weight_g": numbers(item.request.weight_g for item in booked),
+        "fee_fen": numbers(item.fee_fen for item in booked),
+        "ready_at": moments(item.request.ready_at for item in booked),
+        "pickup_date": moments(item.promise.effective_date for item in booked),
+        "pickup_by": moments(item.promise.pickup_by for item in booked),
+        "deliver_by": moments(item.promise.deliver_by for item in booked),
+        # The local dates that they fall due on.
+        "pickup_due": moments(_day(item.promise.pickup_by, item.request.origin) for item in booked),
+        "delivery_due": moments(_day(item.promise.deliver_by, item.request.destination) for item in booked),
+        "payload": texts(json.dumps(_event(item), ensure_ascii=False) for item in booked),
+    }
 
 
 def _day(moment: datetime, city: City) -> date:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from alliance.database.postgresql.messages import Settings
-from alliance.database.work_shares import in_share, share_parameters, work_in_shares
+from alliance.database.work_shares import Share, in_share, work_in_shares
 from alliance.locks import Lock
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import CommitmentKind, Measure
@@ -77,9 +77,9 @@ def sweep_overdue(*, now: datetime, limit: int = SLICE) -> Swept:
     if not is_due:
         return Swept()
 
-    def work(share: int) -> bool:
+    def work(share: Share) -> bool:
         raw_rows(_BY_INDEX)
-        [(rows, changed)] = raw_rows(_SWEEP, {"now": now, "limit": limit, **share_parameters(share)})
+        [(rows, changed)] = raw_rows(_SWEEP, {"now": now, "limit": limit, **share.parameters})
         if rows:
             slices.append(changed)
         return bool(rows == limit)

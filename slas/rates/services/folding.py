@@ -4,7 +4,7 @@ import time
 from typing import NamedTuple
 
 from alliance.database.postgresql.messages import Settings
-from alliance.database.work_shares import in_share, share_parameters, work_in_shares
+from alliance.database.work_shares import Share, in_share, work_in_shares
 from alliance.locks import Lock
 from alliance.tenancy import raw_rows
 from slas.commitments.sql_counts import COUNTS
@@ -102,9 +102,9 @@ def fold(statement: str, *, planner_settings: Settings, lock: Lock, limit: int, 
     until = time.monotonic() + budget
     batches: list[int] = []
 
-    def work(share: int) -> bool:
+    def work(share: Share) -> bool:
         raw_rows(planner_settings)
-        [(folded,)] = raw_rows(statement, {"limit": limit, **share_parameters(share)})
+        [(folded,)] = raw_rows(statement, {"limit": limit, **share.parameters})
         if folded:
             batches.append(folded)
         return bool(folded == limit and time.monotonic() <= until)

@@ -7,7 +7,6 @@ done to the servers are the steps of docs/operations.md, as they stand there.
 import argparse
 import json
 import random
-import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,11 +15,11 @@ from dataclasses import dataclass, field
 import psycopg2
 
 from drills import journal
+from drills.load import clients
 from drills.poolers import Pooler
 from drills.product import ROOT, Product
 from drills.runbook import Runbook
 from drills.servers import OWNER, REPLICATOR, ROLE, ProgramFailed, Server, Site, running, site
-from tests.chaos.programs import Program
 from tests.chaos.programs import running as programs_running
 
 CLIENTS = (("shopper", "0"), ("shopper", "1"), ("shopper", "2"), ("files", "files"), ("reader", "reader"))
@@ -78,14 +77,10 @@ class Drill:
 
     def wait_for_writes(self, since: float) -> float:
         """Wait until a client is told of a write begun after this moment; return when that was."""
-        until = time.monotonic() + WRITES_AGAIN_WITHIN + 30
-        while time.monotonic() < until:
-            for call in journal.notes_in(self.journals, "calls-*.jsonl"):
-                if journal.is_done(call) and call["at"] - call["seconds"] > since:
-                    return float(call["at"])
-            time.sleep(0.2)
-        self.wrong.append("no write was acknowledged again")
-        return time.time()
+        again = journal.wait_for_writes(self.journals, since=since, seconds=WRITES_AGAIN_WITHIN + 30)
+        if again is None:
+            self.wrong.append("no write was acknowledged again")
+        return again or time.time()
 
     # --- what happens -------------------------------------------------------------------------
 
@@ -202,19 +197,6 @@ def verdict(drill: Drill, product: Product) -> None:
     drill.wrong += [*found.lost, *found.doubled, *journal.complaints(calls), *judged["wrong"]]
 
 
-def clients(drill: Drill, product: Product) -> list[Program]:
-    return [
-        Program(
-            f"{kind}-{name}",
-            [sys.executable, "-m", "drills.load", kind, name, drill.seed, str(drill.journals)],
-            product.environment,
-            drill.journals,
-            ready_when="ready",
-        )
-        for kind, name in CLIENTS
-    ]
-
-
 def play(drill: Drill, happenings: Sequence[Callable[[], None]], *, through_poolers: bool) -> None:
     """Start everything, have it all happen under load, and judge what is left."""
     servers = (drill.primary, drill.standby)
@@ -234,7 +216,7 @@ def play(drill: Drill, happenings: Sequence[Callable[[], None]], *, through_pool
             product.start()
             product.run("-m", "tests.chaos.product", "populate", drill.journals, product.port)
             drill.say("the product runs")
-            loaders = clients(drill, product)
+            loaders = clients(CLIENTS, drill.seed, product.environment, drill.journals)
             with programs_running(loaders):
                 for happening in happenings:
                     happening()
@@ -249,14 +231,8 @@ def play(drill: Drill, happenings: Sequence[Callable[[], None]], *, through_pool
 def keep_logs(drill: Drill) -> None:
     """Copy what the servers, the programs and the clients wrote to where it outlives the drill."""
     kept = ROOT / "build" / "drills" / f"failover-{drill.seed}"
-    shutil.rmtree(kept, ignore_errors=True)
-    kept.mkdir(parents=True)
-    for path in (drill.site.folder / "up.log", *drill.journals.iterdir()):
-        if path.exists():
-            shutil.copy(path, kept)
-    for server in (drill.primary, drill.standby):
-        if server.log.exists():
-            shutil.copy(server.log, kept / f"{server.name}.log")
+    servers = (drill.primary, drill.standby)
+    journal.keep(kept, folder=drill.site.folder, journals=drill.journals, servers=servers)
     drill.say(f"logs and journals: {kept.relative_to(ROOT)}")
 
 

@@ -1,6 +1,8 @@
 """What clients of a drill were told, beside what the database has."""
 
 import json
+import shutil
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from alliance.identifiers import parse_tracking_number
+from drills.servers import Server
 
 # Seconds within which a call is to be answered, whatever the database does; see docs/limits.md. Readiness
 # promises two: the rest is for a machine that runs servers, product and clients at once.
@@ -72,6 +75,17 @@ def is_done(call: Mapping[str, Any]) -> bool:
     return bool(call["writes"]) and 200 <= call["status"] < 300
 
 
+def wait_for_writes(folder: Path, *, since: float, seconds: float) -> float | None:
+    """Wait until a client is told of a write begun after a moment; return when that was."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        for call in notes_in(folder, "calls-*.jsonl"):
+            if is_done(call) and call["at"] - call["seconds"] > since:
+                return float(call["at"])
+        time.sleep(0.2)
+    return None
+
+
 def longest_pause(calls: Iterable[Mapping[str, Any]], *, since: float, until: float) -> float:
     """Return the longest time in which no write was acknowledged."""
     moments = [since, *(call["at"] for call in calls if is_done(call)), until]
@@ -93,3 +107,15 @@ def complaints(calls: Iterable[Mapping[str, Any]]) -> Iterator[str]:
             yield what
         elif call["seconds"] > (READY_WITHIN if call["path"] == "/readyz" else ANSWERED_WITHIN):
             yield f"{what}: too late"
+
+
+def keep(kept: Path, *, folder: Path, journals: Path, servers: Iterable[Server]) -> None:
+    """Copy what the servers, the programs and the clients wrote to where it outlives a drill."""
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    for path in (folder / "up.log", *journals.iterdir()):
+        if path.exists():
+            shutil.copy(path, kept)
+    for server in servers:
+        if server.log.exists():
+            shutil.copy(server.log, kept / f"{server.name}.log")

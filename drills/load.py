@@ -15,9 +15,11 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.programs import Program
 from tests.chaos.shoppers import WORLD, Shopper
 
 # One call: longer than any answer may take, so that what hangs is seen.
@@ -189,6 +191,22 @@ class Reader:
 def _form(boundary: str, content: bytes) -> bytes:
     head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="bookings.csv"\r\n'
     return f"{head}Content-Type: text/csv\r\n\r\n".encode() + content + f"\r\n--{boundary}--\r\n".encode()
+
+
+def clients(
+    kinds: Sequence[tuple[str, str]], seed: str, environment: dict[str, str], folder: Path
+) -> list[Program]:
+    """Return clients by kind and name, to be started."""
+    return [
+        Program(
+            f"{kind}-{name}",
+            [sys.executable, "-m", "drills.load", kind, name, seed, str(folder)],
+            environment,
+            folder,
+            ready_when="ready",
+        )
+        for kind, name in kinds
+    ]
 
 
 KINDS: dict[str, Any] = {"shopper": Booker, "files": Filer, "reader": Reader}

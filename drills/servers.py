@@ -85,10 +85,14 @@ class ProgramFailed(Exception):
 
 
 class Site:
-    """The folder of a drill, the account its servers run as, and what programs there are told."""
+    """The folder of a drill, the account its servers run as, and what programs there are told.
 
-    def __init__(self, folder: Path) -> None:
+    `programs`: the folder of PostgreSQL's programs, if they are not those of the embedded server.
+    """
+
+    def __init__(self, folder: Path, programs: Path | None = None) -> None:
         self.folder = folder
+        self.programs = programs or binaries().postgres.parent
         self.password = secrets.token_hex(12)
         self.sockets = self.make_folder("run")
         self.passwords = folder / "pgpass"
@@ -106,7 +110,10 @@ class Site:
     def environment(self, given: Mapping[str, object] = MappingProxyType({})) -> dict[str, str]:
         """Return the environment of a program: PostgreSQL's programs are on its path."""
         plain = plain_environment()
-        plain["PATH"] = f"{binaries().postgres.parent}{os.pathsep}{plain['PATH']}"
+        plain["PATH"] = f"{self.programs}{os.pathsep}{plain['PATH']}"
+        if self.programs != binaries().postgres.parent:
+            # Programs that were moved to another folder since they were built find their libraries so.
+            plain["LD_LIBRARY_PATH"] = str(self.programs.parent / "lib")
         told = {"PGPASSFILE": self.passwords, "HOME": self.folder, **given}
         return plain | {name: str(value) for name, value in told.items()}
 
@@ -151,19 +158,22 @@ class Site:
 
 
 @contextmanager
-def site(name: str) -> Iterator[Site]:
+def site(name: str, programs: Path | None = None) -> Iterator[Site]:
     """Have a folder for a drill, which is gone afterwards."""
     # Not under a home: as root, the servers run as a user who cannot get there.
     folder = Path(tempfile.mkdtemp(prefix=f"alliance-{name}-", dir="/tmp"))
     folder.chmod(0o711)
     try:
-        yield Site(folder)
+        yield Site(folder, programs)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 class Server:
     """One PostgreSQL server; `name` is what standbys are called in synchronous_standby_names."""
+
+    # Who may log in, and how.
+    access = _HBA
 
     def __init__(
         self, site: Site, name: str, settings: Mapping[str, str] | None = None, *, wal_segment_mb: int = 16
@@ -224,7 +234,9 @@ class Server:
         }
         lines = [f"{name} = '{value}'\n" for name, value in {**self.settings, **own}.items()]
         self.configuration.write_text("".join(lines))
-        self.hba.write_text(_HBA.format(superuser=SUPERUSER, owner=OWNER, role=ROLE, replicator=REPLICATOR))
+        self.hba.write_text(
+            self.access.format(superuser=SUPERUSER, owner=OWNER, role=ROLE, replicator=REPLICATOR)
+        )
         for file in (self.configuration, self.hba):
             give_to_account(file)
 
@@ -233,7 +245,7 @@ class Server:
         user = account()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(binaries().postgres), f"--config-file={self.configuration}"],
+                [str(self.site.programs / "postgres"), f"--config-file={self.configuration}"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -38,8 +38,11 @@ test-long: override ARGS += --hypothesis-profile=long
 test-long: export CHAOS_SECONDS = $(SECONDS)
 test-long: test ## Run every test, with ten times the random examples and more, and longer chaos (ARGS=, WORKERS=, SECONDS=)
 
-chaos: $(VENV)/.dev ## Kill and pause web, workers, servers and clients at random, fill the disk, then audit (SECONDS=, SEED=)
-	@CHAOS_SECONDS="$(SECONDS)" CHAOS_SEED="$(SEED)" $(BIN)/python -m pytest tests/chaos -m chaos -q -s $(ARGS)
+chaos: $(VENV)/.dev ## Kill and pause web, workers, servers and clients at random, fill the disk, then audit (SECONDS=, SEED=; PG_CITUS_BIN=: on a cluster)
+	@if [ -z "$$PG_CITUS_BIN" ]; then \
+		CHAOS_SECONDS="$(SECONDS)" CHAOS_SEED="$(SEED)" $(BIN)/python -m pytest tests/chaos -m chaos -q -s $(ARGS) \
+			&& $(BIN)/python -m drills chaos; \
+	else $(BIN)/python -m drills chaos --seed "$(SEED)" --seconds "$(SECONDS)" $(ARGS); fi
 
 failover: $(VENV)/.dev ## Kill the primary of a running product, promote the standby, bring it back, audit (SEED=, ARGS=--short)
 	@$(BIN)/python -m drills failover --seed "$(SEED)" $(ARGS)

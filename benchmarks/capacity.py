@@ -5,15 +5,19 @@ Prints the tables of docs/scale.md, calculated from a stored run.
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from benchmarks import capacity_cluster
+from benchmarks.capacity_cluster import Measured
 from benchmarks.capacity_model import TABLES as GROWING
-from benchmarks.capacity_model import Model, limits
+from benchmarks.capacity_model import Limit, Model, limits
 from benchmarks.rows import DATABASE, WEB, WORKER, markdown, number
 
 STORED = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.json"
 PARCELS = (1e6, 1e9, 1e11)
+CLUSTERED = (1e9, 1e10, 1e11)
 _DESCRIPTIONS = {
     "scans": "scans a parcel (25,000 beside 3,170 bookings a second)",
     "looks": "looks of people at a parcel's tracking page",
@@ -107,10 +111,72 @@ def needs_table(model: Model) -> str:
 
 def limits_table(model: Model) -> str:
     """Return the size at which each part must be split, and how."""
-    body = [(f"{_parcels(_round(limit.parcels))} a year", limit.what, limit.onto) for limit in limits(model)]
+    return _limits(limits(model))
+
+
+def cluster_table(run: Mapping[str, Any]) -> str:
+    """Return what a cluster needs for the sizes that one server is too small for."""
+    measured = Measured.of(run)
+    if measured is None:
+        return "No cluster was measured."
+    model = Model.of(run)
+    found = [capacity_cluster.needs(model, measured, parcels) for parcels in CLUSTERED]
+    lines: Sequence[tuple[str, Sequence[str]]] = (
+        ("cores of workers", [number(n.worker_cores) for n in found]),
+        ("workers, and as many standbys", [f"{n.workers:,}" for n in found]),
+        ("homes of a worker", [number(n.homes_each) for n in found]),
+        ("bytes of a home's shard", [bytes_text(n.shard_bytes) for n in found]),
+        ("calls at the peak", [f"{number(n.calls)}/s" for n in found]),
+        ("cores of the coordinator, all calls through it", [number(n.all_cores) for n in found]),
+        ("of them for what only it does", [number(n.own_cores) for n in found]),
+    )
+    return markdown(
+        ("", *(f"{_parcels(p)} a year" for p in CLUSTERED)), [(name, *cells) for name, cells in lines]
+    )
+
+
+def passing_table(run: Mapping[str, Any]) -> str:
+    """Return what was measured of a cluster beside one server."""
+    measured = Measured.of(run)
+    if measured is None:
+        return "No cluster was measured."
+    body = [
+        (
+            kind,
+            f"{measured.ratios[kind]:.2f}",
+            number(measured.passing[kind]),
+            number(measured.passed_on(kind)) if measured.passing[kind] else "",
+        )
+        for kind in measured.ratios
+    ]
+    heads = (
+        "on a cluster",
+        "beside one server",
+        "coordinator us each",
+        "calls a second that a coordinator's core passes on",
+    )
+    return markdown(heads, body)
+
+
+def cluster_limits_table(run: Mapping[str, Any]) -> str:
+    """Return the size at which each part of a cluster must be split, and how."""
+    measured = Measured.of(run)
+    if measured is None:
+        return "No cluster was measured."
+    return _limits(capacity_cluster.limits(Model.of(run), measured))
+
+
+def _limits(found: Sequence[Limit]) -> str:
+    body = [(f"{_parcels(_round(limit.parcels))} a year", limit.what, limit.onto) for limit in found]
     return markdown(("from about", "what gives way", "split onto"), body)
 
 
+# Those that need more of a run than the model.
+CLUSTER_TABLES = {
+    "cluster costs": passing_table,
+    "cluster needs": cluster_table,
+    "cluster limits": cluster_limits_table,
+}
 TABLES = {
     "assumptions": assumptions_table,
     "costs": costs_table,
@@ -146,8 +212,10 @@ def _parcels(count: float) -> str:
 
 def main() -> None:
     path = Path(sys.argv[1]) if len(sys.argv) > 1 else STORED
-    model = Model.of(json.loads(path.read_text()))
-    sys.stdout.write("\n\n".join(table(model) for table in TABLES.values()) + "\n")
+    run = json.loads(path.read_text())
+    model = Model.of(run)
+    tables = [table(model) for table in TABLES.values()] + [table(run) for table in CLUSTER_TABLES.values()]
+    sys.stdout.write("\n\n".join(tables) + "\n")
 
 
 if __name__ == "__main__":

@@ -252,7 +252,7 @@ _FOLDS = "more shares (`WORK_SHARES`), a worker each; then a queue a shard of or
 _WEEKS = "a week, then a day a partition: ids carry their time, so only the ranges change"
 _REPLICAS = "read replicas for tracking: it reads one parcel, and may be a second behind"
 _VALKEYS = "a Valkey cluster: keys are by API key and address, none are read together"
-_CITUS = "Citus: the four monthly tables by parcel id, rates and queues by organisation"
+_CITUS = "Citus: `manage.py distribute`, see [a cluster](#a-cluster)"
 
 
 def _cost(rows: Sequence[Row], beginning: str) -> Cost:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import capacity, machine, profile_table, rows
+from benchmarks.capacity_cluster import PREFIX
 from benchmarks.capacity_model import Model
 from benchmarks.rows import Row
 
@@ -47,6 +48,7 @@ PARTS: dict[str, dict[str, Callable[[Run], str]]] = {
             name: lambda run, table=table: table(Model.of(run))  # type: ignore[misc]
             for name, table in capacity.TABLES.items()
         },
+        **capacity.CLUSTER_TABLES,
     },
 }
 
@@ -58,9 +60,14 @@ def stored_run() -> dict[str, Any]:
 
 
 def merge(stored: Run, run: Run, names: Sequence[str]) -> dict[str, Any]:
-    """Replace stored rows by newly measured ones; a run of all benchmarks replaces the whole run."""
+    """Replace stored rows by newly measured ones; a run of all benchmarks replaces the whole run.
+
+    Only rows of a cluster outlive it where there was no cluster to measure.
+    """
     if not names:
-        return dict(run)
+        of_cluster = [row for row in stored["rows"] if row["what"].startswith(PREFIX)]
+        has_cluster = any(row["what"].startswith(PREFIX) for row in run["rows"])
+        return {**run, "rows": [*run["rows"], *([] if has_cluster else of_cluster)]}
     fresh = {row.key: row for row in _rows(run)}
     unchanged = [row for row in _rows(stored) if row.key not in fresh]
     again = {"date": run["date"], "commit": run["commit"], "names": list(names)}

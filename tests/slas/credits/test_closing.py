@@ -18,7 +18,6 @@ from slas.credits.services.closing import books_of, close_month, close_months_ov
 from slas.credits.services.entries import work_out_credits
 from slas.models import ClosedMonth, Commitment, CreditEntry, Statement
 from slas.tasks import close_months
-from tests.helpers.owner import execute_as_owner
 from tests.slas.helpers.commitments import HOUR, NOON, Lane, lane
 from tests.slas.helpers.credit_cases import (
     assert_ledger_agrees,
@@ -186,13 +185,11 @@ def test_the_audit_finds_a_statement_that_is_not_the_ledger(lane: Lane, rival_co
     assert_ledger_agrees(NOON + HOUR)
     Statement.objects.create(organisation=rival_courier, month=MONTH, entries=1, total_fen=900)
     with connection.cursor() as cursor:
-        execute_as_owner("ALTER TABLE slas_creditentry DISABLE TRIGGER USER")
         cursor.execute(
             "INSERT INTO slas_creditentry (parcel_id, kind, merchant_id, courier_id, tier_id, schedule_id,"
             " amount_fen, cause, at, due_at, month) SELECT parcel_id, kind, merchant_id, courier_id, tier_id,"
             " schedule_id, 5, cause, at, due_at, month FROM slas_creditentry"
         )
-        execute_as_owner("ALTER TABLE slas_creditentry ENABLE TRIGGER USER")
     result = [str(difference) for difference in audit_credits(now=NOON + HOUR)]
     assert len(result) == 4
     assert result[0].endswith("credited with 2.05 instead of 2.00")
@@ -289,6 +286,28 @@ def test_closing_waits_for_entries_being_written(
     assert errors == []
     with scope(Scope.everything()):
         assert statements() == {"Lotus Tea": (1, 200), "Swift Express": (1, 200)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_entries_wait_for_a_closing_and_go_into_the_next_month(
+    merchant_organisation: Organisation, courier_organisation: Organisation
+) -> None:
+    with scope(Scope.everything()):
+        here = lane(merchant_organisation, courier_organisation)
+        send(here)
+        Commitment.objects.update(outcome="overdue")
+        check(Commitment.objects.get().parcel_id)
+    errors: list[BaseException] = []
+    with scope(Scope.everything()):
+        close()
+        thread = in_thread(errors, lambda: work_out_credits(now=NOON + HOUR))
+        thread.join(0.7)
+        assert thread.is_alive()
+    thread.join(20)
+    assert errors == []
+    with scope(Scope.everything()):
+        assert [entry.month for entry in CreditEntry.objects.all()] == [next_month(MONTH)]
+        assert statements() == {}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -272,16 +272,6 @@ def test_an_entry_moves_something(lane: Lane) -> None:
         entry.save(force_insert=True)
 
 
-def test_no_entry_goes_into_a_closed_month(lane: Lane) -> None:
-    send(lane)
-    work()
-    [entry] = CreditEntry.objects.all()
-    ClosedMonth.objects.create(month=entry.month)
-    entry.pk = None
-    with pytest.raises(DatabaseError, match="open months only"), transaction.atomic():
-        entry.save(force_insert=True)
-
-
 def test_an_entry_goes_into_the_first_open_month(lane: Lane) -> None:
     month = month_of(NOON)
     assert open_month(NOON) == month

@@ -67,7 +67,8 @@ class NewEvent:
     topic: Topic
     merchant_id: int | None = None
     courier_id: int | None = None
-    parcel_id: int | None = None
+    # 0: about no parcel.
+    parcel_id: int = 0
     payload: dict[str, Any] = field(default_factory=dict)
 
 

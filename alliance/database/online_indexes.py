@@ -25,8 +25,8 @@ class AddIndexConcurrently(operations.AddIndexConcurrently):
         if schema_editor.collect_sql:
             super().database_forwards(app_label, schema_editor, from_state, to_state)
             return
-        with _patient(schema_editor):
-            if not _is_made(schema_editor, self.index.name):
+        with patient(schema_editor):
+            if not is_made(schema_editor, self.index.name):
                 super().database_forwards(app_label, schema_editor, from_state, to_state)
 
 
@@ -60,8 +60,8 @@ class AddIndexToMonths(operations.AddIndexConcurrently):
                 raise ValueError(f"{child} is too long a name: shorten {name}.")
             if _is_attached(schema_editor, child):
                 continue
-            with _patient(schema_editor):
-                if not _is_made(schema_editor, child):
+            with patient(schema_editor):
+                if not is_made(schema_editor, child):
                     schema_editor.execute(
                         self._sql(
                             model,
@@ -90,7 +90,7 @@ class AddIndexToMonths(operations.AddIndexConcurrently):
 
 
 @contextmanager
-def _patient(editor: Any) -> Iterator[None]:
+def patient(editor: Any) -> Iterator[None]:
     """Run a block without a lock_timeout: CONCURRENTLY waits for transactions, and nobody waits for it."""
     with editor.connection.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
@@ -101,7 +101,7 @@ def _patient(editor: Any) -> Iterator[None]:
         cursor.execute("SET lock_timeout = %s", [before])
 
 
-def _is_made(editor: Any, name: str) -> bool:
+def is_made(editor: Any, name: str) -> bool:
     """Tell whether an index is there and whole; one that an earlier attempt left unfinished is dropped."""
     is_valid = _validity(editor, name)
     if is_valid is False:

@@ -6,7 +6,7 @@ made to fit its place from its first migration on: see `problems_of` and tests/a
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from django.db import models
 
@@ -42,6 +42,11 @@ def group_table() -> str:
     return next(table for table, column in BY_PARCEL.items() if column != "parcel_id")
 
 
+def can_be_joined(table: str) -> bool:
+    """Whether tables by parcel may be joined with a table, and point at it."""
+    return table in BY_PARCEL or table in REFERENCE
+
+
 def places_of(table: str) -> list[str]:
     """Return the lists that a table is in: one, if all is well."""
     lists = {"by_parcel": BY_PARCEL, "reference": REFERENCE, "local": LOCAL}
@@ -62,3 +67,34 @@ def problems_of(tables: Iterable[type[models.Model]]) -> Iterator[str]:
             )
         elif len(places) > 1:
             yield f"The table {table} is in several lists of placements: {', '.join(places)}."
+        elif table in BY_PARCEL:
+            yield from (f"The table {table} is by parcel: {problem}" for problem in _misfits(model))
+
+
+def _misfits(model: type[models.Model]) -> Iterator[str]:
+    """Yield what a cluster would refuse of a table by parcel.
+
+    Not its primary key: that of a model may be `id` alone (alliance/database/online_keys.py).
+    """
+    options: Any = model._meta
+    column = BY_PARCEL[options.db_table]
+    fields = {each.column: each for each in options.concrete_fields}
+    if column not in fields or fields[column].null:
+        yield f"its column {column} has to be there, and NOT NULL."
+        return
+    name = fields[column].name
+    unique = {
+        *(tuple(names) for names in options.unique_together),
+        *(tuple(rule.fields) for rule in options.constraints if isinstance(rule, models.UniqueConstraint)),
+        *((each.name,) for each in fields.values() if each.unique and not each.primary_key),
+    }
+    for names in sorted(names for names in unique if name not in names):
+        yield f"its unique key ({', '.join(names)}) needs {name} as well."
+    for each in fields.values():
+        has_constraint = isinstance(each, models.ForeignKey) and each.db_constraint
+        target = each.remote_field.model._meta.db_table if has_constraint else ""
+        if target and not can_be_joined(target):
+            yield (
+                f"{each.name} points at {target}, which is on the coordinator only: point at tables by parcel"
+                " or reference tables, or leave the constraint out (db_constraint=False)."
+            )

@@ -87,7 +87,8 @@ class Event(models.Model):
     at = models.DateTimeField(_("at"), default=timezone.now)
     merchant_id = models.BigIntegerField(_("merchant id"), null=True)
     courier_id = models.BigIntegerField(_("courier id"), null=True)
-    parcel_id = models.BigIntegerField(_("parcel id"), null=True)
+    # 0: about no parcel. The database's key is (id, parcel_id): see alliance/database/online_keys.py.
+    parcel_id = models.BigIntegerField(_("parcel id"), db_default=0)
     payload = models.JSONField(_("content"), default=dict)
 
     objects = models.Manager.from_queryset(EventQuerySet)()
@@ -95,6 +96,11 @@ class Event(models.Model):
     class Meta:
         verbose_name = _("event")
         verbose_name_plural = _("events")
+        indexes: ClassVar[list[models.Index]] = [
+            # The refresh of the watch list reads what is new, retention what is old: ids that several nodes
+            # draw are not in the order of time.
+            models.Index(fields=["at"], name="event_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{code_text(self.topic)} {self.pk}"

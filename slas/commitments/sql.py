@@ -76,9 +76,9 @@ def tallying(*, of_one: bool = False) -> str:
     grouped = "" if of_one else f"\n    GROUP BY {_CELL}\n    RETURNING 1"
     return f"""
     INSERT INTO slas_tally ({_CELL},
-        {", ".join(_TALLIED)}, marks)
+        {", ".join(_TALLIED)}, marks, parcel_id)
     SELECT {_CELL},
-        {deltas}, {marks}
+        {deltas}, {marks}, {_parcel(of_one=of_one)}
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved{grouped}"""  # noqa: S608 -- built of constants
 
@@ -88,9 +88,15 @@ def progressing(*, of_one: bool = False) -> str:
     grouped = "" if of_one else f"\n    GROUP BY {_PROGRESS_CELL}"
     # Of couriers alone, and folded at leisure: see slas.services.progress.
     return f"""
-    INSERT INTO slas_progresstally ({_PROGRESS_CELL}, marks)
-    SELECT {_PROGRESS_CELL}, {"progress" if of_one else "slas_concatenated(progress)"}
+    INSERT INTO slas_progresstally ({_PROGRESS_CELL}, marks, parcel_id)
+    SELECT {_PROGRESS_CELL}, {"progress" if of_one else "slas_concatenated(progress)"},
+        {_parcel(of_one=of_one)}
     FROM sla_changed WHERE progress IS NOT NULL{grouped}"""  # noqa: S608 -- built of constants
+
+
+def _parcel(*, of_one: bool) -> str:
+    # Any of the group's would do: on a cluster it says where the tally is kept.
+    return "parcel_id" if of_one else "min(parcel_id)"
 
 
 _TALLIES: Final = f"""sla_tallies AS ({tallying()}

@@ -37,7 +37,9 @@ def meeting(kind: CommitmentKind, *, parcel_id: str, times: Mapping[str, str], r
         return f"""
             WITH sla_changed AS (
                 SELECT *, {more}
-                FROM (SELECT '{kind}'::text AS kind, {columns}, {_BEFORE}) AS sla_judged
+                FROM (
+                    SELECT {parcel_id} AS parcel_id, '{kind}'::text AS kind, {columns}, {_BEFORE}
+                ) AS sla_judged
             )"""  # noqa: S608 -- built of constants
 
     tally = f"{changed(f'true AS moved, NULL::int[] AS marks, {COUNTED}')}{tallying(of_one=True)};"

@@ -46,6 +46,7 @@ class CreditSchedule(models.Model):
 class CreditCheck(models.Model):
     """A commitment whose credit must be computed again; deleted by the task that does so."""
 
+    # The database's key is (id, parcel_id): see alliance/database/online_keys.py.
     parcel_id = models.BigIntegerField()
     kind = models.CharField(max_length=10, choices=CommitmentKind)
     merchant = dimension(Organisation, _("merchant"))
@@ -67,6 +68,7 @@ class CreditEntry(models.Model):
     Append-only, enforced by the database: errors are corrected by another entry.
     """
 
+    # The database's key is (id, parcel_id): see alliance/database/online_keys.py.
     id = models.BigAutoField(primary_key=True)
     parcel_id = models.BigIntegerField(_("parcel"))
     kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)

@@ -30,8 +30,10 @@ class ProgressColumns(models.Model):
 
 class ProgressTally(ProgressColumns):
     """Progress marks of deliveries (slas/commitments/landmarks.py) waiting to be folded; deleted when
-    folded."""
+    folded. Placed as a Tally is."""
 
+    # The database's key is (id, parcel_id): see alliance/database/online_keys.py.
+    parcel_id = models.BigIntegerField(db_default=0)
     marks = ArrayField(models.IntegerField())
 
     class Meta:
@@ -67,6 +69,7 @@ class Progress(ProgressColumns):
 class WatchItem(models.Model):
     """One reason to watch one parcel. All rows are recomputed every few minutes."""
 
+    # The database's key is (id, parcel_id): see alliance/database/online_keys.py.
     parcel_id = models.BigIntegerField(_("parcel"))
     reason = models.CharField(_("reason"), max_length=20, choices=WatchReason)
     merchant = dimension(Organisation, _("merchant"))

@@ -19,6 +19,9 @@ from slas.rates.querysets import OnTimeRateQuerySet
 class Tally(TallyColumns):
     """A change of counts waiting to be folded into the on-time rates; deleted when folded."""
 
+    # The least of the parcels it counts, by which it is placed on a cluster; 0 in tallies from before.
+    # The database's key is (id, parcel_id): see alliance/database/online_keys.py.
+    parcel_id = models.BigIntegerField(db_default=0)
     merchant = dimension(Organisation, _("merchant"))
     courier = dimension(Courier, _("courier"))
     tier = dimension(ServiceTier, _("tier"))

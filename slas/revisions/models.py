@@ -18,6 +18,7 @@ from slas.commitments.querysets import JudgedQuerySet
 class Revision(models.Model):
     """A later delivery day agreed on: kept beside the original promise, which is never overwritten."""
 
+    # The database's key is (id, parcel_id): see alliance/database/online_keys.py.
     parcel_id = models.BigIntegerField(_("parcel"))
     kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
     merchant = dimension(Organisation, _("merchant"))

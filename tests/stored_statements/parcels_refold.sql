@@ -1185,8 +1185,15 @@ sla_stored AS (
         lost_at = excluded.lost_at
 ),
 sla_progress AS (
-    INSERT INTO slas_progresstally (courier_id, tier_id, origin_id, destination_id, due_date, marks)
-    SELECT courier_id, tier_id, origin_id, destination_id, due_date, slas_concatenated(progress)
+    INSERT INTO slas_progresstally (courier_id,
+        tier_id,
+        origin_id,
+        destination_id,
+        due_date,
+        marks,
+        parcel_id)
+    SELECT courier_id, tier_id, origin_id, destination_id, due_date, slas_concatenated(progress),
+        min(parcel_id)
     FROM sla_changed WHERE progress IS NOT NULL
     GROUP BY courier_id, tier_id, origin_id, destination_id, due_date
 ),
@@ -1208,7 +1215,18 @@ sla_breaches AS (
 ),
 sla_tallies AS (
     INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
+        pending,
+            met,
+            late,
+            overdue,
+            void,
+            excused,
+            attempted,
+            first_attempt,
+            within_48h,
+            within_72h,
+            marks,
+            parcel_id)
     SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
         sum((after = 'pending')::int - (coalesce(before,
             '') = 'pending')::int),
@@ -1230,7 +1248,8 @@ sla_tallies AS (
             sum(first_attempt - was_first_attempt),
             sum(within_48h - was_within_48h),
             sum(within_72h - was_within_72h),
-            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)
+            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL),
+            min(parcel_id)
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved
     GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date

@@ -1,5 +1,5 @@
-"""System checks: refuse to start without effective row-level security, with no work shares, or with a table
-that has no place on a cluster."""
+"""System checks: refuse to start without effective row-level security, with no work shares, with a table that
+has no place on a cluster, or a statement that asks a shard for what is not there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +9,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 
-from alliance.database import placements
+from alliance.database import placements, shard_functions
 from alliance.database.owner import is_owner
+from alliance.database.stored_functions import STATEMENTS
 
 # The database's owner, and whoever may become it, can switch policies off.
 _ROLE = """
@@ -63,3 +64,10 @@ def tables_have_a_place(app_configs: Sequence[AppConfig] | None, **kwargs: Any) 
     """Refuse a table of which nobody said where it is on a cluster, or that cannot be there."""
     tables = apps.get_models(include_auto_created=True)
     return [Error(problem, id="alliance.E003") for problem in placements.problems_of(tables)]
+
+
+@register
+def statements_fit_their_home(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse a statement at home that no worker could run."""
+    problems = (shard_functions.problem_of(statement) for statement in STATEMENTS if statement.at_home)
+    return [Error(problem, id="alliance.E004") for problem in problems if problem]

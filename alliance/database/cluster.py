@@ -4,9 +4,17 @@ On a cluster, what belongs to a parcel is on the worker that holds the parcel's 
 the parcel's id says which. All such tables are divided alike, so any of them knows the shards.
 """
 
+from bisect import bisect
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connections
+
+from alliance.homes import HOME_BITS, HOMES, homes_of
+
+_SIGN, _HASHES_OF_HOME = 1 << 31, 1 << 32 - HOME_BITS
+# SQLSTATE of what was sent to a node that a shard has just been moved away from: nothing was written.
+MOVED = "AL001"
 
 _HAS_EXTENSION = "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')"
 _HAS_SHARDS = "SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE partmethod = 'h')"
@@ -22,10 +30,16 @@ _SHARD_KEYS = """
     )
     FROM shard ORDER BY low
 """
+_SHARDS = """
+    SELECT shardminvalue::integer FROM pg_dist_shard
+    WHERE logicalrelid = (SELECT min(logicalrelid::oid) FROM pg_dist_partition WHERE partmethod = 'h')
+    ORDER BY 1
+"""
 _ONE_SERVER = (0,)
 
-# Host, port and name of a database -> whether it is distributed.
+# Host, port and name of a database -> whether it is distributed, and the shard of each home.
 _known: dict[tuple[Any, ...], bool] = {}
+_shards: dict[tuple[Any, ...], Sequence[int]] = {}
 
 
 def is_distributed(*, using: str = "default") -> bool:
@@ -33,8 +47,7 @@ def is_distributed(*, using: str = "default") -> bool:
 
     Asked once a process: a process that was there before the tables were distributed has to be started again.
     """
-    database = connections[using].settings_dict
-    place = (database["HOST"], database["PORT"], database["NAME"])
+    place = _place(using)
     if (known := _known.get(place)) is None:
         known = _known[place] = bool(_value(_HAS_EXTENSION, using) and _value(_HAS_SHARDS, using))
     return known
@@ -50,10 +63,43 @@ def shard_keys(*, using: str = "default") -> tuple[int, ...]:
     return tuple(key for (key,) in _rows(_SHARD_KEYS, using))
 
 
+def by_shard(parcel_ids: Sequence[int], *, using: str = "default") -> Sequence[Sequence[int]]:
+    """Divide parcels by shard: return their places in the sequence, in the order of shards.
+
+    On one server all are in one part.
+    """
+    if len(parcel_ids) == 1 or not is_distributed(using=using):
+        return [range(len(parcel_ids))]
+    shards = _shards_of_homes(using)
+    parts: dict[int, list[int]] = {}
+    for place, home in enumerate(homes_of(parcel_ids)):
+        parts.setdefault(shards[home], []).append(place)
+    return [parts[shard] for shard in sorted(parts)]
+
+
+def holds_whole_homes(lows: Sequence[int]) -> bool:
+    """Tell whether each shard, given the least hash of each, holds whole homes."""
+    return all((low + _SIGN) % _HASHES_OF_HOME == 0 for low in lows)
+
+
 def forget(*, using: str = "default") -> None:
-    """Ask again: the tables of a database have just been distributed."""
+    """Ask again: the tables of a database have just been distributed, or their shards divided otherwise."""
+    _known.pop(_place(using), None)
+    _shards.pop(_place(using), None)
+
+
+def _shards_of_homes(using: str) -> Sequence[int]:
+    place = _place(using)
+    if (shards := _shards.get(place)) is None:
+        lows = [low for (low,) in _rows(_SHARDS, using)]
+        shards = [bisect(lows, home * _HASHES_OF_HOME - _SIGN) - 1 for home in range(HOMES)]
+        _shards[place] = shards
+    return shards
+
+
+def _place(using: str) -> tuple[Any, ...]:
     database = connections[using].settings_dict
-    _known.pop((database["HOST"], database["PORT"], database["NAME"]), None)
+    return database["HOST"], database["PORT"], database["NAME"]
 
 
 def _value(statement: str, using: str) -> Any:

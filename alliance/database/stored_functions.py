@@ -8,6 +8,8 @@ A function is defined by its text in Python, and its name contains a hash of the
 only missing ones, and during a deployment or a rollback processes of an older version still find theirs.
 Plans are generic: partitions are pruned at the start of execution and not per row (see
 `slas.commitments.sql.locked`), joins are hash joins unless a statement says otherwise, and JIT is off.
+
+On a cluster a statement at home is more than one function: see `alliance.database.shard_functions`.
 """
 
 import hashlib
@@ -18,6 +20,9 @@ from typing import Any
 
 from django.db import connections, transaction
 
+from alliance.database import shard_functions
+from alliance.database.cluster import is_distributed
+from alliance.database.function_texts import FunctionText
 from alliance.locks import Lock
 
 # Planner settings of the generic plans. Merge joins whatever the scope says: see
@@ -30,8 +35,9 @@ _PLANNING = {
 }
 
 
-# Old versions that are kept: it is unknown which are still called, and they cost nothing.
-_KEPT = 20
+# Old versions that are kept: it is unknown which are still called, and they cost nothing. On a cluster each
+# is a function for every shard.
+_KEPT, _KEPT_ON_CLUSTER = 20, 3
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,9 @@ class StoredStatement:
     What returns one value, and not rows, spares the server the collecting of them: its body ends in RETURN.
     A function of a few look-ups by key, without a join, is plain: to set what the planner may do, and to take
     that back, takes a fifth of its time.
+    At home it runs where the shard is that its first parameter `home`, any parcel's id of that shard, belongs
+    to. It may touch rows of this shard alone, only tables by parcel and reference tables, and says itself
+    where ids come from: a shard's columns have no default. One server takes no notice of its home.
     """
 
     prefix: str
@@ -56,10 +65,15 @@ class StoredStatement:
     has_nested_loops: bool = False
     is_value: bool = False
     is_plain: bool = False
+    at_home: bool = False
+
+    def __post_init__(self) -> None:
+        if self.at_home and next(iter(self.parameters.items())) != ("home", "bigint"):
+            raise ValueError(f"{self.prefix}: the first parameter of what runs at home is `home bigint`.")
 
     @cached_property
     def name(self) -> str:
-        return f"{self.prefix}_{hashlib.sha256(self._definition.encode()).hexdigest()[:12]}"
+        return f"{self.prefix}_{hashlib.sha256(self.text.definition.encode()).hexdigest()[:12]}"
 
     @cached_property
     def call(self) -> str:
@@ -76,21 +90,18 @@ class StoredStatement:
         return "" if self.is_value else "* FROM "
 
     @cached_property
-    def _definition(self) -> str:
+    def text(self) -> FunctionText:
         # Refer to parameters by position: a name could be that of a column.
         body = self.body % {name: f"${place}" for place, name in enumerate(self.parameters, start=1)}
         columns = ", ".join(f"{name} {kind}" for name, kind in self.returns.items())
-        returns = "".join(self.returns.values()) if self.is_value else f"TABLE ({columns})"
         planning = _PLANNING | ({"enable_nestloop": "on"} if self.has_nested_loops else {})
-        settings = (
-            "" if self.is_plain else " ".join(f"SET {name} = '{value}'" for name, value in planning.items())
+        return FunctionText(
+            parameters=tuple(self.parameters.values()),
+            returns="".join(self.returns.values()) if self.is_value else f"TABLE ({columns})",
+            is_stable=self.is_stable,
+            settings={} if self.is_plain else planning,
+            body=body,
         )
-        stability = " STABLE" if self.is_stable else ""
-        return f"""({", ".join(self.parameters.values())}) RETURNS {returns}
-            LANGUAGE plpgsql{stability} {settings} AS $statement$
-            #variable_conflict use_column
-            {body}
-            $statement$"""
 
     def install(self, *, using: str = "default") -> None:
         """Create the function, and drop old versions. May run twice, concurrently, or be killed."""
@@ -98,22 +109,35 @@ class StoredStatement:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [Lock.INSTALL_STATEMENT.value])
             # Replacing it by the same text would invalidate the cached plans of all connections.
             if not self.is_installed(using=using):
-                cursor.execute(f"CREATE FUNCTION {self.name} {self._definition}")
-            cursor.execute(
-                # Order by the id of the function, not by the selected name.
-                "SELECT p.oid::regprocedure::text FROM pg_proc p"
-                " WHERE proname <> %s AND starts_with(proname, %s)"
-                " AND pronamespace = current_schema()::regnamespace ORDER BY p.oid DESC OFFSET %s",
-                [self.name, f"{self.prefix}_", _KEPT],
-            )
-            for (old,) in cursor.fetchall():
-                cursor.execute(f"DROP FUNCTION {old}")
+                if is_distributed(using=using):
+                    shard_functions.make(self, cursor)
+                else:
+                    cursor.execute(f"CREATE FUNCTION {self.name} {self.text.definition}")
+            self._drop_old_versions(cursor, kept=_KEPT_ON_CLUSTER if is_distributed(using=using) else _KEPT)
 
     def is_installed(self, *, using: str = "default") -> bool:
         with connections[using].cursor() as cursor:
+            if is_distributed(using=using):
+                return shard_functions.are_made(self, cursor)
             cursor.execute("SELECT to_regproc(%s) IS NOT NULL", [self.name])
             return bool(cursor.fetchone()[0])
 
+    def _drop_old_versions(self, cursor: Any, *, kept: int) -> None:
+        cursor.execute(_OLD_VERSIONS, [self.name, f"^{self.prefix}_[0-9a-f]{{12}}$", kept])
+        for (functions,) in cursor.fetchall():
+            cursor.execute(f"DROP FUNCTION {functions}")
+
+
+# Each with its functions of single shards. In the order of their ids, not of the selected name.
+_OLD_VERSIONS = """
+    SELECT (
+        SELECT string_agg(f.oid::regprocedure::text, ', ') FROM pg_proc f
+        WHERE f.proname ~ ('^' || p.proname || '(_[0-9]+)?$') AND f.pronamespace = p.pronamespace
+    )
+    FROM pg_proc p
+    WHERE p.proname <> %s AND p.proname ~ %s AND p.pronamespace = current_schema()::regnamespace
+    ORDER BY p.oid DESC OFFSET %s
+"""
 
 # The statements that `migrate` installs. Apps add theirs in AppConfig.ready.
 STATEMENTS: list[StoredStatement] = []

@@ -67,3 +67,23 @@ def test_distribution_is_seen_once_it_is_asked_for_again(monkeypatch: pytest.Mon
     assert not cluster.is_distributed()
     cluster.forget()
     assert cluster.is_distributed()
+
+
+def test_one_server_has_one_part() -> None:
+    assert [[*part] for part in cluster.by_shard([9, 4, 7])] == [[0, 1, 2]]
+
+
+def test_parcels_are_divided_by_shard_in_the_order_of_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_to_have_shards([(-(2**31), -1), (0, 2**31 - 1)])
+    monkeypatch.setattr(cluster, "is_distributed", lambda **_: True)
+    ids = [*range(1, 300)]
+    hashes = [row[0] for row in raw_rows("SELECT hashint8(n) FROM unnest(%s::bigint[]) AS n", [ids])]
+    first = [place for place, value in enumerate(hashes) if value < 0]
+    second = [place for place, value in enumerate(hashes) if value >= 0]
+    assert [[*part] for part in cluster.by_shard(ids)] == [first, second]
+    assert [[*part] for part in cluster.by_shard(ids[first[0] : first[0] + 1])] == [[0]]
+
+
+def test_shards_that_divide_a_home_are_told() -> None:
+    assert cluster.holds_whole_homes([-(2**31) + shard * 2**27 for shard in range(32)])
+    assert not cluster.holds_whole_homes([-(2**31), 1000])

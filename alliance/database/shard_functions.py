@@ -1,0 +1,186 @@
+"""Stored statements on a cluster.
+
+A statement at home is a function for each shard, on every worker: the same text with the shard's own tables,
+which plain PostgreSQL plans once a connection. Under the statement's name is one that Citus sends to the
+worker that holds the shard of its first argument. It holds the shard there, and calls the shard's function.
+
+Citus makes and drops functions on the workers as on the coordinator, and makes them on workers that are added
+later. So a shard that is moved finds its functions.
+
+A shard is held because a row written into a table that has just been moved away would be lost: the old table
+stays for a while. A lock alone is not enough, as the move may be over when it is granted; nor is a look at
+where the shard is, as a move may be under way. With both, a move waits for those who write, and who comes too
+late is refused.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+from django.core.exceptions import ImproperlyConfigured
+
+from alliance.database.cluster import MOVED, holds_whole_homes
+from alliance.database.function_texts import FunctionText, names_in, renamed
+from alliance.database.placements import LOCAL, group_table
+
+if TYPE_CHECKING:
+    from alliance.database.stored_functions import StoredStatement
+
+# Locks as a shard's writers do (5 is SHARE), which only the owner of the tables may. What only reads takes no
+# lock: until the table that was moved away is dropped, it has what the call's snapshot shows.
+_HOLD = """
+CREATE OR REPLACE FUNCTION alliance_hold_shard(home bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_catalog, pg_temp AS $$
+DECLARE
+    shard CONSTANT bigint := get_shard_id_for_distribution_column('{table}', home);
+BEGIN
+    PERFORM lock_shard_metadata(5, ARRAY[shard]);
+    IF NOT EXISTS (
+        SELECT 1 FROM pg_dist_placement
+        WHERE shardid = shard AND groupid = (SELECT groupid FROM pg_dist_local_group)
+    ) THEN
+        RAISE EXCEPTION 'shard % has moved away from this node', shard USING ERRCODE = '{moved}';
+    END IF;
+    RETURN shard;
+END
+$$
+"""
+_SHARDS = """
+    SELECT c.relname, s.shardid, s.shardminvalue::integer
+    FROM pg_dist_partition p
+    JOIN pg_class c ON c.oid = p.logicalrelid
+    JOIN pg_dist_shard s USING (logicalrelid)
+    WHERE (p.partmethod = 'h' OR p.repmodel = 't') AND NOT c.relispartition
+        AND c.relnamespace = current_schema()::regnamespace
+    ORDER BY 3
+"""
+_MADE = """
+    SELECT proname, md5(prosrc) FROM pg_proc
+    WHERE proname ~ %s AND pronamespace = current_schema()::regnamespace
+"""
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The ids of all tables' shards. Those of tables by parcel are in the same order."""
+
+    by_parcel: Mapping[str, Sequence[int]]
+    reference: Mapping[str, int]
+    # The least hash of each shard.
+    lows: Sequence[int] = ()
+
+    @classmethod
+    def read(cls, cursor: Any) -> Self:
+        by_parcel: dict[str, list[int]] = {}
+        reference: dict[str, int] = {}
+        lows = set()
+        cursor.execute(_SHARDS)
+        for table, shard, low in cursor.fetchall():
+            if low is None:
+                reference[table] = shard
+            else:
+                by_parcel.setdefault(table, []).append(shard)
+                lows.add(low)
+        return cls(by_parcel, reference, sorted(lows))
+
+    @property
+    def of_parcels(self) -> Sequence[int]:
+        return self.by_parcel[group_table()]
+
+    def names(self, place: int) -> dict[str, str]:
+        """Return the name of each table's shard, as it is on the worker."""
+        shards = {table: ids[place] for table, ids in self.by_parcel.items()} | dict(self.reference)
+        return {table: f"{table}_{shard}" for table, shard in shards.items()}
+
+
+def problem_of(statement: "StoredStatement") -> str:
+    """Return what a statement at home says that is wrong on a shard, "" if nothing."""
+    body = statement.text.body
+    if elsewhere := sorted({*LOCAL}.intersection(names_in(body))):
+        return f"{statement.prefix} runs at home, where there is no {', '.join(elsewhere)}."
+    if re.search(r"\bON\s+CONSTRAINT\b", body, re.IGNORECASE):
+        return f"{statement.prefix} runs at home, where constraints have other names: name their columns."
+    return ""
+
+
+def make(statement: "StoredStatement", cursor: Any) -> None:
+    """Make the functions of a statement, and drop those of shards that are no more."""
+    shards = Shards.read(cursor)
+    if not holds_whole_homes(shards.lows):
+        raise ImproperlyConfigured("shards must be 1, 2, 4 ... 64 equal parts: see alliance/homes.py.")
+    texts, made = texts_of(statement, shards), _made(statement, cursor)
+    if statement.at_home:
+        cursor.execute("SELECT quote_ident(current_schema())")
+        [(schema,)] = cursor.fetchall()
+        cursor.execute(_HOLD.format(schema=schema, table=group_table(), moved=MOVED))
+    for name, text in texts.items():
+        if made.get(name) != text.digest:
+            cursor.execute(f"CREATE OR REPLACE FUNCTION {name} {text.definition}")
+    for name in made.keys() - texts.keys():
+        cursor.execute(f"DROP FUNCTION {name}")
+    if statement.at_home:
+        cursor.execute(
+            "SELECT create_distributed_function(to_regproc(%s)::regprocedure, '$1',"
+            " colocate_with := %s, force_delegation := true)",
+            [statement.name, group_table()],
+        )
+
+
+def are_made(statement: "StoredStatement", cursor: Any) -> bool:
+    """Tell whether a statement has the functions that it needs, and no others."""
+    texts = texts_of(statement, Shards.read(cursor))
+    return _made(statement, cursor) == {name: text.digest for name, text in texts.items()}
+
+
+def _made(statement: "StoredStatement", cursor: Any) -> dict[str, str]:
+    cursor.execute(_MADE, [f"^{statement.name}(_[0-9]+)?$"])
+    return dict(cursor.fetchall())
+
+
+def texts_of(statement: "StoredStatement", shards: Shards) -> dict[str, FunctionText]:
+    """Return the functions of a statement: those it calls before itself."""
+    text = statement.text
+    if not statement.at_home:
+        if text.settings and not shards.by_parcel.keys().isdisjoint(names_in(text.body)):
+            # Citus plans with values only. A comment, so that what is there tells which it is.
+            settings = {**text.settings, "plan_cache_mode": "force_custom_plan"}
+            text = replace(text, settings=settings, body=f"-- planned with its values{text.body}")
+        return {statement.name: text}
+    of_shards = {
+        _name(statement, shard): replace(text, body=renamed(text.body, shards.names(place)))
+        for place, shard in enumerate(shards.of_parcels)
+    }
+    return {**of_shards, statement.name: _sending(statement, shards)}
+
+
+def _sending(statement: "StoredStatement", shards: Shards) -> FunctionText:
+    """Return the function that Citus sends to the shard's worker."""
+    values = ", ".join(f"${place}" for place in range(1, len(statement.parameters) + 1))
+    find = (
+        f"get_shard_id_for_distribution_column('{group_table()}', $1)"
+        if statement.is_stable
+        else "alliance_hold_shard($1)"
+    )
+    calls = "".join(
+        f"\n    WHEN {shard} THEN RETURN {_selected(statement)}{_name(statement, shard)}({values});"
+        for shard in shards.of_parcels
+    )
+    body = f"""
+DECLARE
+    shard CONSTANT bigint := {find};
+BEGIN
+    CASE shard{calls}
+    ELSE RAISE EXCEPTION 'shard % has no functions yet: run manage.py migrate', shard
+        USING ERRCODE = '{MOVED}';
+    END CASE;
+END"""
+    return replace(statement.text, settings={}, body=body)
+
+
+def _selected(statement: "StoredStatement") -> str:
+    return "" if statement.is_value else "QUERY SELECT * FROM "
+
+
+def _name(statement: "StoredStatement", shard: int) -> str:
+    return f"{statement.name}_{shard}"

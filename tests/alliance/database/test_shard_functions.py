@@ -1,0 +1,125 @@
+"""Statements at home: with the tables of a shard, sent to where the shard is."""
+
+from dataclasses import replace
+
+import pytest
+from django.db import connection
+
+from alliance import checks
+from alliance.database import stored_functions
+from alliance.database.function_texts import FunctionText, names_in, renamed
+from alliance.database.shard_functions import Shards, texts_of
+from alliance.database.stored_functions import StoredStatement
+from alliance.tenancy import raw_rows
+from tests.helpers.owner import execute_as_owner
+
+# Of tables that are nowhere else.
+NOTE = StoredStatement(
+    "alliance_note",
+    parameters={"home": "bigint", "text": "text"},
+    returns={"stored": "text"},
+    body="""
+BEGIN
+    RETURN QUERY INSERT INTO notes (parcel_id, text) SELECT %(home)s, %(text)s || city.name FROM city
+    RETURNING notes.text;
+END""",
+    at_home=True,
+)
+SHARDS = Shards({"parcels_parcel": (71, 72), "notes": (81, 82)}, {"city": 90})
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT notes.id FROM notes", "SELECT notes_81.id FROM notes_81"),
+        ("notes_id_key, my_notes, notes2, notes$", "notes_id_key, my_notes, notes2, notes$"),
+        ("'notes', 'it''s notes', E'\\' notes'", "'notes', 'it''s notes', E'\\' notes'"),
+        ("f('a')notes('b')", "f('a')notes_81('b')"),
+        ('"notes" /* notes */ notes -- notes', '"notes" /* notes */ notes_81 -- notes'),
+    ],
+)
+def test_whole_names_of_tables_are_replaced(sql: str, expected: str) -> None:
+    assert renamed(sql, {"notes": "notes_81"}) == expected
+
+
+def test_names_are_those_outside_of_texts_and_comments() -> None:
+    assert [*names_in("SELECT a FROM b -- c\n WHERE d = 'e'")] == ["SELECT", "a", "FROM", "b", "WHERE", "d"]
+
+
+def test_each_shard_has_a_function_with_its_own_tables() -> None:
+    texts = texts_of(NOTE, SHARDS)
+    assert [*texts] == [f"{NOTE.name}_71", f"{NOTE.name}_72", NOTE.name]
+    second = {*names_in(texts[f"{NOTE.name}_72"].body)}
+    assert {"notes_82", "city_90"} <= second
+    assert second.isdisjoint({"notes", "notes_81", "city"})
+
+
+@pytest.mark.django_db
+def test_function_of_the_shard_that_is_held_is_called() -> None:
+    role = connection.ops.quote_name(connection.settings_dict["USER"])
+    execute_as_owner(f"GRANT CREATE ON SCHEMA public TO {role}")
+    raw_rows("CREATE TEMP TABLE city_90 AS SELECT ' Wuhan' AS name")
+    for shard in (81, 82):
+        raw_rows(f"CREATE TEMP TABLE notes_{shard} (parcel_id bigint, text text)")
+    raw_rows(
+        "CREATE FUNCTION alliance_hold_shard(bigint) RETURNS bigint LANGUAGE sql AS"
+        " $$ SELECT CASE WHEN $1 < 100 THEN $1 END $$"
+    )
+    for name, text in texts_of(NOTE, SHARDS).items():
+        raw_rows(f"CREATE FUNCTION {name} {text.definition}")
+    assert raw_rows(NOTE.call, {"home": 72, "text": "to"}) == [("to Wuhan",)]
+    assert raw_rows("SELECT * FROM notes_82") == [(72, "to Wuhan")]
+    assert raw_rows("SELECT * FROM notes_81") == []
+    value = replace(NOTE, is_value=True, body="BEGIN RETURN %(text)s; END")
+    for name, text in texts_of(value, SHARDS).items():
+        raw_rows(f"CREATE FUNCTION {name} {text.definition}")
+    assert raw_rows(value.call, {"home": 71, "text": "by"}) == [("by",)]
+
+
+def test_what_only_reads_holds_no_shard() -> None:
+    assert "alliance_hold_shard" in [*names_in(texts_of(NOTE, SHARDS)[NOTE.name].body)]
+    reading = replace(NOTE, is_stable=True)
+    assert "alliance_hold_shard" not in [*names_in(texts_of(reading, SHARDS)[reading.name].body)]
+
+
+def test_other_statements_over_tables_by_parcel_are_planned_with_their_values() -> None:
+    def plans(body: str) -> str:
+        statement = replace(NOTE, at_home=False, body=body)
+        [text] = texts_of(statement, SHARDS).values()
+        return text.settings["plan_cache_mode"]
+
+    assert plans("SELECT 1 FROM notes") == "force_custom_plan"
+    assert plans("SELECT 'notes' FROM city") == "force_generic_plan"
+
+
+@pytest.mark.django_db
+def test_digest_is_the_servers() -> None:
+    role = connection.ops.quote_name(connection.settings_dict["USER"])
+    execute_as_owner(f"GRANT CREATE ON SCHEMA public TO {role}")
+    text = FunctionText((), "int", "BEGIN RETURN 1; END -- 武汉")
+    raw_rows(f"CREATE FUNCTION one {text.definition}")
+    assert raw_rows("SELECT md5(prosrc) FROM pg_proc WHERE proname = 'one'") == [(text.digest,)]
+
+
+def test_first_parameter_at_home_is_the_home() -> None:
+    with pytest.raises(ValueError, match="home bigint"):
+        replace(NOTE, parameters={"text": "text", "home": "bigint"})
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ("SELECT 1 FROM slas_offer", "there is no slas_offer"),
+        ("SELECT 'slas_offer'", ""),
+        ("INSERT INTO notes ON CONFLICT ON CONSTRAINT notes_pkey DO NOTHING", "constraints have other names"),
+    ],
+)
+def test_what_no_shard_has_is_refused(body: str, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    statement = replace(NOTE, body=body)
+    monkeypatch.setattr(checks, "STATEMENTS", [statement])
+    assert [problem in each.msg for each in checks.statements_fit_their_home(None)] == [True] * bool(problem)
+
+
+def test_statements_of_the_product_fit_their_home() -> None:
+    assert any(statement.at_home for statement in stored_functions.STATEMENTS)
+    assert checks.statements_fit_their_home(None) == []

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from alliance.tenancy import Scope, raw_rows, scope
 
+# The id of a new event, in statements that may write to a shard, whose columns have no default.
+NEXT_ID: Final = "nextval('alliance_event_id_seq')"
 # Events deleted per transaction.
 SLICE = 10_000
 

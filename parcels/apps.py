@@ -33,6 +33,7 @@ class ParcelsConfig(AppConfig):
         from parcels.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
         from parcels.scans.sql import RECORD_SCANS  # noqa: PLC0415
         from parcels.scans.sql_refold import REFOLD_PARCELS  # noqa: PLC0415
+        from parcels.scans.sql_repeats import STORED_SCANS  # noqa: PLC0415
         from parcels.scans.sql_single import RECORD_SCAN  # noqa: PLC0415
         from parcels.stored_files import STORED_FILES  # noqa: PLC0415
         from parcels.tracking.sql import TRACKED_PARCEL  # noqa: PLC0415
@@ -46,6 +47,7 @@ class ParcelsConfig(AppConfig):
             RECORD_SCAN,
             RECORD_SCANS,
             REFOLD_PARCELS,
+            STORED_SCANS,
             TRACKED_PARCEL,
         ]
         SCHEDULE.register(PERIODIC_TASKS)

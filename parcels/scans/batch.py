@@ -8,7 +8,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.utils.translation import gettext as _
 
@@ -20,6 +20,7 @@ from parcels.scans import rules
 from parcels.scans.lines import NamedScan, Rejection, ScanLine
 from parcels.scans.repeats import Content, content_of, difference, refusal_of
 
+T = TypeVar("T")
 _CODES: Final = frozenset(ScanCode.values)
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -111,23 +112,27 @@ class ScanBatch:
         """The index and the parcel of each valid line."""
         return zip(self._n, self.parcel_ids, strict=True)
 
-    def parameters(self, *, courier_id: int | None) -> dict[str, Any]:
-        """Return the statement's parameters. `courier_id` excludes other couriers' parcels."""
-        parcels = sorted(set(self.parcel_ids))
-        lines = self._lines
+    def parameters(self, places: Sequence[int], *, courier_id: int | None) -> dict[str, Any]:
+        """Return the statement's parameters for the scans at some places, which are of one shard.
+
+        `courier_id` excludes other couriers' parcels.
+        """
+        parcel_ids, lines = _at(places, self.parcel_ids), _at(places, self._lines)
+        parcels = sorted(set(parcel_ids))
         return {
+            "home": parcels[0],
             # Bounds that let the planner skip the months without a parcel of the batch.
             "low": parcels[0],
             "high": parcels[-1],
             "now": self.now,
             "courier_id": courier_id,
             "parcels": _numbers(parcels),
-            "most_lines": Counter(self.parcel_ids).most_common(1)[0][1],
-            "n": _numbers(self._n),
-            "parcel_id": _numbers(self.parcel_ids),
-            "event_key": _numbers(self._event_keys),
-            "microseconds": _numbers(self._microseconds),
-            "corrects": _numbers(self._corrects),
+            "most_lines": Counter(parcel_ids).most_common(1)[0][1],
+            "n": _numbers(_at(places, self._n)),
+            "parcel_id": _numbers(parcel_ids),
+            "event_key": _numbers(_at(places, self._event_keys)),
+            "microseconds": _numbers(_at(places, self._microseconds)),
+            "corrects": _numbers(_at(places, self._corrects)),
             "consent": _numbers([1 if line.consent else 0 for line in lines]),
             # Only our own codes, which need no quoting.
             "code": f"{{{','.join([line.code for line in lines])}}}",
@@ -143,6 +148,7 @@ class ScanBatch:
             return None
         [line] = self._lines
         return {
+            "home": self.parcel_ids[0],
             "now": self.now,
             "courier_id": courier_id,
             "parcel_id": self.parcel_ids[0],
@@ -221,6 +227,10 @@ def _key_of(corrects: str | NamedScan | None) -> int | None:
         return event_key(event_id=corrects, code="", microseconds=0, facility="")
     moment = microseconds_of(corrects.occurred_at)
     return event_key(event_id="", code=corrects.code, microseconds=moment, facility=corrects.facility or "")
+
+
+def _at(places: Sequence[int], column: list[T]) -> list[T]:
+    return column if len(places) == len(column) else [column[place] for place in places]
 
 
 def _numbers(values: Sequence[int | None]) -> str:

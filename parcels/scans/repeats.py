@@ -12,18 +12,6 @@ from parcels.scans.lines import ScanLine
 
 CODE: Final = "differs_from_first"
 
-# What was stored of scans that were sent again, and whether a correction withdraws them.
-STORED_SCANS: Final = """
-SELECT s.parcel_id, s.event_key, s.code, coalesce(s.stated_at, s.occurred_at), s.reason,
-    -- Erasing a recipient leaves only a part of the place.
-    CASE WHEN p.erased_at IS NULL THEN s.facility END, s.consent,
-    EXISTS (SELECT FROM parcels_scan c
-        WHERE c.parcel_id = s.parcel_id AND c.code = 'correction' AND c.corrects = s.event_key)
-FROM parcels_scan s JOIN parcels_parcel p ON p.id = s.parcel_id
-WHERE s.parcel_id = ANY(%(parcels)s::bigint[]) AND s.parcel_id BETWEEN %(low)s AND %(high)s
-    AND p.id BETWEEN %(low)s AND %(high)s AND s.event_key = ANY(%(keys)s::bigint[])
-"""
-
 
 class Content(NamedTuple):
     """What a scan says, named as programs send it; None for what is not known any more."""

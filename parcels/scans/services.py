@@ -1,7 +1,7 @@
 """Store scans, update the parcels' statuses and settle their commitments."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,15 +10,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability
+from alliance.database.at_home import where_shards_are
+from alliance.database.cluster import by_shard
 from alliance.database.literals import numbers
 from alliance.errors import NotPermitted
 from alliance.tenancy import Actor, raw_rows, require
 from parcels.scans import sql, sql_single
 from parcels.scans.batch import ScanBatch, microseconds_of
 from parcels.scans.lines import Rejection, ScanLine
-from parcels.scans.repeats import STORED_SCANS, Content
+from parcels.scans.repeats import Content
 from parcels.scans.rules import MOST_SCANS
 from parcels.scans.sql_refold import REFOLD
+from parcels.scans.sql_repeats import STORED_SCANS
 from parcels.scans.texts import WARNINGS
 
 
@@ -70,50 +73,76 @@ def record_scans(
 _Remark = tuple[int, int | None, str]
 
 
+@dataclass(slots=True)
+class _Result:
+    """What the database says of a batch: of its lines by their index, and what is remarkable of parcels."""
+
+    accepted: int = 0
+    unknown: list[int] = field(default_factory=list)
+    early: list[int] = field(default_factory=list)
+    beyond_limit: list[int] = field(default_factory=list)
+    # Of each part, with its parameters.
+    known: list[tuple[list[int], dict[str, Any]]] = field(default_factory=list)
+    remarks: list[_Remark] = field(default_factory=list)
+
+
 def _write(batch: ScanBatch, actor: Actor) -> tuple[int, list[_Remark]]:
-    single = batch.parameters_of_one(courier_id=actor.organisation_id)
-    remarks: list[_Remark] = []
     # A savepoint would cost the server another command: the scope's transaction is enough.
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        if single is not None:
-            cursor.execute(sql_single.RECORD, single)
-            if cursor.fetchone()[0]:
-                return 1, remarks
-        parameters = batch.parameters(courier_id=actor.organisation_id)
-        cursor.execute(sql.RECORD, parameters)
-        accepted, unknown, too_early, beyond_limit, duplicates, whole = cursor.fetchone()
-        if whole:
-            cursor.execute(REFOLD, {**parameters, "parcels": whole})
-            remarks = cursor.fetchall()
-    remarks += _judge_duplicates(batch, duplicates, parameters)
-    for index in unknown:
+    with transaction.atomic(savepoint=False):
+        result = where_shards_are(lambda: _record(batch, actor.organisation_id))
+        remarks = [*result.remarks, *_judge_duplicates(batch, result.known)]
+    for index in result.unknown:
         detail = _("You do not carry a parcel with this number.")
         batch.reject(index, "tracking_number", "unknown_parcel", detail)
-    for index in too_early:
+    for index in result.early:
         detail = _("This time is before the parcel was booked.")
         batch.reject(index, "occurred_at", "before_booking", detail)
-    for index in beyond_limit:
+    for index in result.beyond_limit:
         detail = _("This parcel has %(most)d scans already: it can have no more.") % {"most": MOST_SCANS}
         batch.reject(index, "tracking_number", "scan_limit", detail)
-    return int(accepted), remarks
+    return result.accepted, remarks
+
+
+def _record(batch: ScanBatch, courier_id: int | None) -> _Result:
+    """Store a batch in the current transaction, shard by shard; they lock parcels in one order."""
+    with connection.cursor() as cursor:
+        if (single := batch.parameters_of_one(courier_id=courier_id)) is not None:
+            cursor.execute(sql_single.RECORD, single)
+            if cursor.fetchone()[0]:
+                return _Result(accepted=1)
+        result = _Result()
+        for places in by_shard(batch.parcel_ids):
+            parameters = batch.parameters(places, courier_id=courier_id)
+            cursor.execute(sql.RECORD, parameters)
+            accepted, unknown, early, beyond_limit, known, whole = cursor.fetchone()
+            result.accepted += accepted
+            result.unknown += unknown
+            result.early += early
+            result.beyond_limit += beyond_limit
+            if known:
+                result.known.append((known, parameters))
+            if whole:
+                cursor.execute(REFOLD, {**parameters, "parcels": whole})
+                result.remarks += cursor.fetchall()
+    return result
 
 
 def _judge_duplicates(
-    batch: ScanBatch, duplicates: Sequence[int], parameters: Mapping[str, Any]
+    batch: ScanBatch, known: Sequence[tuple[list[int], dict[str, Any]]]
 ) -> Iterator[_Remark]:
     """Compare the scans that were sent before with what was stored; yield those that do not count."""
-    if not duplicates:
-        return
-    stored: dict[tuple[int, int], Content] = {}
-    withdrawn = []
-    keys = numbers(batch.keys_of(duplicates))
-    for parcel_id, key, code, at, *rest, is_withdrawn in raw_rows(STORED_SCANS, {**parameters, "keys": keys}):
-        stored[parcel_id, key] = Content(code, microseconds_of(at), *rest)
-        if is_withdrawn:
-            withdrawn.append((parcel_id, key))
-    batch.judge_duplicates(duplicates, stored)
-    for parcel_id, key in withdrawn:
-        yield parcel_id, key, "withdrawn_already"
+    for indices, parameters in known:
+        stored: dict[tuple[int, int], Content] = {}
+        withdrawn = []
+        keys = numbers(batch.keys_of(indices))
+        rows = raw_rows(STORED_SCANS.call, {**parameters, "keys": keys})
+        for parcel_id, key, code, at, *rest, is_withdrawn in rows:
+            stored[parcel_id, key] = Content(code, microseconds_of(at), *rest)
+            if is_withdrawn:
+                withdrawn.append((parcel_id, key))
+        batch.judge_duplicates(indices, stored)
+        for parcel_id, key in withdrawn:
+            yield parcel_id, key, "withdrawn_already"
 
 
 def _warnings(batch: ScanBatch, remarks: Sequence[_Remark]) -> Iterator[ScanWarning]:

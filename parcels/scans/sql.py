@@ -22,7 +22,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from alliance.database.stored_functions import StoredStatement
-from alliance.events import Topic
+from alliance.events import NEXT_ID, Topic
 from parcels.choices import ScanCode
 from parcels.scans.rules import (
     CLOCK_ERROR,
@@ -134,8 +134,8 @@ def counted(stated_at: str, parcel: str) -> str:
 def announcement(source: str) -> str:
     """Return the INSERT that announces new statuses."""
     return f"""
-    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT '{Topic.PARCEL_STATUS_CHANGED}', %(now)s, merchant_id, courier_id, parcel_id,
+    INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT {NEXT_ID}, '{Topic.PARCEL_STATUS_CHANGED}', %(now)s, merchant_id, courier_id, parcel_id,
         jsonb_build_object('status', status, 'previous', previous, 'occurred_at', status_at)
     FROM {source} WHERE status <> previous"""  # noqa: S608 -- built of constants
 
@@ -301,7 +301,9 @@ _LOCK_ALL: Final = f"""
 # The second statement sees what the first one wrote; the transaction holds the locks on the parcels.
 RECORD_SCANS: Final = StoredStatement(
     "parcels_record_scans",
+    at_home=True,
     parameters={
+        "home": "bigint",
         "low": "bigint",
         "high": "bigint",
         "now": "timestamptz",

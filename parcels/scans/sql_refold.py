@@ -7,7 +7,7 @@ what RECORD wrote. Text only, generated from `parcels/scans/rules.py` as RECORD 
 from typing import Final
 
 from alliance.database.stored_functions import StoredStatement
-from alliance.events import Topic
+from alliance.events import NEXT_ID, Topic
 from parcels.choices import Contradiction, ParcelStatus, ScanCode
 from parcels.scans.rules import HOMEWARD, TURNS
 from parcels.scans.sql import (
@@ -127,8 +127,8 @@ folded AS MATERIALIZED (
 }
 {announced("folded")}
 warned AS (
-    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT '{Topic.PARCEL_CONTRADICTED}', %(now)s, merchant_id, courier_id, parcel_id,
+    INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT {NEXT_ID}, '{Topic.PARCEL_CONTRADICTED}', %(now)s, merchant_id, courier_id, parcel_id,
         jsonb_build_object('contradiction', contradiction, 'status', status)
     FROM folded WHERE contradiction <> '' AND contradiction <> previously
 ),
@@ -150,7 +150,14 @@ END"""  # noqa: S608 -- built of constants
 
 REFOLD_PARCELS: Final = StoredStatement(
     "parcels_refold",
-    parameters={"low": "bigint", "high": "bigint", "now": "timestamptz", "parcels": "bigint[]"},
+    at_home=True,
+    parameters={
+        "home": "bigint",
+        "low": "bigint",
+        "high": "bigint",
+        "now": "timestamptz",
+        "parcels": "bigint[]",
+    },
     returns={"of_parcel": "bigint", "of_event": "bigint", "remark": "text"},
     body=_BODY,
 )

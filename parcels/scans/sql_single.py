@@ -118,7 +118,9 @@ _SETTLE: Final = f"""
 
 RECORD_SCAN: Final = StoredStatement(
     "parcels_record_scan",
+    at_home=True,
     parameters={
+        "home": "bigint",
         "now": "timestamptz",
         "courier_id": "bigint",
         "parcel_id": "bigint",

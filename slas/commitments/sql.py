@@ -18,7 +18,7 @@ statement of its own before reading them: otherwise a scan written in the meanti
 
 from typing import Final
 
-from alliance.events import Topic
+from alliance.events import NEXT_ID, Topic
 from slas.commitments.sql_counts import (
     COUNTS,
     MARGINS,
@@ -75,9 +75,9 @@ def tallying(*, of_one: bool = False) -> str:
     marks = "marks" if of_one else "slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)"
     grouped = "" if of_one else f"\n    GROUP BY {_CELL}\n    RETURNING 1"
     return f"""
-    INSERT INTO slas_tally ({_CELL},
+    INSERT INTO slas_tally (id, {_CELL},
         {", ".join(_TALLIED)}, marks, parcel_id)
-    SELECT {_CELL},
+    SELECT nextval('slas_tally_id_seq'), {_CELL},
         {deltas}, {marks}, {_parcel(of_one=of_one)}
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved{grouped}"""  # noqa: S608 -- built of constants
@@ -88,8 +88,9 @@ def progressing(*, of_one: bool = False) -> str:
     grouped = "" if of_one else f"\n    GROUP BY {_PROGRESS_CELL}"
     # Of couriers alone, and folded at leisure: see slas.services.progress.
     return f"""
-    INSERT INTO slas_progresstally ({_PROGRESS_CELL}, marks, parcel_id)
-    SELECT {_PROGRESS_CELL}, {"progress" if of_one else "slas_concatenated(progress)"},
+    INSERT INTO slas_progresstally (id, {_PROGRESS_CELL}, marks, parcel_id)
+    SELECT nextval('slas_progresstally_id_seq'), {_PROGRESS_CELL},
+        {"progress" if of_one else "slas_concatenated(progress)"},
         {_parcel(of_one=of_one)}
     FROM sla_changed WHERE progress IS NOT NULL{grouped}"""  # noqa: S608 -- built of constants
 
@@ -125,13 +126,15 @@ sla_breaches AS (
 {_TALLIES},
 sla_credits AS (
     -- Whoever works credits out reads the commitment as it is by then.
-    INSERT INTO slas_creditcheck (parcel_id, kind, merchant_id, courier_id)
-    SELECT parcel_id, kind, merchant_id, courier_id FROM sla_changed WHERE pays
+    INSERT INTO slas_creditcheck (id, parcel_id, kind, merchant_id, courier_id)
+    SELECT nextval('slas_creditcheck_id_seq'), parcel_id, kind, merchant_id, courier_id
+    FROM sla_changed WHERE pays
     RETURNING 1
 ),
 sla_events AS (
-    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT CASE WHEN after IN {_BREACH} THEN '{_COMMITMENT}' || after ELSE '{Topic.BREACH_WITHDRAWN}' END,
+    INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT {NEXT_ID},
+        CASE WHEN after IN {_BREACH} THEN '{_COMMITMENT}' || after ELSE '{Topic.BREACH_WITHDRAWN}' END,
         %(now)s, merchant_id, courier_id, parcel_id,
         jsonb_build_object('kind', kind, 'due_at', due_at, 'reached_at', reached_at, 'outcome', after)
     FROM sla_changed

@@ -1,4 +1,5 @@
 -- parcels_record_scan, volatile
+-- takes home bigint
 -- takes now timestamptz
 -- takes courier_id bigint
 -- takes parcel_id bigint
@@ -184,8 +185,13 @@ BEGIN
         scan_count = f.scan_count
     WHERE p.id = %(parcel_id)s;
     IF f.status <> f.previous THEN
-    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT 'parcel.status_changed', %(now)s, merchant_id, courier_id, parcel_id,
+    INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT nextval('alliance_event_id_seq'),
+        'parcel.status_changed',
+        %(now)s,
+        merchant_id,
+        courier_id,
+        parcel_id,
         jsonb_build_object('status', status, 'previous', previous, 'occurred_at', status_at)
     FROM (SELECT f.parcel_id,
         f.merchant_id,
@@ -301,60 +307,53 @@ BEGIN
             coalesce(was_delivered_at - was_picked_up_at <= interval '72 hours'
             AND before <> 'void',
             false)::int AS was_within_72h
-                FROM (
-                    SELECT %(parcel_id)s AS parcel_id,
-                        'delivery'::text AS kind,
-                        met.merchant_id AS merchant_id,
-                        met.courier_id AS courier_id,
-                        met.tier_id AS tier_id,
-                        met.origin_id AS origin_id,
-                        met.destination_id AS destination_id,
-                        met.due_at AS due_at,
-                        met.due_date AS due_date,
-                        met.fee_fen AS fee_fen,
-                        met.ready_at AS ready_at,
-                        met.reached_at AS reached_at,
-                        met.picked_up_at AS picked_up_at,
-                        met.departed_at AS departed_at,
-                        met.arrived_at AS arrived_at,
-                        met.out_for_delivery_at AS out_for_delivery_at,
-                        met.attempted_at AS attempted_at,
-                        met.delivered_at AS delivered_at,
-                        met.turned_at AS turned_at,
-                        met.lost_at AS lost_at,
-                        met.margin AS margin,
-                        'pending'::text AS before,
-                        'met'::text AS after,
-                        false AS excused,
-                        false AS was_excused,
-                        ''::text AS excuse_reason,
-                        ''::text AS was_excuse_reason,
-                        NULL::int AS was_margin,
-                        NULL::timestamptz AS was_reached_at,
-                        NULL::timestamptz AS was_picked_up_at,
-                        NULL::timestamptz AS was_departed_at,
-                        NULL::timestamptz AS was_arrived_at,
-                        NULL::timestamptz AS was_out_for_delivery_at,
-                        NULL::timestamptz AS was_attempted_at,
-                        NULL::timestamptz AS was_delivered_at,
-                        NULL::timestamptz AS was_turned_at,
-                        NULL::timestamptz AS was_lost_at
-                ) AS sla_judged
+                FROM (SELECT 'delivery'::text AS kind,
+                    met.merchant_id AS merchant_id,
+                    met.courier_id AS courier_id,
+                    met.tier_id AS tier_id,
+                    met.origin_id AS origin_id,
+                    met.destination_id AS destination_id,
+                    met.due_at AS due_at,
+                    met.due_date AS due_date,
+                    met.fee_fen AS fee_fen,
+                    met.ready_at AS ready_at,
+                    met.reached_at AS reached_at,
+                    met.picked_up_at AS picked_up_at,
+                    met.departed_at AS departed_at,
+                    met.arrived_at AS arrived_at,
+                    met.out_for_delivery_at AS out_for_delivery_at,
+                    met.attempted_at AS attempted_at,
+                    met.delivered_at AS delivered_at,
+                    met.turned_at AS turned_at,
+                    met.lost_at AS lost_at,
+                    met.margin AS margin,
+                    'pending'::text AS before,
+                    'met'::text AS after,
+                    false AS excused,
+                    false AS was_excused,
+                    ''::text AS excuse_reason,
+                    ''::text AS was_excuse_reason,
+                    NULL::int AS was_margin,
+                    NULL::timestamptz AS was_reached_at,
+                    NULL::timestamptz AS was_picked_up_at,
+                    NULL::timestamptz AS was_departed_at,
+                    NULL::timestamptz AS was_arrived_at,
+                    NULL::timestamptz AS was_out_for_delivery_at,
+                    NULL::timestamptz AS was_attempted_at,
+                    NULL::timestamptz AS was_delivered_at,
+                    NULL::timestamptz AS was_turned_at,
+                    NULL::timestamptz AS was_lost_at) AS sla_judged
             )
-    INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending,
-            met,
-            late,
-            overdue,
-            void,
-            excused,
-            attempted,
-            first_attempt,
-            within_48h,
-            within_72h,
-            marks,
-            parcel_id)
-    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+    INSERT INTO slas_tally (id, merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
+    SELECT nextval('slas_tally_id_seq'),
+        merchant_id,
+        courier_id,
+        tier_id,
+        origin_id,
+        destination_id,
+        kind,
+        due_date,
         (after = 'pending')::int - (coalesce(before,
             '') = 'pending')::int,
             (after = 'met')::int - (coalesce(before,
@@ -375,8 +374,7 @@ BEGIN
             first_attempt - was_first_attempt,
             within_48h - was_within_48h,
             within_72h - was_within_72h,
-            marks,
-            parcel_id
+            marks
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved;
             WITH sla_changed AS (
@@ -833,55 +831,51 @@ BEGIN
                     WHEN ready_at <= due_at - interval '1 hours' THEN 180000 END + margin END) END],
                     NULL),
                     '{}') AS progress
-                FROM (
-                    SELECT %(parcel_id)s AS parcel_id,
-                        'delivery'::text AS kind,
-                        met.merchant_id AS merchant_id,
-                        met.courier_id AS courier_id,
-                        met.tier_id AS tier_id,
-                        met.origin_id AS origin_id,
-                        met.destination_id AS destination_id,
-                        met.due_at AS due_at,
-                        met.due_date AS due_date,
-                        met.fee_fen AS fee_fen,
-                        met.ready_at AS ready_at,
-                        met.reached_at AS reached_at,
-                        met.picked_up_at AS picked_up_at,
-                        met.departed_at AS departed_at,
-                        met.arrived_at AS arrived_at,
-                        met.out_for_delivery_at AS out_for_delivery_at,
-                        met.attempted_at AS attempted_at,
-                        met.delivered_at AS delivered_at,
-                        met.turned_at AS turned_at,
-                        met.lost_at AS lost_at,
-                        met.margin AS margin,
-                        'pending'::text AS before,
-                        'met'::text AS after,
-                        false AS excused,
-                        false AS was_excused,
-                        ''::text AS excuse_reason,
-                        ''::text AS was_excuse_reason,
-                        NULL::int AS was_margin,
-                        NULL::timestamptz AS was_reached_at,
-                        NULL::timestamptz AS was_picked_up_at,
-                        NULL::timestamptz AS was_departed_at,
-                        NULL::timestamptz AS was_arrived_at,
-                        NULL::timestamptz AS was_out_for_delivery_at,
-                        NULL::timestamptz AS was_attempted_at,
-                        NULL::timestamptz AS was_delivered_at,
-                        NULL::timestamptz AS was_turned_at,
-                        NULL::timestamptz AS was_lost_at
-                ) AS sla_judged
+                FROM (SELECT 'delivery'::text AS kind,
+                    met.merchant_id AS merchant_id,
+                    met.courier_id AS courier_id,
+                    met.tier_id AS tier_id,
+                    met.origin_id AS origin_id,
+                    met.destination_id AS destination_id,
+                    met.due_at AS due_at,
+                    met.due_date AS due_date,
+                    met.fee_fen AS fee_fen,
+                    met.ready_at AS ready_at,
+                    met.reached_at AS reached_at,
+                    met.picked_up_at AS picked_up_at,
+                    met.departed_at AS departed_at,
+                    met.arrived_at AS arrived_at,
+                    met.out_for_delivery_at AS out_for_delivery_at,
+                    met.attempted_at AS attempted_at,
+                    met.delivered_at AS delivered_at,
+                    met.turned_at AS turned_at,
+                    met.lost_at AS lost_at,
+                    met.margin AS margin,
+                    'pending'::text AS before,
+                    'met'::text AS after,
+                    false AS excused,
+                    false AS was_excused,
+                    ''::text AS excuse_reason,
+                    ''::text AS was_excuse_reason,
+                    NULL::int AS was_margin,
+                    NULL::timestamptz AS was_reached_at,
+                    NULL::timestamptz AS was_picked_up_at,
+                    NULL::timestamptz AS was_departed_at,
+                    NULL::timestamptz AS was_arrived_at,
+                    NULL::timestamptz AS was_out_for_delivery_at,
+                    NULL::timestamptz AS was_attempted_at,
+                    NULL::timestamptz AS was_delivered_at,
+                    NULL::timestamptz AS was_turned_at,
+                    NULL::timestamptz AS was_lost_at) AS sla_judged
             )
-    INSERT INTO slas_progresstally (courier_id,
+    INSERT INTO slas_progresstally (id, courier_id, tier_id, origin_id, destination_id, due_date, marks)
+    SELECT nextval('slas_progresstally_id_seq'),
+        courier_id,
         tier_id,
         origin_id,
         destination_id,
         due_date,
-        marks,
-        parcel_id)
-    SELECT courier_id, tier_id, origin_id, destination_id, due_date, progress,
-        parcel_id
+        progress
     FROM sla_changed WHERE progress IS NOT NULL;
         END IF;
         sooner := met.courier_id IS NULL;
@@ -982,60 +976,53 @@ BEGIN
             coalesce(was_delivered_at - was_picked_up_at <= interval '72 hours'
             AND before <> 'void',
             false)::int AS was_within_72h
-                FROM (
-                    SELECT %(parcel_id)s AS parcel_id,
-                        'pickup'::text AS kind,
-                        met.merchant_id AS merchant_id,
-                        met.courier_id AS courier_id,
-                        met.tier_id AS tier_id,
-                        met.origin_id AS origin_id,
-                        met.destination_id AS destination_id,
-                        met.due_at AS due_at,
-                        met.due_date AS due_date,
-                        met.fee_fen AS fee_fen,
-                        met.ready_at AS ready_at,
-                        met.reached_at AS reached_at,
-                        met.picked_up_at AS picked_up_at,
-                        met.departed_at AS departed_at,
-                        met.arrived_at AS arrived_at,
-                        met.out_for_delivery_at AS out_for_delivery_at,
-                        met.attempted_at AS attempted_at,
-                        met.delivered_at AS delivered_at,
-                        met.turned_at AS turned_at,
-                        met.lost_at AS lost_at,
-                        met.margin AS margin,
-                        'pending'::text AS before,
-                        'met'::text AS after,
-                        false AS excused,
-                        false AS was_excused,
-                        ''::text AS excuse_reason,
-                        ''::text AS was_excuse_reason,
-                        NULL::int AS was_margin,
-                        NULL::timestamptz AS was_reached_at,
-                        NULL::timestamptz AS was_picked_up_at,
-                        NULL::timestamptz AS was_departed_at,
-                        NULL::timestamptz AS was_arrived_at,
-                        NULL::timestamptz AS was_out_for_delivery_at,
-                        NULL::timestamptz AS was_attempted_at,
-                        NULL::timestamptz AS was_delivered_at,
-                        NULL::timestamptz AS was_turned_at,
-                        NULL::timestamptz AS was_lost_at
-                ) AS sla_judged
+                FROM (SELECT 'pickup'::text AS kind,
+                    met.merchant_id AS merchant_id,
+                    met.courier_id AS courier_id,
+                    met.tier_id AS tier_id,
+                    met.origin_id AS origin_id,
+                    met.destination_id AS destination_id,
+                    met.due_at AS due_at,
+                    met.due_date AS due_date,
+                    met.fee_fen AS fee_fen,
+                    met.ready_at AS ready_at,
+                    met.reached_at AS reached_at,
+                    met.picked_up_at AS picked_up_at,
+                    met.departed_at AS departed_at,
+                    met.arrived_at AS arrived_at,
+                    met.out_for_delivery_at AS out_for_delivery_at,
+                    met.attempted_at AS attempted_at,
+                    met.delivered_at AS delivered_at,
+                    met.turned_at AS turned_at,
+                    met.lost_at AS lost_at,
+                    met.margin AS margin,
+                    'pending'::text AS before,
+                    'met'::text AS after,
+                    false AS excused,
+                    false AS was_excused,
+                    ''::text AS excuse_reason,
+                    ''::text AS was_excuse_reason,
+                    NULL::int AS was_margin,
+                    NULL::timestamptz AS was_reached_at,
+                    NULL::timestamptz AS was_picked_up_at,
+                    NULL::timestamptz AS was_departed_at,
+                    NULL::timestamptz AS was_arrived_at,
+                    NULL::timestamptz AS was_out_for_delivery_at,
+                    NULL::timestamptz AS was_attempted_at,
+                    NULL::timestamptz AS was_delivered_at,
+                    NULL::timestamptz AS was_turned_at,
+                    NULL::timestamptz AS was_lost_at) AS sla_judged
             )
-    INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending,
-            met,
-            late,
-            overdue,
-            void,
-            excused,
-            attempted,
-            first_attempt,
-            within_48h,
-            within_72h,
-            marks,
-            parcel_id)
-    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+    INSERT INTO slas_tally (id, merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
+    SELECT nextval('slas_tally_id_seq'),
+        merchant_id,
+        courier_id,
+        tier_id,
+        origin_id,
+        destination_id,
+        kind,
+        due_date,
         (after = 'pending')::int - (coalesce(before,
             '') = 'pending')::int,
             (after = 'met')::int - (coalesce(before,
@@ -1056,8 +1043,7 @@ BEGIN
             first_attempt - was_first_attempt,
             within_48h - was_within_48h,
             within_72h - was_within_72h,
-            marks,
-            parcel_id
+            marks
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved;
         END IF;
@@ -2024,15 +2010,14 @@ sla_stored AS (
         lost_at = excluded.lost_at
 ),
 sla_progress AS (
-    INSERT INTO slas_progresstally (courier_id,
+    INSERT INTO slas_progresstally (id, courier_id, tier_id, origin_id, destination_id, due_date, marks)
+    SELECT nextval('slas_progresstally_id_seq'),
+        courier_id,
         tier_id,
         origin_id,
         destination_id,
         due_date,
-        marks,
-        parcel_id)
-    SELECT courier_id, tier_id, origin_id, destination_id, due_date, slas_concatenated(progress),
-        min(parcel_id)
+        slas_concatenated(progress)
     FROM sla_changed WHERE progress IS NOT NULL
     GROUP BY courier_id, tier_id, origin_id, destination_id, due_date
 ),
@@ -2053,20 +2038,16 @@ sla_breaches AS (
     RETURNING b.withdrawn_at IS NULL AS standing
 ),
 sla_tallies AS (
-    INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending,
-            met,
-            late,
-            overdue,
-            void,
-            excused,
-            attempted,
-            first_attempt,
-            within_48h,
-            within_72h,
-            marks,
-            parcel_id)
-    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+    INSERT INTO slas_tally (id, merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
+    SELECT nextval('slas_tally_id_seq'),
+        merchant_id,
+        courier_id,
+        tier_id,
+        origin_id,
+        destination_id,
+        kind,
+        due_date,
         sum((after = 'pending')::int - (coalesce(before,
             '') = 'pending')::int),
             sum((after = 'met')::int - (coalesce(before,
@@ -2087,8 +2068,7 @@ sla_tallies AS (
             sum(first_attempt - was_first_attempt),
             sum(within_48h - was_within_48h),
             sum(within_72h - was_within_72h),
-            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL),
-            min(parcel_id)
+            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved
     GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
@@ -2096,13 +2076,19 @@ sla_tallies AS (
 ),
 sla_credits AS (
     -- Whoever works credits out reads the commitment as it is by then.
-    INSERT INTO slas_creditcheck (parcel_id, kind, merchant_id, courier_id)
-    SELECT parcel_id, kind, merchant_id, courier_id FROM sla_changed WHERE pays
+    INSERT INTO slas_creditcheck (id, parcel_id, kind, merchant_id, courier_id)
+    SELECT nextval('slas_creditcheck_id_seq'),
+        parcel_id,
+        kind,
+        merchant_id,
+        courier_id
+        FROM sla_changed WHERE pays
     RETURNING 1
 ),
 sla_events AS (
-    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT CASE WHEN after IN ('overdue', 'late') THEN 'commitment.' || after ELSE 'breach.withdrawn' END,
+    INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT nextval('alliance_event_id_seq'),
+        CASE WHEN after IN ('overdue', 'late') THEN 'commitment.' || after ELSE 'breach.withdrawn' END,
         %(now)s, merchant_id, courier_id, parcel_id,
         jsonb_build_object('kind', kind, 'due_at', due_at, 'reached_at', reached_at, 'outcome', after)
     FROM sla_changed

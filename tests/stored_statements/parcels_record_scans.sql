@@ -1,4 +1,5 @@
 -- parcels_record_scans, volatile
+-- takes home bigint
 -- takes low bigint
 -- takes high bigint
 -- takes now timestamptz
@@ -242,8 +243,13 @@ moved AS (
 ),
 
 announced AS (
-    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT 'parcel.status_changed', %(now)s, merchant_id, courier_id, parcel_id,
+    INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT nextval('alliance_event_id_seq'),
+        'parcel.status_changed',
+        %(now)s,
+        merchant_id,
+        courier_id,
+        parcel_id,
         jsonb_build_object('status', status, 'previous', previous, 'occurred_at', status_at)
     FROM folded WHERE status <> previous
 ),
@@ -1332,15 +1338,14 @@ sla_stored AS (
         lost_at = excluded.lost_at
 ),
 sla_progress AS (
-    INSERT INTO slas_progresstally (courier_id,
+    INSERT INTO slas_progresstally (id, courier_id, tier_id, origin_id, destination_id, due_date, marks)
+    SELECT nextval('slas_progresstally_id_seq'),
+        courier_id,
         tier_id,
         origin_id,
         destination_id,
         due_date,
-        marks,
-        parcel_id)
-    SELECT courier_id, tier_id, origin_id, destination_id, due_date, slas_concatenated(progress),
-        min(parcel_id)
+        slas_concatenated(progress)
     FROM sla_changed WHERE progress IS NOT NULL
     GROUP BY courier_id, tier_id, origin_id, destination_id, due_date
 ),
@@ -1361,20 +1366,16 @@ sla_breaches AS (
     RETURNING b.withdrawn_at IS NULL AS standing
 ),
 sla_tallies AS (
-    INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending,
-            met,
-            late,
-            overdue,
-            void,
-            excused,
-            attempted,
-            first_attempt,
-            within_48h,
-            within_72h,
-            marks,
-            parcel_id)
-    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+    INSERT INTO slas_tally (id, merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
+    SELECT nextval('slas_tally_id_seq'),
+        merchant_id,
+        courier_id,
+        tier_id,
+        origin_id,
+        destination_id,
+        kind,
+        due_date,
         sum((after = 'pending')::int - (coalesce(before,
             '') = 'pending')::int),
             sum((after = 'met')::int - (coalesce(before,
@@ -1395,8 +1396,7 @@ sla_tallies AS (
             sum(first_attempt - was_first_attempt),
             sum(within_48h - was_within_48h),
             sum(within_72h - was_within_72h),
-            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL),
-            min(parcel_id)
+            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved
     GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
@@ -1404,13 +1404,19 @@ sla_tallies AS (
 ),
 sla_credits AS (
     -- Whoever works credits out reads the commitment as it is by then.
-    INSERT INTO slas_creditcheck (parcel_id, kind, merchant_id, courier_id)
-    SELECT parcel_id, kind, merchant_id, courier_id FROM sla_changed WHERE pays
+    INSERT INTO slas_creditcheck (id, parcel_id, kind, merchant_id, courier_id)
+    SELECT nextval('slas_creditcheck_id_seq'),
+        parcel_id,
+        kind,
+        merchant_id,
+        courier_id
+        FROM sla_changed WHERE pays
     RETURNING 1
 ),
 sla_events AS (
-    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT CASE WHEN after IN ('overdue', 'late') THEN 'commitment.' || after ELSE 'breach.withdrawn' END,
+    INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT nextval('alliance_event_id_seq'),
+        CASE WHEN after IN ('overdue', 'late') THEN 'commitment.' || after ELSE 'breach.withdrawn' END,
         %(now)s, merchant_id, courier_id, parcel_id,
         jsonb_build_object('kind', kind, 'due_at', due_at, 'reached_at', reached_at, 'outcome', after)
     FROM sla_changed

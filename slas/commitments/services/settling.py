@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from alliance.database.literals import moments, numbers
 from alliance.errors import Conflict, NotFound
-from alliance.events import Topic
+from alliance.events import NEXT_ID, Topic
 from alliance.tenancy import raw_rows
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.commitments.models import Commitment
@@ -120,8 +120,8 @@ sla_locked AS MATERIALIZED ({locked("sla_keys", condition=condition, excuse=excu
 ),
 {change_ctes("sla_locked", after="before", changes=_EXCUSES)},
 announced AS (
-    INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT '{topic}', %(now)s, merchant_id, courier_id, parcel_id,
+    INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT {NEXT_ID}, '{topic}', %(now)s, merchant_id, courier_id, parcel_id,
         jsonb_build_object('kind', kind, 'reason', coalesce(nullif(excuse_reason, ''), was_excuse_reason))
     FROM sla_changed
 )

@@ -229,7 +229,7 @@ def _key_of(corrects: str | NamedScan | None) -> int | None:
     return event_key(event_id="", code=corrects.code, microseconds=moment, facility=corrects.facility or "")
 
 
-def _at(places: Sequence[int], column: list[T]) -> list[T]:
+def _at(places: Sequence[int], column: Sequence[T]) -> Sequence[T]:
     return column if len(places) == len(column) else [column[place] for place in places]
 
 

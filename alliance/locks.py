@@ -43,6 +43,8 @@ class Lock(IntEnum):
     CLOSE_BOOKS = 5_264_032
     # Mark silent parcels as lost: a second run would only wait for the row locks of the first.
     TRACE_LOST_PARCELS = 5_264_033
+    # Spread couriers over homes: two at once would each give the same home away.
+    SPREAD_HOMES = 5_264_034
     # Upload a booking file, of a merchant: two at once would not count each other.
     UPLOAD_BOOKING_FILE = 5_264_041
     # Book a slice of a booking file, of a merchant: each must see the bookings of the others.

@@ -19,10 +19,15 @@ TEXTS = (
     gettext_noop("courier.change_approved"),
     gettext_noop("courier.change_declined"),
     gettext_noop("courier.corrected"),
+    gettext_noop("courier.homes_changed"),
     gettext_noop("send-application-mails"),
     gettext_noop("forget-orphaned-files"),
     gettext_noop("application"),
     gettext_noop("document"),
     gettext_noop("facility"),
     gettext_noop("courier"),
+    # Names of what an entry's detail says.
+    gettext_noop("homes"),
+    gettext_noop("earlier"),
+    gettext_noop("share"),
 )

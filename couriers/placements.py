@@ -10,6 +10,7 @@ PLACEMENTS: Final = Placements(
         "couriers_application",
         "couriers_applicationevent",
         "couriers_changerequest",
+        "couriers_courierhome",
         "couriers_document",
         "couriers_facility",
         "couriers_servicecity",

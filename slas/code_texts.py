@@ -43,6 +43,7 @@ TEXTS = (
     gettext_noop("sweep-overdue"),
     gettext_noop("fold-tallies"),
     gettext_noop("fold-progress"),
+    gettext_noop("spread-homes"),
     gettext_noop("resume-offer-files"),
     gettext_noop("forget-offer-files"),
     gettext_noop("tend-exports"),

@@ -13,6 +13,7 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
     },
     "sweep-overdue": {"task": "slas.tasks.sweep_overdue", "schedule": 30.0},
     "fold-tallies": {"task": "slas.tasks.fold_tallies", "schedule": 5.0},
+    "spread-homes": {"task": "slas.tasks.spread_homes", "schedule": crontab(minute="20", hour="2")},
     # Forecasts read the days before today: larger batches touch fewer cells twice.
     "fold-progress": {"task": "slas.tasks.fold_progress", "schedule": 600.0},
     "resume-offer-files": {"task": "slas.tasks.resume_files_of_offers", "schedule": 60.0},

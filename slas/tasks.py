@@ -14,7 +14,7 @@ from slas.excuses.services import claims
 from slas.exports.services import writing
 from slas.forecasts.services import folding as progress
 from slas.offers.services import offer_file_retention, offer_files
-from slas.rates.services import folding
+from slas.rates.services import folding, traffic
 from slas.scorecards.services import scorecards
 
 
@@ -36,6 +36,15 @@ def fold_tallies() -> int:
     if not folded.busy:
         note_heartbeat("fold-tallies", tallies=folded.tallies)
     return folded.tallies
+
+
+@shared_task(acks_late=True)
+def spread_homes() -> int:
+    """Have the homes of couriers follow their traffic. May run twice: see the service."""
+    result = traffic.follow_traffic(now=timezone.now())
+    if not result.busy:
+        note_heartbeat("spread-homes", changed=result.changed, forgotten=result.forgotten)
+    return result.changed
 
 
 @shared_task(acks_late=True)

@@ -1,5 +1,5 @@
 """The admin of couriers; importing it registers the models."""
 
-from couriers.admin import applications, changes, facilities, standing
+from couriers.admin import applications, changes, facilities, homes, standing
 
-__all__ = ["applications", "changes", "facilities", "standing"]
+__all__ = ["applications", "changes", "facilities", "homes", "standing"]

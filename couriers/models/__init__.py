@@ -4,6 +4,7 @@ from couriers.applications.models import Application, ApplicationEvent, ServiceC
 from couriers.changes.models import ChangeRequest
 from couriers.documents.models import Document
 from couriers.facilities.models import Facility
+from couriers.homes.models import CourierHome
 from couriers.standing.models import Courier
 
 # Django imports models from here; each is defined in the file of its subject.
@@ -12,6 +13,7 @@ __all__ = [
     "ApplicationEvent",
     "ChangeRequest",
     "Courier",
+    "CourierHome",
     "Document",
     "Facility",
     "ServiceCity",

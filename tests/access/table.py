@@ -356,6 +356,7 @@ ADMIN = [
     *_decision("reject", post=422),
     *pages_of_model("couriers_courier", "courier"),
     *get_and_post("admin:couriers_courier_correct", DESK, post=422, path=("courier",)),
+    *pages_of_model("couriers_courierhome", "courier_home"),
     *pages_of_model("couriers_changerequest", "change"),
     *get_and_post("admin:couriers_changerequest_approve", DESK, post=302, path=("change",)),
     *get_and_post("admin:couriers_changerequest_decline", DESK, post=422, path=("change",)),

@@ -44,7 +44,7 @@ from couriers.applications.services import applications, reviews
 from couriers.changes.services import propose_change
 from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.documents import services as documents
-from couriers.models import Application, Facility
+from couriers.models import Application, CourierHome, Facility
 from parcels.models import BookingFile, PickupAddress, ScanFile
 from slas.credits.months import month_of, spell
 from slas.models import (
@@ -306,6 +306,7 @@ class _Builder:
             "heartbeat": Heartbeat.objects.get(name="beat"),
             "retired_month": RetiredMonth.objects.get(),
             "courier": self.courier, "merchant": self.merchant,
+            "courier_home": CourierHome.objects.create(courier_id=self.courier.pk, home=63, since=now),
             "tier_version": TierVersion.objects.earliest("pk"),
             "capacity_day": CapacityDay.objects.earliest("pk"),
             "disruption": Disruption.objects.create(

@@ -45,9 +45,9 @@ TENANTS = {
 TABLES = PARAMETERS.keys() | GROWING | TENANTS
 # Reviewed: as many as couriers, or the rules and days that ops enter. The others are read by cursor.
 SMALL = {
-    "Application", "ChangeRequest", "City", "ClosedMonth", "Closure", "Courier", "CreditSchedule",
-    "Disruption", "Facility", "Heartbeat", "Offer", "PeriodicTask", "RetiredMonth", "ScoreRules", "Scorecard",
-    "ServiceTier", "TierVersion",
+    "Application", "ChangeRequest", "City", "ClosedMonth", "Closure", "Courier", "CourierHome",
+    "CreditSchedule", "Disruption", "Facility", "Heartbeat", "Offer", "PeriodicTask", "RetiredMonth",
+    "ScoreRules", "Scorecard", "ServiceTier", "TierVersion",
 }  # fmt: skip
 VIEWS = {"slas_commitment_listing", "slas_breach_listing"}
 LISTS = [

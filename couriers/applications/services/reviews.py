@@ -15,6 +15,7 @@ from couriers.applications.models import Application
 from couriers.applications.rules import check_note, check_reason
 from couriers.applications.services.applications import change_state, lock_application
 from couriers.choices import ApplicationState
+from couriers.homes.services import give_first_home
 from couriers.standing.models import Courier
 
 
@@ -151,11 +152,13 @@ def _become_courier(application: Application, joined_at: datetime) -> Courier:
     try:
         with transaction.atomic():
             # update_or_create: a courier with imported history has its row already.
-            courier, _created = Courier.objects.update_or_create(
+            courier, is_new = Courier.objects.update_or_create(
                 organisation_id=application.organisation_id, defaults=details
             )
     except IntegrityError as error:
         message = _("A member already has this unified social credit code.")
         raise Conflict(message, code="credit_code_taken") from error
     Contact.objects.update_or_create(organisation_id=application.organisation_id, defaults=contact)
+    if is_new:
+        give_first_home(courier_id=courier.pk, now=timezone.now())
     return courier

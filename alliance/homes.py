@@ -83,6 +83,14 @@ def draw_parcel_ids(
     return [*ids]
 
 
+def one_of(homes: Sequence[int]) -> Sequence[int]:
+    """Return a random one of a courier's homes; all of them if it has every home."""
+    if len(homes) in {1, HOMES}:
+        return homes
+    [word] = memoryview(random_words(1)).cast("I")
+    return (homes[word % len(homes)],)
+
+
 def _candidates(start: int, tries: int, wanted: set[int]) -> Iterable[int]:
     """Return the random bits, of some tries, that give an id of the wanted homes."""
     folded = _fold(start)

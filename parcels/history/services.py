@@ -13,6 +13,7 @@ from alliance.database.partitions import Month, ensure_months
 from alliance.identifiers import tracking_number
 from alliance.members.acquaintances import acquaint
 from alliance.tenancy import Actor, Scope, raw_rows, scope
+from couriers.homes.services import note_imports
 from parcels.bookings.models import Parcel
 from parcels.choices import ParcelStatus, ScanCode, ScanReason
 from parcels.history.ids import Ids, PlacedRow
@@ -90,13 +91,17 @@ def import_history(
     """
     report = ImportReport()
     names = Names(actor=actor, create=create)
-    stream = iter(rows)
+    stream, noted = iter(rows), set[int]()
     with Writers[_ChunkResult](writers) as pool:
         while chunk := list(islice(stream, CHUNK * writers)):
             problems = [item for item in chunk if isinstance(item, Problem)]
             good = [item for item in chunk if isinstance(item, HistoryRow)]
             with scope(Scope.everything()):
                 resolved = [found for row in good if (found := names.resolve(row, problems)) is not None]
+                # Their ids come of their keys, so these parcels are in any home.
+                if couriers := {row.courier_id for row in resolved} - noted:
+                    note_imports(courier_ids=couriers, now=now)
+                    noted |= couriers
             for problem in problems:
                 _note(report, problem, on_problem)
             _make_months(resolved)

@@ -17,7 +17,7 @@ from parcels.bookings.models import PickupAddress
 from parcels.bookings.rules import BookingRequest, pickup_problems, problems_of
 from parcels.bookings.services.limits import Opening, no_room
 from parcels.bookings.services.refusals import Refusals
-from parcels.bookings.services.writing import Booked, distinct_ids, write_parcels
+from parcels.bookings.services.writing import Booked, draw_ids, write_parcels
 from parcels.choices import ParcelSource
 from slas.offers.market import Lane, Market, Reader
 from slas.offers.services.allocation import Expected, Group, Placement, Want, allocate, first_choice
@@ -148,17 +148,20 @@ class _Batch:
     def place(self, placements: Sequence[Placement | None]) -> None:
         """Set the results from the allocation, instead of those that were set before."""
         self.booked.clear()
-        ids = iter(distinct_ids(len(placements), self.at))
+        placed: list[tuple[int, Want, Placement]] = []
         for (index, want), placement in zip(self.wants.items(), placements, strict=True):
-            request, tier = self.requests[index], want.group.tier
+            request = self.requests[index]
             if placement is None:
                 self.refused[index] = self._refusals.full(request, want)
-                continue
-            if not placement.is_expected:
+            elif not placement.is_expected:
                 self.refused[index] = self._refusals.changed(request, want, placement)
-                continue
+            else:
+                placed.append((index, want, placement))
+        ids = draw_ids([placement.offer.courier_id for _index, _want, placement in placed], self.at)
+        for parcel_id, (index, want, placement) in zip(ids, placed, strict=True):
+            request, tier = self.requests[index], want.group.tier
             self.booked[index] = Booked(
-                parcel_id=next(ids),
+                parcel_id=parcel_id,
                 request=request,
                 tier=tier,
                 offer=placement.offer,

@@ -86,7 +86,11 @@ def test_booking_draws_a_new_id_on_a_collision(
 ) -> None:
     first = booked(merchant, hangzhou, chengdu, at=NOON)
     bits = iter([first.parcel_id & (2**22 - 1), 7, 99])
-    monkeypatch.setattr(writing, "new_parcel_id", lambda at: new_parcel_id(at, random_bits=next(bits)))
+    monkeypatch.setattr(
+        writing,
+        "draw_parcel_ids",
+        lambda at, count, **_where: [new_parcel_id(at, random_bits=next(bits)) for _ in range(count)],
+    )
     results = book_all(merchant, [request_for(hangzhou, chengdu, NOON, reference=name) for name in "ab"])
     numbers = {first.number, *(item.number for item in results)}
     assert len(numbers) == 3

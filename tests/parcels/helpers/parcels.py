@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from alliance.homes import draw_parcel_ids
 from alliance.members.acquaintances import acquaint
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
-from parcels.bookings.services.writing import distinct_ids
 from parcels.models import Parcel
 from slas.choices import CommitmentKind
 from slas.commitments.services.settling import CommitmentDraft, open_commitments
@@ -39,7 +39,7 @@ def booked_parcels(
             **extra,
         )
         # Drawn independently, 200 ids of one millisecond would repeat in one of 200 runs.
-        for parcel_id in distinct_ids(count, booked_at)
+        for parcel_id in draw_parcel_ids(booked_at, count)
     ]
     with scope(Scope.everything()):
         acquaint([(merchant.pk, courier.pk)])

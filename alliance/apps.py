@@ -18,6 +18,7 @@ class AllianceConfig(AppConfig):
         from alliance import celery, checks  # noqa: F401, PLC0415 -- they need the app registry
         from alliance.api.sql import CLAIM_KEY  # noqa: PLC0415
         from alliance.database import owner, partitions, placements, stored_functions  # noqa: PLC0415
+        from alliance.database.distribution import following  # noqa: PLC0415
         from alliance.members.services.languages import note_language  # noqa: PLC0415
         from alliance.members.sql import KEY_HOLDER  # noqa: PLC0415
         from alliance.placements import PLACEMENTS  # noqa: PLC0415
@@ -34,6 +35,7 @@ class AllianceConfig(AppConfig):
         post_migrate.connect(stored_functions.install_all, sender=self, dispatch_uid="install_statements")
         post_migrate.connect(owner.grant_to_server, sender=self, dispatch_uid="grant_to_server")
         post_migrate.connect(partitions.set_storage, sender=self, dispatch_uid="set_storage")
+        post_migrate.connect(following.follow, sender=self, dispatch_uid="follow")
 
         Path(settings.FILE_UPLOAD_TEMP_DIR).mkdir(parents=True, exist_ok=True)
 

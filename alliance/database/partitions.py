@@ -22,7 +22,7 @@ from django.db import DatabaseError, connection, migrations, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from alliance.database import table_storage
+from alliance.database import cluster, table_storage
 from alliance.database.owner import as_owner
 from alliance.database.postgresql.messages import Settings
 from alliance.errors import Conflict
@@ -170,11 +170,16 @@ def detach_month(table: str, month: Month) -> None:
     """Detach a month from its table; it stays as a separate table, which nothing reads or writes.
 
     Waits for older transactions without blocking others. If interrupted, the month is already invisible, and
-    the next call finishes the detachment. Needs the owner of the tables, and no transaction.
+    the next call finishes the detachment. On a cluster it blocks others for as long as it takes, a second or
+    two, as Citus cannot do otherwise. Needs the owner of the tables, and no transaction.
     """
     name = partition_name(table, month)
     how = {False: "CONCURRENTLY", True: "FINALIZE"}.get(_pending_detach(table, name))  # type: ignore[arg-type]
     if how is None:
+        return
+    if cluster.is_distributed():
+        with as_owner():
+            with_lock_retries(partial(_detach_at_once, table, name))
         return
     with as_owner(), connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {name} {how}")
@@ -219,6 +224,11 @@ def _make_month(table: str, month: Month) -> int:
             [table, month.first_day, table_storage.as_sql(table_storage.PARAMETERS.get(table, {}))],
         )
     return 1
+
+
+def _detach_at_once(table: str, name: str) -> None:
+    with _brief_waits(), connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {name}")
 
 
 def _drop(name: str) -> None:

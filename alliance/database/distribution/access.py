@@ -5,7 +5,7 @@ sequences, from which a worker draws its own ids.
 """
 
 import json
-from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, connections
@@ -87,16 +87,11 @@ _POLICIES = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyCheck:
-    """How many relations with policies the nodes have, and which differ from the coordinator's."""
+def require_alike_policies() -> int:
+    """Compare the policies of every shell, shard and month on every node with the coordinator's.
 
-    relations: int
-    differing: list[str]
-
-
-def check_policies() -> PolicyCheck:
-    """Compare the policies of every shell, shard and month on every node with the coordinator's."""
+    Returns how many have policies. Raises RuntimeError if any differs.
+    """
     statement = _POLICIES.format(schema=value("SELECT quote_ident(current_schema())"))
     expected: dict[str, str] = json.loads(value(statement))
     relations, differing = 0, []
@@ -109,8 +104,11 @@ def check_policies() -> PolicyCheck:
                 continue
             relations += 1
             if policies != wanted:
-                differing.append(f"{node} {name}")
-    return PolicyCheck(relations, differing)
+                differing.append(f"{name} on {node}")
+    if differing:
+        shown = ", ".join(differing[:5])
+        raise RuntimeError(f"{len(differing)} relations have not the policies of their table: {shown}")
+    return relations
 
 
 _NONE = "false "
@@ -122,17 +120,20 @@ def _without_shard(name: str) -> str:
 
 
 def let_scopes_travel() -> None:
-    """Have Citus send the server's SET LOCAL along to the nodes that it asks in the same transaction.
+    """Have Citus send SET LOCAL along to the nodes that it asks in the same transaction.
 
-    Set by the role itself, as the owner may not.
+    Of the server's role its scopes, of the owner its limit of waits for locks. Each role sets it for itself:
+    the owner may not for the other.
     """
+    _let_travel(connection)
     server = connections.create_connection("default")
     try:
-        with server.cursor() as cursor:
-            database = server.ops.quote_name(server.settings_dict["NAME"])
-            cursor.execute(
-                f"ALTER ROLE {_quoted_role()} IN DATABASE {database}"
-                " SET citus.propagate_set_commands = 'local'"
-            )
+        _let_travel(server)
     finally:
         server.close()
+
+
+def _let_travel(of: Any) -> None:
+    role, database = (of.ops.quote_name(of.settings_dict[name]) for name in ("USER", "NAME"))
+    with of.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE {role} IN DATABASE {database} SET citus.propagate_set_commands = 'local'")

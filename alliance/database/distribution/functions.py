@@ -1,6 +1,6 @@
 """Functions of the database on a cluster."""
 
-from alliance.database.distribution.nodes import rows, value
+from alliance.database.distribution.nodes import rows
 from alliance.database.placements import BY_PARCEL, REFERENCE
 
 # Those of triggers and policies are taken along with their table. Others are asked for by the statements that
@@ -27,15 +27,17 @@ def needed_on_workers() -> list[str]:
     return [name for (name,) in rows(_NEEDED_ON_WORKERS)]
 
 
-def make_on_workers(function: str) -> None:
-    value("SELECT create_distributed_function(%s)::text", [function])
-
-
 def with_generic_plans() -> list[str]:
     """Return the functions that ask for distributed tables, and would be planned without values."""
     tables = "|".join([*BY_PARCEL, *REFERENCE])
     return [name for (name,) in rows(_WITH_GENERIC_PLANS, [rf"\m({tables})\M"])]
 
 
-def plan_with_values(function: str) -> None:
-    rows(f"ALTER FUNCTION {function} SET plan_cache_mode = 'force_custom_plan'")
+def make_missing() -> tuple[int, int]:
+    """Make on the workers what they need, and have others planned with values; return how many of each."""
+    missing, generic = needed_on_workers(), with_generic_plans()
+    for name in missing:
+        rows("SELECT create_distributed_function(%s)", [name])
+    for name in generic:
+        rows(f"ALTER FUNCTION {name} SET plan_cache_mode = 'force_custom_plan'")
+    return len(missing), len(generic)

@@ -11,6 +11,8 @@ from alliance.database.distribution.nodes import rows, value
 from alliance.database.partitions import months_of
 from alliance.database.placements import BY_PARCEL, group_table
 
+# Of the table of parcels; all others have as many.
+DEFAULT_SHARDS = 32
 # Ids that a worker draws have its number above these bits.
 _BITS_OF_COORDINATOR = 48
 
@@ -89,7 +91,7 @@ def count(table: str) -> int:
     return int(value(f"SELECT count(*) FROM {table}"))  # noqa: S608 -- a name of ours
 
 
-def spread(table: str, *, shards: int) -> None:
+def spread(table: str, *, shards: int = DEFAULT_SHARDS) -> None:
     """Divide a table into shards by parcel, with its months. In one transaction.
 
     What its foreign keys point to is copied to every node with it: Citus would take over a table with keys to
@@ -131,6 +133,17 @@ def _counted(table: str) -> Iterator[None]:
 
 def keys_of(table: str) -> list[Key]:
     return [Key(*row) for row in rows(_KEYS, [table])]
+
+
+def keep_managed() -> int:
+    """Have Citus keep what it took over for a foreign key; return how many tables.
+
+    Otherwise it would give them back when the key is dropped, which fails for a table with an identity.
+    """
+    found = rows("SELECT logicalrelid::regclass::text FROM pg_dist_partition WHERE autoconverted ORDER BY 1")
+    for (table,) in found:
+        rows("SELECT citus_add_local_table_to_metadata(%s)", [table])
+    return len(found)
 
 
 def left_behind(table: str) -> list[str]:

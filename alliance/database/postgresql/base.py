@@ -10,6 +10,7 @@ from alliance.database import cluster
 from alliance.database.literals import written
 from alliance.database.postgresql import hosts
 from alliance.database.postgresql.messages import Connection, Cursor, Unanswered
+from alliance.database.postgresql.schema import DatabaseSchemaEditor
 from alliance.database.postgresql.silence import WATCH, Demoted, answers_within
 
 # Of the client's side, and of the network between: the kernel ends a connection whose other end has gone.
@@ -35,6 +36,7 @@ class DatabaseOperations(operations.DatabaseOperations):
 
 class DatabaseWrapper(base.DatabaseWrapper):
     ops_class = DatabaseOperations
+    SchemaEditorClass = DatabaseSchemaEditor
 
     def get_connection_params(self) -> dict[str, Any]:
         watched = {"connection_factory": Connection, "cursor_factory": Cursor}

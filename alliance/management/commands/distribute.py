@@ -10,7 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from alliance.database.distribution import plan, readiness
 from alliance.database.distribution.nodes import nodes
-from alliance.database.distribution.tables import RowsDiffer
+from alliance.database.distribution.tables import DEFAULT_SHARDS, RowsDiffer
 from alliance.database.owner import as_owner
 
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--shards",
             type=int,
-            default=plan.DEFAULT_SHARDS,
+            default=DEFAULT_SHARDS,
             help=f"A power of two up to {readiness.MOST_SHARDS}: the most workers there can ever be (32).",
         )
 

@@ -1,0 +1,37 @@
+"""What a later release adds to a database that is distributed already."""
+
+from typing import Any
+
+from alliance.database import cluster
+from alliance.database.distribution import access, functions, tables
+from alliance.database.distribution.tables import Kind
+from alliance.database.placements import BY_PARCEL, REFERENCE
+
+
+def place(table: str) -> None:
+    """Put a table that a migration has just made where it belongs."""
+    if table in BY_PARCEL:
+        tables.spread(table)
+    elif table in REFERENCE:
+        tables.copy_to_nodes(table)
+
+
+def follow(**_signal: Any) -> None:
+    """Have the workers know what this release added; called after each `migrate`, and last."""
+    if not cluster.is_distributed():
+        return
+    for table in misplaced():
+        place(table)
+    tables.keep_managed()
+    functions.make_missing()
+    access.grant_on_nodes()
+    access.require_alike_policies()
+
+
+def misplaced() -> list[str]:
+    """Return the tables that are on the coordinator and belong elsewhere."""
+    found = tables.kinds()
+    return [
+        *(table for table in BY_PARCEL if found.get(table) is not Kind.BY_PARCEL),
+        *(table for table in REFERENCE if found.get(table) is not Kind.REFERENCE),
+    ]

@@ -1,7 +1,8 @@
 """Whatever a page of a list names beside its rows: cities, tiers and parties, each read once for the page.
 
 Not by joins: for each row they would bring the same few objects again, which takes longer than all else, and
-because of their policies the planner would read and sort a whole list for each page.
+because of their policies the planner would read and sort a whole list for each page. On a cluster, whom a
+courier knows is on the coordinator, and so the names have to be read there.
 """
 
 from collections.abc import Iterable, Sequence
@@ -38,6 +39,11 @@ def with_names(rows: Iterable[Row], *, names: Sequence[str] = NAMED) -> list[Row
         for row in listed:
             field.set_cached_value(row, related[getattr(row, field.attname)])
     return listed
+
+
+def first_with_names(rows: Iterable[Row], *, names: Sequence[str] = NAMED) -> Row | None:
+    """Return the only row that a key selects, with its names; None if the reader sees no such row."""
+    return next(iter(with_names(rows, names=names)), None)
 
 
 def _found(wanted: dict[type[Model], set[int]]) -> dict[type[Model], dict[int, Any]]:

@@ -30,6 +30,7 @@ from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.models import Parcel
+from slas.listed import first_with_names
 from slas.offers.market import quote
 
 CITIES_SHOWN = 20
@@ -259,8 +260,7 @@ def _filtered(actor: Actor, query: QueryDict) -> ParcelFilter:
 
 
 def _parcel(actor: Actor, number: str) -> Parcel:
-    parcels = Parcel.objects.visible_to(actor).with_names()
-    parcel = parcels.filter(pk=_parcel_id(number)).first()
+    parcel = first_with_names(Parcel.objects.visible_to(actor).filter(pk=_parcel_id(number)))
     if parcel is None:
         raise NotFound
     return parcel

@@ -51,15 +51,6 @@ class MovedQuerySet(TenantQuerySet):
 
 
 class ParcelQuerySet(MovedQuerySet):
-    def with_names(self) -> Self:
-        """Also fetch what is shown of each parcel: merchant, courier, tier and cities.
-
-        For parcels selected by id. A list reads its page first, and then the names: `slas.listed.with_names`.
-        """
-        return self.select_related(
-            "merchant__organisation", "courier__organisation", "tier", "origin", "destination"
-        )
-
     def referenced(self, *prefixes: str) -> Self:
         """Parcels whose reference has one of these prefixes; case-sensitive.
 

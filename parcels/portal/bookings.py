@@ -31,6 +31,7 @@ from parcels.choices import ParcelSource
 from parcels.models import Parcel, PickupAddress
 from parcels.portal.booking_forms import QuoteForm, RecipientForm
 from parcels.portal.quotes import expected_of, offer_view, tier_views, without_agreed
+from slas.listed import first_with_names
 from slas.offers.market import Quote, QuoteRequest, quote
 from slas.promises.prices import yuan
 
@@ -167,7 +168,7 @@ def parcel_booked(request: ActorRequest, number: str) -> HttpResponse:
         parcel_id = parse_tracking_number(number)
     except InvalidTrackingNumber as error:
         raise NotFound(str(error)) from None
-    parcel = Parcel.objects.visible_to(actor).with_names().filter(pk=parcel_id).first()
+    parcel = first_with_names(Parcel.objects.visible_to(actor).filter(pk=parcel_id))
     if parcel is None:
         raise NotFound
     context = {

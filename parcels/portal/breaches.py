@@ -32,6 +32,7 @@ from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState
 from slas.excuses.breach_report import BreachReport, breach_report
 from slas.excuses.services.claims import Claim, claim_excuse, may_claim, require_claimant
 from slas.excuses.services.permissions import MOST_TEXT
+from slas.listed import first_with_names
 from slas.models import Excuse
 from slas.promises.prices import yuan
 
@@ -89,7 +90,7 @@ def _breach(actor: Actor, number: str, kind: str) -> tuple[Parcel, BreachReport,
         parcel_id = parse_tracking_number(number)
     except InvalidTrackingNumber as error:
         raise NotFound(str(error)) from None
-    parcel = Parcel.objects.visible_to(actor).with_names().filter(pk=parcel_id).first()
+    parcel = first_with_names(Parcel.objects.visible_to(actor).filter(pk=parcel_id))
     if parcel is None or kind not in CommitmentKind.values:
         raise NotFound
     scans = list(Scan.objects.visible_to(actor).filter(parcel_id=parcel_id))

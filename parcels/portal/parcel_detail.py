@@ -38,6 +38,7 @@ from parcels.tracking.queries import states_of
 from parcels.tracking.steps import progress
 from parcels.tracking.verdicts import Verdict, loss_text, verdict_of
 from slas.choices import CommitmentKind, ExcuseState, RevisionParty
+from slas.listed import first_with_names
 from slas.models import Breach, Commitment, Excuse
 from slas.promises.prices import yuan
 from slas.revisions.services import Promised, promised_delivery
@@ -123,7 +124,7 @@ def _parcel(actor: Actor, number: str) -> Parcel:
         parcel_id = parse_tracking_number(number)
     except InvalidTrackingNumber as error:
         raise NotFound(str(error)) from None
-    parcel = Parcel.objects.visible_to(actor).with_names().filter(pk=parcel_id).first()
+    parcel = first_with_names(Parcel.objects.visible_to(actor).filter(pk=parcel_id))
     if parcel is None:
         raise NotFound
     parcel.pickup_address = _pickup_address(parcel)

@@ -17,6 +17,7 @@ from alliance.errors import FieldError, InvalidInput
 from alliance.identifiers import tracking_number
 from alliance.tenancy import require
 from slas.choices import CommitmentKind, Outcome, TierCode
+from slas.listed import with_names
 from slas.models import Breach, Commitment, ServiceTier
 
 
@@ -55,6 +56,10 @@ class BreachPagination(CursorPagination):
     # One sweep opens thousands at the same time: the cursor counts on within that time, however many.
     offset_cutoff = None  # type: ignore[assignment]
 
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Breach]:
+        page: list[Breach] = super().paginate_queryset(queryset, request, view)
+        return with_names(page, names=("courier", "merchant", "tier"))
+
 
 class BreachesView(generics.ListAPIView[Breach]):
     """Promises not kept, the newest first: the actor's own, or for ops all."""
@@ -81,14 +86,10 @@ class BreachesView(generics.ListAPIView[Breach]):
         query.is_valid(raise_exception=True)
         params = query.validated_data
         commitment = Commitment.objects.filter(parcel_id=OuterRef("parcel_id"), kind=OuterRef("kind"))
-        breaches = (
-            Breach.objects.visible_to(actor)
-            .select_related("courier__organisation", "merchant", "tier")
-            .annotate(
-                outcome=Subquery(commitment.values("outcome")),
-                reached_at=Subquery(commitment.values("reached_at")),
-                excused=Subquery(commitment.values("excused")),
-            )
+        breaches = Breach.objects.visible_to(actor).annotate(
+            outcome=Subquery(commitment.values("outcome")),
+            reached_at=Subquery(commitment.values("reached_at")),
+            excused=Subquery(commitment.values("excused")),
         )
         if "state" in params:
             breaches = breaches.filter(withdrawn_at__isnull=params["state"] == "standing")

@@ -15,6 +15,7 @@ from slas.commitments.models import Breach, Commitment
 from slas.credits.models import CreditEntry
 from slas.excuses.models import Excuse
 from slas.excuses.services.claims import claim_until, obstacle
+from slas.listed import with_names
 from slas.revisions.models import Revision
 
 
@@ -92,9 +93,9 @@ def breach_report(
     breach = Breach.objects.visible_to(actor).filter(parcel_id=parcel_id, kind=kind).first()
     commitments = {
         commitment_row.kind: commitment_row
-        for commitment_row in Commitment.objects.visible_to(actor)
-        .filter(parcel_id=parcel_id)
-        .select_related("courier__organisation", "merchant", "tier", "origin", "destination", "version")
+        for commitment_row in with_names(
+            Commitment.objects.visible_to(actor).filter(parcel_id=parcel_id).select_related("version")
+        )
     }
     commitment = commitments.get(str(kind))
     if breach is None or commitment is None:

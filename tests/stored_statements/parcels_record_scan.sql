@@ -307,45 +307,59 @@ BEGIN
             coalesce(was_delivered_at - was_picked_up_at <= interval '72 hours'
             AND before <> 'void',
             false)::int AS was_within_72h
-                FROM (SELECT 'delivery'::text AS kind,
-                    met.merchant_id AS merchant_id,
-                    met.courier_id AS courier_id,
-                    met.tier_id AS tier_id,
-                    met.origin_id AS origin_id,
-                    met.destination_id AS destination_id,
-                    met.due_at AS due_at,
-                    met.due_date AS due_date,
-                    met.fee_fen AS fee_fen,
-                    met.ready_at AS ready_at,
-                    met.reached_at AS reached_at,
-                    met.picked_up_at AS picked_up_at,
-                    met.departed_at AS departed_at,
-                    met.arrived_at AS arrived_at,
-                    met.out_for_delivery_at AS out_for_delivery_at,
-                    met.attempted_at AS attempted_at,
-                    met.delivered_at AS delivered_at,
-                    met.turned_at AS turned_at,
-                    met.lost_at AS lost_at,
-                    met.margin AS margin,
-                    'pending'::text AS before,
-                    'met'::text AS after,
-                    false AS excused,
-                    false AS was_excused,
-                    ''::text AS excuse_reason,
-                    ''::text AS was_excuse_reason,
-                    NULL::int AS was_margin,
-                    NULL::timestamptz AS was_reached_at,
-                    NULL::timestamptz AS was_picked_up_at,
-                    NULL::timestamptz AS was_departed_at,
-                    NULL::timestamptz AS was_arrived_at,
-                    NULL::timestamptz AS was_out_for_delivery_at,
-                    NULL::timestamptz AS was_attempted_at,
-                    NULL::timestamptz AS was_delivered_at,
-                    NULL::timestamptz AS was_turned_at,
-                    NULL::timestamptz AS was_lost_at) AS sla_judged
+                FROM (
+                    SELECT %(parcel_id)s AS parcel_id,
+                        'delivery'::text AS kind,
+                        met.merchant_id AS merchant_id,
+                        met.courier_id AS courier_id,
+                        met.tier_id AS tier_id,
+                        met.origin_id AS origin_id,
+                        met.destination_id AS destination_id,
+                        met.due_at AS due_at,
+                        met.due_date AS due_date,
+                        met.fee_fen AS fee_fen,
+                        met.ready_at AS ready_at,
+                        met.reached_at AS reached_at,
+                        met.picked_up_at AS picked_up_at,
+                        met.departed_at AS departed_at,
+                        met.arrived_at AS arrived_at,
+                        met.out_for_delivery_at AS out_for_delivery_at,
+                        met.attempted_at AS attempted_at,
+                        met.delivered_at AS delivered_at,
+                        met.turned_at AS turned_at,
+                        met.lost_at AS lost_at,
+                        met.margin AS margin,
+                        'pending'::text AS before,
+                        'met'::text AS after,
+                        false AS excused,
+                        false AS was_excused,
+                        ''::text AS excuse_reason,
+                        ''::text AS was_excuse_reason,
+                        NULL::int AS was_margin,
+                        NULL::timestamptz AS was_reached_at,
+                        NULL::timestamptz AS was_picked_up_at,
+                        NULL::timestamptz AS was_departed_at,
+                        NULL::timestamptz AS was_arrived_at,
+                        NULL::timestamptz AS was_out_for_delivery_at,
+                        NULL::timestamptz AS was_attempted_at,
+                        NULL::timestamptz AS was_delivered_at,
+                        NULL::timestamptz AS was_turned_at,
+                        NULL::timestamptz AS was_lost_at
+                ) AS sla_judged
             )
     INSERT INTO slas_tally (id, merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
+        pending,
+            met,
+            late,
+            overdue,
+            void,
+            excused,
+            attempted,
+            first_attempt,
+            within_48h,
+            within_72h,
+            marks,
+            parcel_id)
     SELECT nextval('slas_tally_id_seq'),
         merchant_id,
         courier_id,
@@ -374,7 +388,8 @@ BEGIN
             first_attempt - was_first_attempt,
             within_48h - was_within_48h,
             within_72h - was_within_72h,
-            marks
+            marks,
+            parcel_id
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved;
             WITH sla_changed AS (
@@ -831,51 +846,57 @@ BEGIN
                     WHEN ready_at <= due_at - interval '1 hours' THEN 180000 END + margin END) END],
                     NULL),
                     '{}') AS progress
-                FROM (SELECT 'delivery'::text AS kind,
-                    met.merchant_id AS merchant_id,
-                    met.courier_id AS courier_id,
-                    met.tier_id AS tier_id,
-                    met.origin_id AS origin_id,
-                    met.destination_id AS destination_id,
-                    met.due_at AS due_at,
-                    met.due_date AS due_date,
-                    met.fee_fen AS fee_fen,
-                    met.ready_at AS ready_at,
-                    met.reached_at AS reached_at,
-                    met.picked_up_at AS picked_up_at,
-                    met.departed_at AS departed_at,
-                    met.arrived_at AS arrived_at,
-                    met.out_for_delivery_at AS out_for_delivery_at,
-                    met.attempted_at AS attempted_at,
-                    met.delivered_at AS delivered_at,
-                    met.turned_at AS turned_at,
-                    met.lost_at AS lost_at,
-                    met.margin AS margin,
-                    'pending'::text AS before,
-                    'met'::text AS after,
-                    false AS excused,
-                    false AS was_excused,
-                    ''::text AS excuse_reason,
-                    ''::text AS was_excuse_reason,
-                    NULL::int AS was_margin,
-                    NULL::timestamptz AS was_reached_at,
-                    NULL::timestamptz AS was_picked_up_at,
-                    NULL::timestamptz AS was_departed_at,
-                    NULL::timestamptz AS was_arrived_at,
-                    NULL::timestamptz AS was_out_for_delivery_at,
-                    NULL::timestamptz AS was_attempted_at,
-                    NULL::timestamptz AS was_delivered_at,
-                    NULL::timestamptz AS was_turned_at,
-                    NULL::timestamptz AS was_lost_at) AS sla_judged
+                FROM (
+                    SELECT %(parcel_id)s AS parcel_id,
+                        'delivery'::text AS kind,
+                        met.merchant_id AS merchant_id,
+                        met.courier_id AS courier_id,
+                        met.tier_id AS tier_id,
+                        met.origin_id AS origin_id,
+                        met.destination_id AS destination_id,
+                        met.due_at AS due_at,
+                        met.due_date AS due_date,
+                        met.fee_fen AS fee_fen,
+                        met.ready_at AS ready_at,
+                        met.reached_at AS reached_at,
+                        met.picked_up_at AS picked_up_at,
+                        met.departed_at AS departed_at,
+                        met.arrived_at AS arrived_at,
+                        met.out_for_delivery_at AS out_for_delivery_at,
+                        met.attempted_at AS attempted_at,
+                        met.delivered_at AS delivered_at,
+                        met.turned_at AS turned_at,
+                        met.lost_at AS lost_at,
+                        met.margin AS margin,
+                        'pending'::text AS before,
+                        'met'::text AS after,
+                        false AS excused,
+                        false AS was_excused,
+                        ''::text AS excuse_reason,
+                        ''::text AS was_excuse_reason,
+                        NULL::int AS was_margin,
+                        NULL::timestamptz AS was_reached_at,
+                        NULL::timestamptz AS was_picked_up_at,
+                        NULL::timestamptz AS was_departed_at,
+                        NULL::timestamptz AS was_arrived_at,
+                        NULL::timestamptz AS was_out_for_delivery_at,
+                        NULL::timestamptz AS was_attempted_at,
+                        NULL::timestamptz AS was_delivered_at,
+                        NULL::timestamptz AS was_turned_at,
+                        NULL::timestamptz AS was_lost_at
+                ) AS sla_judged
             )
-    INSERT INTO slas_progresstally (id, courier_id, tier_id, origin_id, destination_id, due_date, marks)
-    SELECT nextval('slas_progresstally_id_seq'),
+    INSERT INTO slas_progresstally (id,
         courier_id,
         tier_id,
         origin_id,
         destination_id,
         due_date,
-        progress
+        marks,
+        parcel_id)
+    SELECT nextval('slas_progresstally_id_seq'), courier_id, tier_id, origin_id, destination_id, due_date,
+        progress,
+        parcel_id
     FROM sla_changed WHERE progress IS NOT NULL;
         END IF;
         sooner := met.courier_id IS NULL;
@@ -976,45 +997,59 @@ BEGIN
             coalesce(was_delivered_at - was_picked_up_at <= interval '72 hours'
             AND before <> 'void',
             false)::int AS was_within_72h
-                FROM (SELECT 'pickup'::text AS kind,
-                    met.merchant_id AS merchant_id,
-                    met.courier_id AS courier_id,
-                    met.tier_id AS tier_id,
-                    met.origin_id AS origin_id,
-                    met.destination_id AS destination_id,
-                    met.due_at AS due_at,
-                    met.due_date AS due_date,
-                    met.fee_fen AS fee_fen,
-                    met.ready_at AS ready_at,
-                    met.reached_at AS reached_at,
-                    met.picked_up_at AS picked_up_at,
-                    met.departed_at AS departed_at,
-                    met.arrived_at AS arrived_at,
-                    met.out_for_delivery_at AS out_for_delivery_at,
-                    met.attempted_at AS attempted_at,
-                    met.delivered_at AS delivered_at,
-                    met.turned_at AS turned_at,
-                    met.lost_at AS lost_at,
-                    met.margin AS margin,
-                    'pending'::text AS before,
-                    'met'::text AS after,
-                    false AS excused,
-                    false AS was_excused,
-                    ''::text AS excuse_reason,
-                    ''::text AS was_excuse_reason,
-                    NULL::int AS was_margin,
-                    NULL::timestamptz AS was_reached_at,
-                    NULL::timestamptz AS was_picked_up_at,
-                    NULL::timestamptz AS was_departed_at,
-                    NULL::timestamptz AS was_arrived_at,
-                    NULL::timestamptz AS was_out_for_delivery_at,
-                    NULL::timestamptz AS was_attempted_at,
-                    NULL::timestamptz AS was_delivered_at,
-                    NULL::timestamptz AS was_turned_at,
-                    NULL::timestamptz AS was_lost_at) AS sla_judged
+                FROM (
+                    SELECT %(parcel_id)s AS parcel_id,
+                        'pickup'::text AS kind,
+                        met.merchant_id AS merchant_id,
+                        met.courier_id AS courier_id,
+                        met.tier_id AS tier_id,
+                        met.origin_id AS origin_id,
+                        met.destination_id AS destination_id,
+                        met.due_at AS due_at,
+                        met.due_date AS due_date,
+                        met.fee_fen AS fee_fen,
+                        met.ready_at AS ready_at,
+                        met.reached_at AS reached_at,
+                        met.picked_up_at AS picked_up_at,
+                        met.departed_at AS departed_at,
+                        met.arrived_at AS arrived_at,
+                        met.out_for_delivery_at AS out_for_delivery_at,
+                        met.attempted_at AS attempted_at,
+                        met.delivered_at AS delivered_at,
+                        met.turned_at AS turned_at,
+                        met.lost_at AS lost_at,
+                        met.margin AS margin,
+                        'pending'::text AS before,
+                        'met'::text AS after,
+                        false AS excused,
+                        false AS was_excused,
+                        ''::text AS excuse_reason,
+                        ''::text AS was_excuse_reason,
+                        NULL::int AS was_margin,
+                        NULL::timestamptz AS was_reached_at,
+                        NULL::timestamptz AS was_picked_up_at,
+                        NULL::timestamptz AS was_departed_at,
+                        NULL::timestamptz AS was_arrived_at,
+                        NULL::timestamptz AS was_out_for_delivery_at,
+                        NULL::timestamptz AS was_attempted_at,
+                        NULL::timestamptz AS was_delivered_at,
+                        NULL::timestamptz AS was_turned_at,
+                        NULL::timestamptz AS was_lost_at
+                ) AS sla_judged
             )
     INSERT INTO slas_tally (id, merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
+        pending,
+            met,
+            late,
+            overdue,
+            void,
+            excused,
+            attempted,
+            first_attempt,
+            within_48h,
+            within_72h,
+            marks,
+            parcel_id)
     SELECT nextval('slas_tally_id_seq'),
         merchant_id,
         courier_id,
@@ -1043,7 +1078,8 @@ BEGIN
             first_attempt - was_first_attempt,
             within_48h - was_within_48h,
             within_72h - was_within_72h,
-            marks
+            marks,
+            parcel_id
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved;
         END IF;
@@ -2010,14 +2046,17 @@ sla_stored AS (
         lost_at = excluded.lost_at
 ),
 sla_progress AS (
-    INSERT INTO slas_progresstally (id, courier_id, tier_id, origin_id, destination_id, due_date, marks)
-    SELECT nextval('slas_progresstally_id_seq'),
+    INSERT INTO slas_progresstally (id,
         courier_id,
         tier_id,
         origin_id,
         destination_id,
         due_date,
-        slas_concatenated(progress)
+        marks,
+        parcel_id)
+    SELECT nextval('slas_progresstally_id_seq'), courier_id, tier_id, origin_id, destination_id, due_date,
+        slas_concatenated(progress),
+        min(parcel_id)
     FROM sla_changed WHERE progress IS NOT NULL
     GROUP BY courier_id, tier_id, origin_id, destination_id, due_date
 ),
@@ -2039,7 +2078,18 @@ sla_breaches AS (
 ),
 sla_tallies AS (
     INSERT INTO slas_tally (id, merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
+        pending,
+            met,
+            late,
+            overdue,
+            void,
+            excused,
+            attempted,
+            first_attempt,
+            within_48h,
+            within_72h,
+            marks,
+            parcel_id)
     SELECT nextval('slas_tally_id_seq'),
         merchant_id,
         courier_id,
@@ -2068,7 +2118,8 @@ sla_tallies AS (
             sum(first_attempt - was_first_attempt),
             sum(within_48h - was_within_48h),
             sum(within_72h - was_within_72h),
-            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)
+            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL),
+            min(parcel_id)
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved
     GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
@@ -2077,12 +2128,8 @@ sla_tallies AS (
 sla_credits AS (
     -- Whoever works credits out reads the commitment as it is by then.
     INSERT INTO slas_creditcheck (id, parcel_id, kind, merchant_id, courier_id)
-    SELECT nextval('slas_creditcheck_id_seq'),
-        parcel_id,
-        kind,
-        merchant_id,
-        courier_id
-        FROM sla_changed WHERE pays
+    SELECT nextval('slas_creditcheck_id_seq'), parcel_id, kind, merchant_id, courier_id
+    FROM sla_changed WHERE pays
     RETURNING 1
 ),
 sla_events AS (

@@ -1338,14 +1338,17 @@ sla_stored AS (
         lost_at = excluded.lost_at
 ),
 sla_progress AS (
-    INSERT INTO slas_progresstally (id, courier_id, tier_id, origin_id, destination_id, due_date, marks)
-    SELECT nextval('slas_progresstally_id_seq'),
+    INSERT INTO slas_progresstally (id,
         courier_id,
         tier_id,
         origin_id,
         destination_id,
         due_date,
-        slas_concatenated(progress)
+        marks,
+        parcel_id)
+    SELECT nextval('slas_progresstally_id_seq'), courier_id, tier_id, origin_id, destination_id, due_date,
+        slas_concatenated(progress),
+        min(parcel_id)
     FROM sla_changed WHERE progress IS NOT NULL
     GROUP BY courier_id, tier_id, origin_id, destination_id, due_date
 ),
@@ -1367,7 +1370,18 @@ sla_breaches AS (
 ),
 sla_tallies AS (
     INSERT INTO slas_tally (id, merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
+        pending,
+            met,
+            late,
+            overdue,
+            void,
+            excused,
+            attempted,
+            first_attempt,
+            within_48h,
+            within_72h,
+            marks,
+            parcel_id)
     SELECT nextval('slas_tally_id_seq'),
         merchant_id,
         courier_id,
@@ -1396,7 +1410,8 @@ sla_tallies AS (
             sum(first_attempt - was_first_attempt),
             sum(within_48h - was_within_48h),
             sum(within_72h - was_within_72h),
-            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)
+            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL),
+            min(parcel_id)
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved
     GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
@@ -1405,12 +1420,8 @@ sla_tallies AS (
 sla_credits AS (
     -- Whoever works credits out reads the commitment as it is by then.
     INSERT INTO slas_creditcheck (id, parcel_id, kind, merchant_id, courier_id)
-    SELECT nextval('slas_creditcheck_id_seq'),
-        parcel_id,
-        kind,
-        merchant_id,
-        courier_id
-        FROM sla_changed WHERE pays
+    SELECT nextval('slas_creditcheck_id_seq'), parcel_id, kind, merchant_id, courier_id
+    FROM sla_changed WHERE pays
     RETURNING 1
 ),
 sla_events AS (

@@ -173,9 +173,27 @@ sla_changed AS (
             0 AS was_within_72h,
             NULL::int[] AS marks
 )
-    INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
-    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+    INSERT INTO slas_tally (id, merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        pending,
+            met,
+            late,
+            overdue,
+            void,
+            excused,
+            attempted,
+            first_attempt,
+            within_48h,
+            within_72h,
+            marks,
+            parcel_id)
+    SELECT nextval('slas_tally_id_seq'),
+        merchant_id,
+        courier_id,
+        tier_id,
+        origin_id,
+        destination_id,
+        kind,
+        due_date,
         (after = 'pending')::int - (coalesce(before,
             '') = 'pending')::int,
             (after = 'met')::int - (coalesce(before,
@@ -196,7 +214,8 @@ sla_changed AS (
             first_attempt - was_first_attempt,
             within_48h - was_within_48h,
             within_72h - was_within_72h,
-            marks
+            marks,
+            parcel_id
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved;
         INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
@@ -400,9 +419,27 @@ sla_changed AS (
             NULL::int[] AS marks
 ),
 sla_tallies AS (
-    INSERT INTO slas_tally (merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
-        pending, met, late, overdue, void, excused, attempted, first_attempt, within_48h, within_72h, marks)
-    SELECT merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+    INSERT INTO slas_tally (id, merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date,
+        pending,
+            met,
+            late,
+            overdue,
+            void,
+            excused,
+            attempted,
+            first_attempt,
+            within_48h,
+            within_72h,
+            marks,
+            parcel_id)
+    SELECT nextval('slas_tally_id_seq'),
+        merchant_id,
+        courier_id,
+        tier_id,
+        origin_id,
+        destination_id,
+        kind,
+        due_date,
         sum((after = 'pending')::int - (coalesce(before,
             '') = 'pending')::int),
             sum((after = 'met')::int - (coalesce(before,
@@ -423,7 +460,8 @@ sla_tallies AS (
             sum(first_attempt - was_first_attempt),
             sum(within_48h - was_within_48h),
             sum(within_72h - was_within_72h),
-            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)
+            slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL),
+            min(parcel_id)
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved
     GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date

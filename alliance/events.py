@@ -99,19 +99,21 @@ def record(events: Iterable[NewEvent], *, at: datetime | None = None) -> None:
 def forget_old_events(*, now: datetime) -> int:
     """Delete events older than the setting, one slice per transaction; return how many.
 
-    Ids grow with time, so the oldest are deleted first. May run twice, concurrently, or be killed.
+    By time and row: what commits late, with an earlier time, goes with the next run. May run twice,
+    concurrently, or be killed.
     """
     before, count = now - timedelta(days=settings.EVENTS_KEPT_DAYS), 0
     while True:
         with scope(Scope.everything()):
-            oldest = raw_rows("SELECT id, at FROM alliance_event ORDER BY id LIMIT %s", [SLICE])
-            # Stop at the first event that stays, so that none is skipped, even if writers' clocks differ.
-            last = 0
-            for event_id, at in oldest:
-                if at >= before:
-                    break
-                last = event_id
-            rows = raw_rows("DELETE FROM alliance_event WHERE id <= %s RETURNING 1", [last])
+            # The newest of a slice of the oldest. Events of one batch have the same time.
+            last = raw_rows(
+                "SELECT at FROM alliance_event WHERE at < %s ORDER BY at OFFSET %s LIMIT 1",
+                [before, SLICE - 1],
+            )
+            until = last[0][0] if last else before
+            rows = raw_rows(
+                "DELETE FROM alliance_event WHERE at < %s AND at <= %s RETURNING 1", [before, until]
+            )
         count += len(rows)
-        if len(rows) < SLICE:
+        if not last:
             return count

@@ -91,8 +91,8 @@ def _misfits(model: type[models.Model]) -> Iterator[str]:
     for names in sorted(names for names in unique if name not in names):
         yield f"its unique key ({', '.join(names)}) needs {name} as well."
     for each in fields.values():
-        has_constraint = isinstance(each, models.ForeignKey) and each.db_constraint
-        target = each.remote_field.model._meta.db_table if has_constraint else ""
+        has_constraint = getattr(each, "db_constraint", False)
+        target = each.related_model._meta.db_table if has_constraint else ""
         if target and not can_be_joined(target):
             yield (
                 f"{each.name} points at {target}, which is on the coordinator only: point at tables by parcel"

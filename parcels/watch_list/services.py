@@ -21,7 +21,7 @@ from slas.models import ServiceTier
 
 # Parcels per transaction.
 SLICE: Final = 5_000
-# The heartbeat that stores how far the outbox has been read.
+# The heartbeat that stores the time up to which the outbox has been read.
 HEARTBEAT: Final = "refresh-watch-list"
 
 # Held, failed or contradicted parcels, perhaps days before the promise, come from the outbox: an index of
@@ -30,8 +30,8 @@ HEARTBEAT: Final = "refresh-watch-list"
 _TROUBLED: Final = (ParcelStatus.EXCEPTION, ParcelStatus.ATTEMPT_FAILED)
 _NEWS: Final = f"""
 SELECT DISTINCT parcel_id FROM alliance_event e
-WHERE id > %s AND (
-    topic = '{Topic.PARCEL_STATUS_CHANGED}' AND payload->>'status' = ANY(%s)
+WHERE at > %(since)s AND (
+    topic = '{Topic.PARCEL_STATUS_CHANGED}' AND payload->>'status' = ANY(%(troubled)s)
     OR topic = '{Topic.PARCEL_CONTRADICTED}'
     OR EXISTS (SELECT 1 FROM slas_watchitem w WHERE w.parcel_id = e.parcel_id)
 )
@@ -50,6 +50,8 @@ WHERE received_at > %(since)s AND occurred_at <= %(first)s
 _FINAL: Final = [code for code, status in STATUS_OF_CODE.items() if status in TERMINAL]
 # How long a transaction may stay open without its scans being missed.
 _OVERLAP: Final = timedelta(minutes=10)
+# How long after its time an event may be committed without being missed.
+_EVENT_OVERLAP: Final = timedelta(minutes=5)
 # How far the first refresh looks back, and the age of booking beyond which parcels are ignored.
 _FIRST_LOOK: Final = timedelta(days=7)
 _OLDEST: Final = timedelta(days=62)
@@ -96,12 +98,13 @@ def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
         if not try_to_take(Lock.REFRESH_WATCH_LIST):
             return Refreshed(busy=True)
         last = Heartbeat.objects.filter(name=HEARTBEAT).first()
-        read_up_to, read_before = _outbox(last)
+        # Of the release before: without it, its refreshes would read the whole outbox.
+        position = last.detail.get("outbox", []) if last else []
         silent_ids = _perhaps_silent(last.at if last else now - _FIRST_LOOK, now)
         ids = sorted(
             {
                 *watch_candidates(now=now, last=last.at if last else None),
-                *_with_news(read_before),
+                *_with_news(last.at - _EVENT_OVERLAP if last else now - _OLDEST),
                 *silent_ids,
             }
         )
@@ -119,7 +122,7 @@ def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
         listed, removed, slices = listed + stored.listed, removed + stored.removed, slices + 1
     Heartbeat.objects.update_or_create(
         name=HEARTBEAT,
-        defaults={"at": now, "detail": {"parcels": len(ids), "listed": listed, "outbox": read_up_to}},
+        defaults={"at": now, "detail": {"parcels": len(ids), "listed": listed, "outbox": position}},
     )
     return Refreshed(len(ids), listed, removed, slices)
 
@@ -185,16 +188,6 @@ def _perhaps_silent(last: datetime, now: datetime) -> Iterable[int]:
     return [row[0] for row in raw_rows(_SEEN, parameters)]
 
 
-def _outbox(last: Heartbeat | None) -> tuple[list[int], int]:
-    """The newest outbox id now and at the last refresh, and the id after which to read.
-
-    An open transaction may commit lower ids than those already visible. So each part is read by two
-    refreshes, which gives such a transaction five minutes to commit.
-    """
-    [(newest,)] = raw_rows("SELECT coalesce(max(id), 0) FROM alliance_event")
-    before: list[int] = last.detail.get("outbox", []) if last else []
-    return [*before[-1:], newest], before[0] if len(before) > 1 else 0
-
-
-def _with_news(after: int) -> Iterable[int]:
-    return [row[0] for row in raw_rows(_NEWS, [after, [status.value for status in _TROUBLED]])]
+def _with_news(since: datetime) -> Iterable[int]:
+    parameters = {"since": since, "troubled": [status.value for status in _TROUBLED]}
+    return [row[0] for row in raw_rows(_NEWS, parameters)]

@@ -30,7 +30,7 @@ def moving(parcel: Parcel, merchant: Actor) -> Parcel:
     """A parcel that moves though it was cancelled."""
     with scope(Scope.of(merchant)):
         cancel_parcel(actor=merchant, parcel_id=parcel.pk, at=parcel.booked_at + timedelta(hours=1))
-    refresh()
+    refresh(now=parcel.booked_at + timedelta(hours=2))
     assert watched(parcel) == {}
     scan(parcel, "departed", 3)
     return parcel

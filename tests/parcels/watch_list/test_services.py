@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from alliance.identifiers import moment_of, parcel_id_at
-from alliance.models import Heartbeat, Organisation
+from alliance.models import Organisation
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.models import Parcel
@@ -328,16 +328,18 @@ def test_forecast_uses_only_the_last_28_days(
 # --- concurrent refreshes ---
 
 
-def test_heartbeat_stores_the_position_in_the_outbox(
+def test_event_committed_late_is_found_by_its_time(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
-    due_in(merchant_organisation, courier_organisation, 2)
-    positions = []
-    for _time in range(3):
-        refresh()
-        positions.append(Heartbeat.objects.get(name="refresh-watch-list").detail["outbox"])
-    assert len(positions[0]) == 1
-    assert positions[1] == positions[2] == [positions[0][0]] * 2
+    [parcel, other] = due_in(merchant_organisation, courier_organisation, 28, count=2)
+    now = timezone.now()
+    refresh(now=now)
+    # As if their transactions had been open at the refresh. The second took too long.
+    scan(parcel, "held", 1, reason="weather_snow", now=now - timedelta(minutes=4))
+    scan(other, "held", 1, reason="weather_snow", now=now - timedelta(minutes=6))
+    refresh(now=now + timedelta(minutes=5))
+    assert set(watched(parcel)) == {R.EXCEPTION}
+    assert watched(other) == {}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -105,7 +105,7 @@ def test_listed_parcel_with_an_event_does_not_wait_for_its_turn(
 @pytest.mark.django_db
 def test_listed_parcels_in_trouble_are_checked_every_time(parcels: list[Parcel]) -> None:
     now = parcels[0].booked_at + 20 * HOUR
-    scan(parcels[0], "damaged", 19)
+    scan(parcels[0], "damaged", 19.9)
     for turn in range(TURNS):
         at = now + turn * REFRESH
         refresh(now=at)

@@ -32,6 +32,7 @@ class ParcelsConfig(AppConfig):
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
         from parcels.scans.sql import RECORD_SCANS  # noqa: PLC0415
+        from parcels.scans.sql_lost import HOLD_PARCELS, SILENT_OR_FOUND  # noqa: PLC0415
         from parcels.scans.sql_refold import REFOLD_PARCELS  # noqa: PLC0415
         from parcels.scans.sql_repeats import STORED_SCANS  # noqa: PLC0415
         from parcels.scans.sql_single import RECORD_SCAN  # noqa: PLC0415
@@ -42,11 +43,13 @@ class ParcelsConfig(AppConfig):
         RECORD_CREATORS.register({OrganisationKind.MERCHANT: create_merchant})
         STATEMENTS += [
             BOOK_PARCELS,
+            HOLD_PARCELS,
             OPEN_BOOKING,
             WRITE_BOOKINGS,
             RECORD_SCAN,
             RECORD_SCANS,
             REFOLD_PARCELS,
+            SILENT_OR_FOUND,
             STORED_SCANS,
             TRACKED_PARCEL,
         ]

@@ -27,6 +27,7 @@ class SlasConfig(AppConfig):
         from alliance.portal.palette import FINDERS as PALETTE_FINDERS  # noqa: PLC0415
         from alliance.portal.view_lists import VIEW_LISTS as LISTS_WITH_VIEWS  # noqa: PLC0415
         from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
+        from slas.commitments.sql_settling import SETTLING  # noqa: PLC0415
         from slas.forecasts.curves import READ_CURVES  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
         from slas.offers.sql import MARKET, RESERVE  # noqa: PLC0415
@@ -37,7 +38,7 @@ class SlasConfig(AppConfig):
 
         FILE_KINDS.register(STORED_FILES)
         QUEUES.register({"tallies": Tally, "progress": ProgressTally, "credit_checks": CreditCheck})
-        STATEMENTS += [READ_CURVES, MARKET, RESERVE]
+        STATEMENTS += [READ_CURVES, MARKET, RESERVE, *SETTLING]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         register_tables(PLACEMENTS)

@@ -5,25 +5,55 @@ written, and the statement is sent again, to where the shard is by now.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, connections
 from django.utils.translation import gettext as _
 
-from alliance.database.cluster import MOVED, is_distributed
+from alliance.database.cluster import MOVED, by_shard, is_distributed
+from alliance.database.literals import numbers
 from alliance.database.postgresql.messages import Unanswered
 from alliance.database.stored_functions import StoredStatement
 from alliance.errors import Unavailable
 from alliance.tenancy import raw_rows
 
 T = TypeVar("T")
+Column = Sequence[Any]
 _TRIES, _PAUSE = 5, 0.1
 
 
 def rows_at_home(statement: StoredStatement, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Call a statement at home in the current scope, `home` among its parameters, and return its rows."""
     return where_shards_are(lambda: raw_rows(statement.call, dict(parameters)))
+
+
+def rows_by_shard(
+    statement: StoredStatement,
+    parcel_ids: Sequence[int],
+    columns: Mapping[str, tuple[Column, Callable[[Column], str]]],
+    **values: Any,
+) -> list[tuple[Any, ...]]:
+    """Call a statement at home, once for each shard with some of the parcels, and return all rows.
+
+    `columns` has what belongs to each parcel, and how that is written as an array; the parcels' ids are given
+    as `parcel_id`, and their least and greatest as `low` and `high`. Shards come in their order, so
+    transactions lock rows in one order.
+    """
+
+    def part(places: Sequence[int]) -> dict[str, Any]:
+        parcels = at_places(places, parcel_ids)
+        bounds = {"home": parcels[0], "low": min(parcels), "high": max(parcels)}
+        arrays = {name: write(at_places(places, column)) for name, (column, write) in columns.items()}
+        return {**values, **bounds, "parcel_id": numbers(parcels), **arrays}
+
+    parts = [part(places) for places in by_shard(parcel_ids)]
+    return where_shards_are(lambda: [row for each in parts for row in raw_rows(statement.call, each)])
+
+
+def at_places(places: Sequence[int], column: Sequence[T]) -> Sequence[T]:
+    """Return a column's values at some places of it, or the column itself if these are all."""
+    return column if len(places) == len(column) else [column[place] for place in places]
 
 
 def where_shards_are(work: Callable[[], T], *, using: str = "default") -> T:

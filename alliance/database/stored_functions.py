@@ -14,7 +14,7 @@ On a cluster a statement at home is more than one function: see `alliance.databa
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -49,6 +49,7 @@ class StoredStatement:
     A stable function only reads, with the snapshot of the calling statement. Without `has_nested_loops` no
     join is a nested loop where another is possible: the planner does not know the length of an array, and
     assumes a short one. With them each row of an array is a look-up into an index, however large the table.
+    `planning` has more of the planner's settings.
     What returns one value, and not rows, spares the server the collecting of them: its body ends in RETURN.
     A function of a few look-ups by key, without a join, is plain: to set what the planner may do, and to take
     that back, takes a fifth of its time.
@@ -66,6 +67,7 @@ class StoredStatement:
     is_value: bool = False
     is_plain: bool = False
     at_home: bool = False
+    planning: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.at_home and next(iter(self.parameters.items())) != ("home", "bigint"):
@@ -94,12 +96,12 @@ class StoredStatement:
         # Refer to parameters by position: a name could be that of a column.
         body = self.body % {name: f"${place}" for place, name in enumerate(self.parameters, start=1)}
         columns = ", ".join(f"{name} {kind}" for name, kind in self.returns.items())
-        planning = _PLANNING | ({"enable_nestloop": "on"} if self.has_nested_loops else {})
+        nesting = {"enable_nestloop": "on"} if self.has_nested_loops else {}
         return FunctionText(
             parameters=tuple(self.parameters.values()),
             returns="".join(self.returns.values()) if self.is_value else f"TABLE ({columns})",
             is_stable=self.is_stable,
-            settings={} if self.is_plain else planning,
+            settings={} if self.is_plain else {**_PLANNING, **nesting, **self.planning},
             body=body,
         )
 

@@ -7,7 +7,8 @@ two shards of one courier has rows in common: all write them in one order, so th
 
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from django.conf import settings
@@ -29,6 +30,27 @@ class Share(NamedTuple):
     def parameters(self) -> dict[str, int]:
         """The parameters of in_share(), and of a statement at home."""
         return self._asdict()
+
+
+class Outages:
+    """Failures of single nodes of a cluster: the work of the others goes on before the first is raised."""
+
+    def __init__(self) -> None:
+        self._first: OperationalError | None = None
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Run a block, and go on after it if only a node other than the coordinator is down."""
+        try:
+            yield
+        except OperationalError as error:
+            if not (is_distributed() and connection.is_usable()):
+                raise
+            self._first = self._first or error
+
+    def raise_first(self) -> None:
+        if self._first is not None:
+            raise self._first
 
 
 def in_share(courier: str) -> str:
@@ -54,20 +76,14 @@ def work_in_shares(work: Callable[[Share], bool], *, lock: Lock) -> bool:
     shares = list(enumerate(all_shares()))
     # In random order, so that two workers starting together do not both try the same share first.
     waiting = deque(random.sample(shares, len(shares)))
-    has_worked, outage = False, None
+    has_worked, outages = False, Outages()
     while waiting:
         # In turns: the queue is in order of age, and a batch of one share scans past the rows of the others.
         number, share = waiting.popleft()
-        try:
-            with scope(Scope.everything()):
-                if try_to_take(lock, of=number):
-                    has_worked = True
-                    if work(share):
-                        waiting.append((number, share))
-        except OperationalError as error:
-            if not (is_distributed() and connection.is_usable()):
-                raise
-            outage = outage or error
-    if outage is not None:
-        raise outage
+        with outages.noted(), scope(Scope.everything()):
+            if try_to_take(lock, of=number):
+                has_worked = True
+                if work(share):
+                    waiting.append((number, share))
+    outages.raise_first()
     return has_worked

@@ -8,10 +8,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 
+from alliance.database.at_home import at_places
 from alliance.database.literals import texts
 from alliance.identifiers import EPOCH as FIRST_BOOKING
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
@@ -20,7 +21,6 @@ from parcels.scans import rules
 from parcels.scans.lines import NamedScan, Rejection, ScanLine
 from parcels.scans.repeats import Content, content_of, difference, refusal_of
 
-T = TypeVar("T")
 _CODES: Final = frozenset(ScanCode.values)
 _UNIX: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -117,7 +117,7 @@ class ScanBatch:
 
         `courier_id` excludes other couriers' parcels.
         """
-        parcel_ids, lines = _at(places, self.parcel_ids), _at(places, self._lines)
+        parcel_ids, lines = at_places(places, self.parcel_ids), at_places(places, self._lines)
         parcels = sorted(set(parcel_ids))
         return {
             "home": parcels[0],
@@ -128,11 +128,11 @@ class ScanBatch:
             "courier_id": courier_id,
             "parcels": _numbers(parcels),
             "most_lines": Counter(parcel_ids).most_common(1)[0][1],
-            "n": _numbers(_at(places, self._n)),
+            "n": _numbers(at_places(places, self._n)),
             "parcel_id": _numbers(parcel_ids),
-            "event_key": _numbers(_at(places, self._event_keys)),
-            "microseconds": _numbers(_at(places, self._microseconds)),
-            "corrects": _numbers(_at(places, self._corrects)),
+            "event_key": _numbers(at_places(places, self._event_keys)),
+            "microseconds": _numbers(at_places(places, self._microseconds)),
+            "corrects": _numbers(at_places(places, self._corrects)),
             "consent": _numbers([1 if line.consent else 0 for line in lines]),
             # Only our own codes, which need no quoting.
             "code": f"{{{','.join([line.code for line in lines])}}}",
@@ -227,10 +227,6 @@ def _key_of(corrects: str | NamedScan | None) -> int | None:
         return event_key(event_id=corrects, code="", microseconds=0, facility="")
     moment = microseconds_of(corrects.occurred_at)
     return event_key(event_id="", code=corrects.code, microseconds=moment, facility=corrects.facility or "")
-
-
-def _at(places: Sequence[int], column: Sequence[T]) -> Sequence[T]:
-    return column if len(places) == len(column) else [column[place] for place in places]
 
 
 def _numbers(values: Sequence[int | None]) -> str:

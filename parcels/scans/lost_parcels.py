@@ -5,25 +5,16 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final, NamedTuple
 
-from alliance.database.literals import numbers
+from alliance.database.at_home import rows_at_home, rows_by_shard
+from alliance.database.cluster import shard_keys
+from alliance.database.work_shares import Outages
 from alliance.identifiers import parcel_id_at
 from alliance.locks import Lock, try_to_take
-from alliance.tenancy import Scope, raw_rows, scope
+from alliance.tenancy import Scope, scope
 from parcels.choices import ParcelStatus
+from parcels.scans.sql_lost import HOLD_PARCELS, SILENT_OR_FOUND
 from slas.commitments.services.settling import mark_lost
 
-# [metrics.md 4; GB/T 27917: local express counts as lost after 3 days, to another city after 7]
-LOCAL: Final = timedelta(days=3)
-ELSEWHERE: Final = timedelta(days=7)
-# In transit with the courier. A parcel waiting in a locker or for its pickup has no scans, but is not lost.
-MOVING: Final = (
-    ParcelStatus.PICKED_UP,
-    ParcelStatus.IN_TRANSIT,
-    ParcelStatus.OUT_FOR_DELIVERY,
-    ParcelStatus.ATTEMPT_FAILED,
-    ParcelStatus.EXCEPTION,
-    ParcelStatus.RETURNING,
-)
 # Parcels locked together. Scans of these parcels wait for the batch.
 BATCH: Final = 500
 # Only parcels booked within this period are checked for silence.
@@ -38,59 +29,44 @@ class Traced(NamedTuple):
     busy: bool = False
 
 
-_MOVING = ", ".join(f"'{status.value}'" for status in MOVING)
-_SILENCE = f"""CASE WHEN p.origin_id = p.destination_id THEN interval '{LOCAL.days} days'
-        ELSE interval '{ELSEWHERE.days} days' END"""
-_SILENT = f"p.status IN ({_MOVING}) AND p.last_scan_at + {_SILENCE} <= %(now)s"
-# Uses the indexes of pending, overdue, and attempted but undelivered commitments: cost grows with these.
-_SILENT_PARCELS = f"""
-SELECT p.id FROM slas_commitment c JOIN parcels_parcel p ON p.id = c.parcel_id
-WHERE c.kind = 'delivery' AND c.lost_at IS NULL AND c.parcel_id >= %(oldest)s
-    AND (c.outcome = 'pending' OR c.outcome = 'overdue'
-        OR (c.outcome IN ('met', 'late') AND c.delivered_at IS NULL))
-    AND p.last_scan_at <= %(now)s - interval '{LOCAL.days} days' AND {_SILENT}
-"""  # noqa: S608 -- built of constants
-# A parcel that its courier scanned as lost stays lost until the next scan, which ends the loss by itself.
-_FOUND_PARCELS = f"""
-SELECT p.id FROM slas_commitment c JOIN parcels_parcel p ON p.id = c.parcel_id
-WHERE c.lost_at IS NOT NULL AND c.kind = 'delivery' AND p.status <> '{ParcelStatus.LOST}' AND NOT ({_SILENT})
-"""  # noqa: S608 -- built of constants
-_LOCKED = f"""
-SELECT p.id, {_SILENT}, p.last_scan_at + {_SILENCE}, p.status
-FROM parcels_parcel p
-WHERE p.id = ANY(%(parcels)s::bigint[]) AND p.id BETWEEN %(low)s AND %(high)s
-ORDER BY p.id
-FOR NO KEY UPDATE OF p
-"""  # noqa: S608 -- built of constants
-
-
 def trace_lost_parcels(*, now: datetime) -> Traced:
     """Mark the parcels without a scan for too long as lost, and unmark those that have one again.
 
     May run twice, concurrently, or be killed at any point: each batch is one transaction, and parcels
-    that are already marked are not selected again.
+    that are already marked are not selected again. If a node of the cluster is down, the shards of the others
+    are looked at before OperationalError is raised.
     """
+    traced, outages = Traced(), Outages()
+    for home in shard_keys():
+        with outages.noted():
+            traced = _trace(home, traced, now)
+        if traced.busy:
+            return traced
+    outages.raise_first()
+    return traced
+
+
+def _trace(home: int, traced: Traced, now: datetime) -> Traced:
+    """Trace the parcels of one shard; return the counts with what was counted before."""
     with scope(Scope.everything()):
-        oldest = parcel_id_at(now - REACH)
-        silent_ids = [row[0] for row in raw_rows(_SILENT_PARCELS, {"now": now, "oldest": oldest})]
-        found_ids = [row[0] for row in raw_rows(_FOUND_PARCELS, {"now": now})]
-    lost = found = 0
-    for batch in _batches(sorted({*silent_ids, *found_ids})):
+        parameters = {"home": home, "oldest": parcel_id_at(now - REACH), "now": now}
+        parcels = sorted({parcel for (parcel,) in rows_at_home(SILENT_OR_FOUND, parameters)})
+    for batch in _batches(parcels):
         with scope(Scope.everything()):
             if not try_to_take(Lock.TRACE_LOST_PARCELS):
-                return Traced(lost, found, busy=True)
+                return traced._replace(busy=True)
             missing, present = _split_by_silence(batch, now)
-            lost += mark_lost(lost=missing, now=now)
-            found += mark_lost(lost=present, now=now)
-    return Traced(lost, found)
+            lost = mark_lost(lost=missing, now=now)
+            found = mark_lost(lost=present, now=now)
+        traced = Traced(traced.lost + lost, traced.found + found)
+    return traced
 
 
 def _split_by_silence(
     parcels: Sequence[int], now: datetime
 ) -> tuple[dict[int, datetime | None], dict[int, datetime | None]]:
     """Check again under the parcels' locks: a scan may have arrived since they were selected."""
-    bounds = {"low": parcels[0], "high": parcels[-1]}
-    rows = raw_rows(_LOCKED, {"parcels": numbers(parcels), "now": now, **bounds})
+    rows = rows_by_shard(HOLD_PARCELS, parcels, {}, now=now)
     missing: dict[int, datetime | None] = {
         parcel_id: since for parcel_id, silent, since, _status in rows if silent
     }

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from alliance.clocks import local_clock
 from alliance.durations import duration_text
 from parcels.choices import ParcelStatus
-from parcels.scans.lost_parcels import MOVING
+from parcels.scans.sql_lost import MOVING
 from parcels.tracking.arrivals import Arrival, Precision
 from parcels.tracking.causes import Cause
 from parcels.tracking.verdicts import Verdict

@@ -2,7 +2,7 @@
 
 Each text is a list of CTEs without the word WITH, to be appended to a statement's own:
 
-    WITH milestones AS (SELECT parcel_id, kind, reached_at, exact, ... FROM ...), {SETTLEMENT}
+    WITH milestones AS (SELECT parcel_id, kind, reached_at, exact, ... FROM ...), {settlement()}
     SELECT count(*) FROM sla_changed
 
 `milestones(parcel_id bigint, kind text, exact boolean, <the columns of MILESTONES>)` has the time a
@@ -292,6 +292,3 @@ sla_reached AS (
 sla_locked AS MATERIALIZED ({locked("sla_reached", condition=condition, within=within, times=times)}
 ),
 {change_ctes("sla_locked", after=after, changes=MILESTONES)}"""  # noqa: S608 -- built of constants
-
-
-SETTLEMENT: Final = settlement()

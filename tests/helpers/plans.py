@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
+
+from alliance.database.stored_functions import StoredStatement
 
 
 @contextmanager
@@ -21,3 +23,17 @@ def plans_of(words: str) -> Iterator[list[str]]:
 
     with connection.execute_wrapper(explain):
         yield plans
+
+
+def plan_inside(statement: StoredStatement, *values: Any) -> str:
+    """Return the plan of the only query of a stored statement, as its function would make it now."""
+    query = statement.text.body.split("RETURN QUERY", 1)[1].rsplit(";", 1)[0]
+    types = ", ".join(statement.text.parameters)
+    with transaction.atomic(), connection.cursor() as cursor:
+        for name, value in statement.text.settings.items():
+            cursor.execute(f"SET LOCAL {name} = '{value}'")
+        cursor.execute(f"PREPARE inside ({types}) AS {query}")
+        cursor.execute(f"EXPLAIN EXECUTE inside ({', '.join(['%s'] * len(values))})", list(values))
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+        cursor.execute("DEALLOCATE inside")
+    return plan

@@ -1,6 +1,6 @@
 """Open, settle, void, excuse and revise commitments: every change except the sweep."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from alliance.database.literals import moments, numbers
+from alliance.database.at_home import Column, rows_by_shard
+from alliance.database.literals import moments, numbers, texts
 from alliance.errors import Conflict, NotFound
-from alliance.events import NEXT_ID, Topic
 from alliance.tenancy import raw_rows
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.commitments.models import Commitment
-from slas.commitments.sql import DRAFT, MILESTONES, SETTLEMENT, change_ctes, locked, opening
+from slas.commitments.sql import DRAFT, MILESTONES, opening
+from slas.commitments.sql_settling import EXCUSE, LIFT, LOSE, SETTLE, VOID
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,6 @@ class Settled(NamedTuple):
     withdrawn: int
 
 
-_COUNTS = """
-SELECT (SELECT count(*) FROM sla_changed),
-    (SELECT count(*) FROM sla_breaches WHERE standing), (SELECT count(*) FROM sla_breaches WHERE NOT standing)
-"""
-
 _OPEN = f"""
 WITH drafts ({", ".join(DRAFT)}) AS (
     SELECT * FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[], %(merchant_id)s::bigint[],
@@ -80,81 +76,6 @@ WITH drafts ({", ".join(DRAFT)}) AS (
         %(ready_at)s::timestamptz[], %(fee_fen)s::int[])
 ),
 {opening("drafts")}
-SELECT count(*) FROM sla_changed
-"""  # noqa: S608 -- built of constants
-
-_SETTLE = f"""
-WITH milestones AS (
-    SELECT * FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[], %(exact)s::boolean[],
-        {", ".join(f"%({name})s::timestamptz[]" for name in MILESTONES)})
-        AS m (parcel_id, kind, exact, {", ".join(MILESTONES)})
-),
-{SETTLEMENT}
-{_COUNTS}
-"""  # noqa: S608 -- built of constants
-
-# A reached milestone is not voided: the parcel has moved. For pickups see voided_by_cancellation().
-_VOIDABLE = "c.outcome IN ('pending', 'overdue') AND (c.kind = 'delivery' OR c.due_at >= %(now)s)"
-_VOID = f"""
-WITH sla_keys AS (
-    SELECT parcel_id, kind FROM unnest(%(parcel_ids)s::bigint[]) AS x (parcel_id),
-        (VALUES ('pickup'), ('delivery')) AS k (kind)
-),
-sla_locked AS MATERIALIZED ({locked("sla_keys", condition=_VOIDABLE)}
-),
-{change_ctes("sla_locked", after="'void'")}
-{_COUNTS}
-"""  # noqa: S608 -- built of constants
-
-_KEYS = """
-WITH sla_keys AS (
-    SELECT parcel_id, kind FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[]) AS k (parcel_id, kind)
-),"""
-_EXCUSABLE = "c.outcome IN ('late', 'overdue') AND NOT c.excused"
-_EXCUSES = ("excused", "excuse_reason")
-
-
-def _excusing(*, condition: str, excuse: str, topic: Topic) -> str:
-    return f"""{_KEYS}
-sla_locked AS MATERIALIZED ({locked("sla_keys", condition=condition, excuse=excuse)}
-),
-{change_ctes("sla_locked", after="before", changes=_EXCUSES)},
-announced AS (
-    INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
-    SELECT {NEXT_ID}, '{topic}', %(now)s, merchant_id, courier_id, parcel_id,
-        jsonb_build_object('kind', kind, 'reason', coalesce(nullif(excuse_reason, ''), was_excuse_reason))
-    FROM sla_changed
-)
-SELECT count(*) FROM sla_changed
-"""  # noqa: S608 -- built of constants
-
-
-_EXCUSE = _excusing(
-    condition=_EXCUSABLE,
-    excuse="true AS excused, %(reason)s::varchar AS excuse_reason",
-    topic=Topic.BREACH_EXCUSED,
-)
-_LIFT = _excusing(
-    condition="c.excused",
-    excuse="false AS excused, ''::varchar AS excuse_reason",
-    topic=Topic.BREACH_EXCUSE_LIFTED,
-)
-
-_LOST_TIMES = ", ".join(f"{'l' if name == 'lost_at' else 'c'}.{name}" for name in MILESTONES)
-_LOST = f"""
-WITH sla_keys AS (
-    SELECT parcel_id, '{CommitmentKind.DELIVERY}' AS kind, lost_at
-    FROM unnest(%(parcel_id)s::bigint[], %(lost_at)s::timestamptz[]) AS k (parcel_id, lost_at)
-),
-sla_locked AS MATERIALIZED ({
-    locked(
-        "sla_keys",
-        condition="c.outcome <> 'void' AND c.lost_at IS DISTINCT FROM l.lost_at",
-        times=_LOST_TIMES,
-    )
-}
-),
-{change_ctes("sla_locked", after="before", changes=("lost_at",))}
 SELECT count(*) FROM sla_changed
 """  # noqa: S608 -- built of constants
 
@@ -193,16 +114,13 @@ def settle(milestones: Iterable[Milestone], *, now: datetime) -> Settled:
     rows = list(milestones)
     if not rows:
         return Settled(0, 0, 0)
-    parameters: dict[str, object] = {
-        "parcel_id": [row.parcel_id for row in rows],
-        "kind": [str(row.kind) for row in rows],
-        "exact": [row.exact for row in rows],
-        "now": now,
+    columns: dict[str, tuple[Column, Callable[[Column], str]]] = {
+        "kind": ([str(row.kind) for row in rows], texts),
+        "exact": ([int(row.exact) for row in rows], numbers),
     }
     for name in MILESTONES:
-        parameters[name] = [getattr(row, name) for row in rows]
-    [counts] = raw_rows(_SETTLE, parameters)
-    return Settled(*counts)
+        columns[name] = ([getattr(row, name) for row in rows], moments)
+    return _sum(rows_by_shard(SETTLE, [row.parcel_id for row in rows], columns, now=now))
 
 
 def void_commitments(*, parcel_ids: Sequence[int], at: datetime) -> Settled:
@@ -213,8 +131,7 @@ def void_commitments(*, parcel_ids: Sequence[int], at: datetime) -> Settled:
     """
     if not parcel_ids:
         return Settled(0, 0, 0)
-    [counts] = raw_rows(_VOID, {"parcel_ids": list(parcel_ids), "now": at})
-    return Settled(*counts)
+    return _sum(rows_by_shard(VOID, parcel_ids, {}, now=at))
 
 
 def excuse_commitments(
@@ -229,14 +146,14 @@ def excuse_commitments(
     unique_keys = {(parcel_id, str(kind)) for parcel_id, kind in keys}
     if not unique_keys:
         return 0
-    parameters = {
-        "parcel_id": [parcel_id for parcel_id, _kind in unique_keys],
-        "kind": [kind for _parcel_id, kind in unique_keys],
-        "now": now,
-        "reason": None if reason is None else ExcuseReason(reason).value,
-    }
-    [(count,)] = raw_rows(_LIFT if reason is None else _EXCUSE, parameters)
-    return int(count)
+    rows = rows_by_shard(
+        LIFT if reason is None else EXCUSE,
+        [parcel_id for parcel_id, _kind in unique_keys],
+        {"kind": ([kind for _parcel_id, kind in unique_keys], texts)},
+        now=now,
+        reason=None if reason is None else ExcuseReason(reason).value,
+    )
+    return sum(count for (count,) in rows)
 
 
 def mark_lost(*, lost: Mapping[int, datetime | None], now: datetime) -> int:
@@ -246,8 +163,12 @@ def mark_lost(*, lost: Mapping[int, datetime | None], now: datetime) -> int:
     """
     if not lost:
         return 0
-    [(count,)] = raw_rows(_LOST, {"parcel_id": list(lost), "lost_at": list(lost.values()), "now": now})
-    return int(count)
+    rows = rows_by_shard(LOSE, list(lost), {"lost_at": (list(lost.values()), moments)}, now=now)
+    return sum(count for (count,) in rows)
+
+
+def _sum(rows: Iterable[tuple[int, ...]]) -> Settled:
+    return Settled(*(sum(counts) for counts in zip(*rows, strict=True)))
 
 
 def revise_due(

@@ -7,12 +7,14 @@ from typing import Any, Final, NamedTuple
 from django.utils.translation import gettext as _
 
 from alliance import audit
+from alliance.database.at_home import rows_by_shard
+from alliance.database.literals import texts
 from alliance.errors import FieldError, InvalidInput, NotPermitted
 from alliance.models import User
-from alliance.tenancy import Actor, raw_rows
+from alliance.tenancy import Actor
 from slas.choices import ExcuseReason
 from slas.commitments.rules import BREACHES
-from slas.commitments.sql import locked
+from slas.commitments.sql_settling import HOLD
 
 PERMISSION: Final = "slas.decide_excuse"
 # The group that has the permission, besides superusers; created by a migration.
@@ -30,15 +32,6 @@ class Locked(NamedTuple):
     courier_id: int
     # Whether there is a breach to excuse.
     stands: bool
-
-
-_LOCK = """
-WITH wanted AS (
-    SELECT parcel_id, kind FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[]) AS k (parcel_id, kind)
-),
-held AS MATERIALIZED ({held})
-SELECT parcel_id, kind, merchant_id, courier_id, before FROM held
-"""
 
 
 def may_decide(actor: Actor) -> bool:
@@ -65,11 +58,8 @@ def lock_commitments(keys: Iterable[Key]) -> dict[Key, Locked]:
     unique_keys = sorted(set(keys))
     if not unique_keys:
         return {}
-    numbers = [parcel_id for parcel_id, _kind in unique_keys]
-    # Literals, so that months without any of the keys are pruned when planning.
-    within = f"BETWEEN {int(numbers[0])} AND {int(numbers[-1])}"
-    sql = _LOCK.format(held=locked("wanted", condition="true", within=within))
-    rows = raw_rows(sql, {"parcel_id": numbers, "kind": [kind for _parcel_id, kind in unique_keys]})
+    parcels = [parcel_id for parcel_id, _kind in unique_keys]
+    rows = rows_by_shard(HOLD, parcels, {"kind": ([kind for _parcel_id, kind in unique_keys], texts)})
     return {
         (parcel_id, kind): Locked(merchant_id, courier_id, outcome in BREACHES)
         for parcel_id, kind, merchant_id, courier_id, outcome in rows

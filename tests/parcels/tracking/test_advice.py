@@ -10,7 +10,7 @@ from django.utils import translation
 from msgspec.structs import replace
 
 from parcels.choices import Contradiction, ParcelStatus, ScanCode, ScanReason
-from parcels.scans.lost_parcels import MOVING
+from parcels.scans.sql_lost import MOVING
 from parcels.tracking.advice import Reader, advice_of, day_helps, title_of
 from parcels.tracking.arrivals import Arrival, Expectable, Precision
 from parcels.tracking.causes import Cause

@@ -6,17 +6,19 @@ written, and the statement is sent again, to where the shard is by now.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.db import DatabaseError, connections
 from django.utils.translation import gettext as _
 
 from alliance.database.cluster import MOVED, by_shard, is_distributed
 from alliance.database.literals import numbers
-from alliance.database.postgresql.messages import Unanswered
 from alliance.database.stored_functions import StoredStatement
 from alliance.errors import Unavailable
 from alliance.tenancy import raw_rows
+
+if TYPE_CHECKING:
+    from alliance.database.postgresql.base import DatabaseWrapper
 
 T = TypeVar("T")
 Column = Sequence[Any]
@@ -63,19 +65,16 @@ def where_shards_are(work: Callable[[], T], *, using: str = "default") -> T:
     """
     if not is_distributed(using=using):
         return work()
+    database = cast("DatabaseWrapper", connections[using])
+    database.ensure_connection()
     for _attempt in range(_TRIES):
-        # Not released: that would be one more message to each worker.
-        _execute(Unanswered("SAVEPOINT at_home"), using)
+        # With the first statement of the work. Not released: that would be one more message to each worker.
+        database.connection.put_off("SAVEPOINT at_home")
         try:
             return work()
         except DatabaseError as error:
             if getattr(error.__cause__, "pgcode", None) != MOVED:
                 raise
-        _execute("ROLLBACK TO SAVEPOINT at_home", using)
+        database.rows("ROLLBACK TO SAVEPOINT at_home")
         time.sleep(_PAUSE)
     raise Unavailable(_("The service was interrupted. Try again shortly."))
-
-
-def _execute(statement: str, using: str) -> None:
-    with connections[using].cursor() as cursor:
-        cursor.execute(statement)

@@ -1,7 +1,7 @@
 # make and Python 3.11 or 3.12 are all it takes. The rest comes from lock files with hashes.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test test-long chaos failover restore rollout practice nightly lint fmt bench screenshots messages reset lock clean python
+.PHONY: help run test test-citus test-long chaos failover restore rollout practice nightly lint fmt bench screenshots messages reset lock clean python
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +33,9 @@ test: $(VENV)/.dev build/.assets ## Run every test, browser tests included (ARGS
 	@$(call say_chromium)
 	@if [ -z "$(CHROMIUM)" ] && [ "$$CI" = true ]; then echo "CI=true requires Chromium." >&2; exit 1; fi
 	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -n $(WORKERS) $(ARGS); status=$$?; $(call say_chromium); exit $$status
+
+test-citus: $(VENV)/.dev build/.assets ## Run the tests on a Citus cluster, in one process (CITUS_URL=, ARGS='tests/slas -q')
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m tests.citus $(ARGS)
 
 test-long: override ARGS += --hypothesis-profile=long
 test-long: export CHAOS_SECONDS = $(SECONDS)

@@ -5,16 +5,19 @@ One worker migrates the test database; all work on copies of it, which takes a f
 
 import fcntl
 import os
+from io import StringIO
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
 from xdist.scheduler import LoadScopeScheduling
 
 from alliance.database import partitions
 from alliance.database.owner import as_owner
+from tests.citus import servers
 from tests.helpers.owner import make_function
 
 # "gw0" and so on; nothing in a run of one process, and in the process that only hands out tests.
@@ -53,7 +56,9 @@ def make_database(shared: Path, *, keep: bool) -> None:
     """Migrate the test database, or copy the one that a worker of this run has migrated."""
     migrated = connection.creation._get_test_db_name()
     with as_owner():
-        if not NAME:
+        if servers.URL:
+            _distribute(f"{migrated}_{NAME}".rstrip("_"), keep=keep)
+        elif not NAME:
             _migrate(keep=keep)
         else:
             done = shared / "migrated"
@@ -85,6 +90,9 @@ def drop_migrated() -> None:
 
 
 def _drop(name: str) -> None:
+    if servers.URL:
+        servers.drop_database(name)
+        return
     with as_owner(), connection.creation._nodb_cursor() as cursor:
         # A server program that was killed may be in its last statement yet. Not WITH (FORCE): it would try to
         # end autovacuum, which our role may not; without it the server cancels autovacuum itself.
@@ -102,6 +110,19 @@ def _migrate(*, keep: bool) -> None:
     partitions.ensure_months_ahead()
     make_function()
     _prefer_speed()
+
+
+def _distribute(name: str, *, keep: bool) -> None:
+    """Make the database on a cluster. It cannot be copied, so each worker does."""
+    keep = keep and servers.has_database(name)
+    if not keep:
+        servers.make_database(name)
+    # What is there is used.
+    connection.settings_dict["TEST"]["NAME"] = name
+    _migrate(keep=True)
+    if not keep:
+        connection.close()
+        call_command("distribute", shards=servers.SHARDS, stdout=StringIO())
 
 
 def _prefer_speed() -> None:

@@ -1,0 +1,85 @@
+"""What only a superuser may do on the nodes of a cluster, for databases of tests."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+from psycopg2.extensions import make_dsn, parse_dsn
+
+URL = os.environ.get("CITUS_URL", "")
+# Few, as each is a table in each month: what tests do is the same with more.
+SHARDS = 4
+_ROLES = {"DATABASE_URL": "alliance", "OWNER_DATABASE_URL": "alliance_owner"}
+
+
+def addresses() -> dict[str, str]:
+    """Return the addresses of both roles, as the environment has them or with the roles' usual names."""
+    server = parse_dsn(URL)
+    place = f"{server.get('host', '127.0.0.1')}:{server.get('port', '5432')}"
+    return {
+        variable: os.environ.get(variable) or f"postgres://{role}@{place}/alliance"
+        for variable, role in _ROLES.items()
+    }
+
+
+def make_roles() -> None:
+    """Make the roles on every node where they are missing, and let the owner make databases."""
+    server, owner = (parse_dsn(url)["user"] for url in addresses().values())
+    for place in _nodes():
+        for role, rights in ((server, "NOBYPASSRLS"), (owner, "BYPASSRLS CREATEDB")):
+            if not _rows(place, "SELECT 1 FROM pg_roles WHERE rolname = %s", role):
+                _rows(place, f"CREATE ROLE {role} LOGIN {rights}")
+
+
+def make_database(name: str) -> None:
+    """Make an empty database on every node, whose coordinator knows the others."""
+    owner = parse_dsn(addresses()["OWNER_DATABASE_URL"])["user"]
+    places = _nodes()
+    drop_database(name)
+    for place in places:
+        _rows(place, f"CREATE DATABASE {name} OWNER {owner}")
+        _rows({**place, "dbname": name}, "CREATE EXTENSION citus")
+    coordinator, *workers = places
+    here = {**coordinator, "dbname": name}
+    _rows(here, "SELECT citus_set_coordinator_host(%s, %s)", *_name_of(coordinator))
+    for worker in workers:
+        _rows(here, "SELECT citus_add_node(%s, %s)", *_name_of(worker))
+
+
+def drop_database(name: str) -> None:
+    for place in _nodes():
+        _rows(place, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def has_database(name: str) -> bool:
+    return all(_rows(place, "SELECT 1 FROM pg_database WHERE datname = %s", name) for place in _nodes())
+
+
+def of_nodes(name: str, statement: str) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+    """Yield what each node says to a statement of the superuser."""
+    for place in _nodes():
+        yield f"{place['host']}:{place['port']}", _rows({**place, "dbname": name}, statement)
+
+
+def _nodes() -> list[dict[str, str]]:
+    """Return how to connect to each node, the coordinator first."""
+    here = parse_dsn(URL)
+    found = _rows(here, "SELECT nodename, nodeport FROM pg_dist_node ORDER BY groupid")
+    return [{**here, "host": host, "port": str(port)} for host, port in found]
+
+
+def _name_of(place: dict[str, str]) -> tuple[str, int]:
+    return place["host"], int(place["port"])
+
+
+def _rows(place: dict[str, str], statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    with closing(psycopg2.connect(make_dsn(**place))) as connection:
+        # Each node is told by itself.
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            if "citus" not in statement:
+                cursor.execute("SET citus.enable_ddl_propagation = off")
+            cursor.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else []

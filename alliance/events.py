@@ -84,7 +84,7 @@ def record(events: Iterable[NewEvent], *, at: datetime | None = None) -> None:
             "INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)"
             " SELECT t, %s, m, c, p, j::jsonb"
             " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[])"
-            " AS x(t, m, c, p, j)",
+            " AS x(t, m, c, p, j) RETURNING 1",
             [
                 at or timezone.now(),
                 [row.topic for row in rows],

@@ -39,6 +39,7 @@ from tests.citus import servers
 from tests.helpers import workers
 from tests.helpers.owner import execute_as_owner, tables_with_rows
 from tests.helpers.profiles import register_profiles
+from tests.helpers.statement_rules import watching as statement_rules
 
 # The same servers as `make run`, other database; nothing is started where the environment names servers.
 try:
@@ -50,6 +51,7 @@ if settings.OWNER_DATABASE is None:
 workers.use_own_valkey_database()
 
 register_profiles()
+statement_rules.watch()
 
 # Playwright's synchronous API runs an event loop in the thread the live server is driven from.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -107,6 +109,19 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.ByFi
 def pytest_configure(config: pytest.Config) -> None:
     if (config.getoption("numprocesses") or 0) > workers.MOST:
         raise pytest.UsageError(f"At most {workers.MOST} workers: each needs a database of Valkey's 16.")
+
+
+def pytest_runtest_setup() -> None:
+    # What the test before sent while it was set up has failed it by itself.
+    list(statement_rules.broken())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """Fail a test whose statements break the rules, though the product may have swallowed the error."""
+    yield
+    if broken := list(statement_rules.broken()):
+        pytest.fail("\n\n".join(broken))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

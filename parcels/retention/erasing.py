@@ -39,11 +39,12 @@ WHERE erased_at IS NULL AND id > %(after)s AND id < %(booked_before)s
     AND CASE WHEN status IN ({", ".join(f"'{status.value}'" for status in sorted(TERMINAL))})
         THEN greatest(status_at, last_scan_at) < %(ended_before)s
         ELSE greatest(status_at, last_scan_at) < %(heard_before)s END
-    AND NOT EXISTS (SELECT FROM slas_excuse e WHERE e.parcel_id = p.id AND e.state = '{ExcuseState.CLAIMED}')
+    AND NOT EXISTS (
+        SELECT 1 FROM slas_excuse e WHERE e.parcel_id = p.id AND e.state = '{ExcuseState.CLAIMED}')
 ORDER BY id LIMIT %(limit)s
 """  # noqa: S608 -- built of constants
-# Claims and decisions written after the recipient was erased. There are few, so each parcel is looked up
-# separately; a join would read all parcels.
+# Claims and decisions that may have been written after the recipient was erased. There are few, so their
+# parcels are looked up by key; a join would read all parcels.
 _ADDED = f"""
 WITH written AS (
     SELECT parcel_id FROM slas_excuse
@@ -52,10 +53,9 @@ WITH written AS (
     UNION
     SELECT parcel_id FROM slas_revision WHERE reason <> '' AND created_at < %(ended_before)s
 )
-SELECT parcel_id FROM written
-WHERE (SELECT p.erased_at IS NULL FROM parcels_parcel p WHERE p.id = written.parcel_id) IS NOT TRUE
-LIMIT %(limit)s
+SELECT parcel_id FROM written WHERE parcel_id > %(after)s ORDER BY parcel_id LIMIT %(limit)s
 """  # noqa: S608 -- built of constants
+_NOT_ERASED = "SELECT id FROM parcels_parcel WHERE id = ANY(%s) AND erased_at IS NULL"
 _ERASE = """
 UPDATE parcels_parcel SET recipient_name = '', recipient_phone = '', recipient_address = '', erased_at = %s
 WHERE id = ANY(%s) AND erased_at IS NULL RETURNING id
@@ -145,12 +145,16 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
 
 
 def _erase_added(ended_before: datetime, now: datetime, *, limit: int, deadline: float) -> None:
+    after = 0
     while time.monotonic() < deadline:
         with scope(Scope.everything()):
-            parcel_ids = [row[0] for row in raw_rows(_ADDED, {"ended_before": ended_before, "limit": limit})]
-            _erase(parcel_ids, now)
+            parameters = {"ended_before": ended_before, "after": after, "limit": limit}
+            parcel_ids = [row[0] for row in raw_rows(_ADDED, parameters)]
+            not_erased = {row[0] for row in raw_rows(_NOT_ERASED, [parcel_ids])} if parcel_ids else set()
+            _erase([pk for pk in parcel_ids if pk not in not_erased], now)
         if len(parcel_ids) < limit:
             break
+        after = parcel_ids[-1]
 
 
 def _erase(parcel_ids: Sequence[int], now: datetime) -> int:

@@ -19,6 +19,13 @@ _LOCK: Final = "LOCK TABLE slas_ontimerate, slas_progress IN SHARE ROW EXCLUSIVE
 _LANE: Final = "kind, tier_id, origin_id, destination_id, due_date"
 _KEY: Final = f"organisation_id, counterpart_id, {_LANE}"
 _COUNTS: Final = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
+
+
+def _of(alias: str, columns: str) -> str:
+    """Return columns of a table: subqueries of a cluster have to say whose they are."""
+    return ", ".join(f"{alias}.{column}" for column in columns.split(", "))
+
+
 # A missing cell has changes waiting to be folded: its counts come with them.
 _CELLS: Final = f"""
 WITH waiting AS (UPDATE slas_tally SET marks = NULL WHERE marks IS NOT NULL AND due_date > %(after)s),
@@ -34,10 +41,11 @@ expected AS MATERIALIZED (
     ) AS x GROUP BY {_KEY}
 ),
 emptied AS (
-    UPDATE slas_ontimerate SET marks = NULL
-    WHERE marks IS NOT NULL AND due_date > %(after)s
-        AND (organisation_id, coalesce(counterpart_id, 0), {_LANE}) NOT IN
-            (SELECT organisation_id, coalesce(counterpart_id, 0), {_LANE} FROM expected)
+    UPDATE slas_ontimerate r SET marks = NULL
+    WHERE marks IS NOT NULL AND due_date > %(after)s AND NOT EXISTS (
+        SELECT 1 FROM expected e
+        WHERE (e.organisation_id, coalesce(e.counterpart_id, 0), {_of("e", _LANE)})
+            = (r.organisation_id, coalesce(r.counterpart_id, 0), {_of("r", _LANE)}))
 ),
 written AS (
     INSERT INTO slas_ontimerate ({_KEY}, marks, {", ".join(_COUNTS)})
@@ -61,7 +69,8 @@ expected AS MATERIALIZED (
     SELECT {_DAY}, array_agg(mark) AS marks, array_agg(count) AS counts FROM counted GROUP BY {_DAY}
 ),
 emptied AS (
-    DELETE FROM slas_progress WHERE due_date > %(after)s AND ({_DAY}) NOT IN (SELECT {_DAY} FROM expected)
+    DELETE FROM slas_progress p WHERE due_date > %(after)s AND NOT EXISTS (
+        SELECT 1 FROM expected e WHERE ({_of("e", _DAY)}) = ({_of("p", _DAY)}))
 ),
 written AS (
     INSERT INTO slas_progress ({_DAY}, marks, counts) SELECT {_DAY}, marks, counts FROM expected

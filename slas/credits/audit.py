@@ -27,8 +27,7 @@ SELECT coalesce(t.parcel_id, w.parcel_id), coalesce(t.fen, 0), coalesce(w.fen, 0
 FROM credit_target t FULL JOIN written w ON w.parcel_id = t.parcel_id
 WHERE coalesce(w.fen, 0) NOT BETWEEN least(coalesce(t.fen, 0), coalesce(t.fen_before, 0))
         AND coalesce(t.fen, 0)
-    AND NOT EXISTS (
-        SELECT 1 FROM slas_creditcheck k WHERE k.parcel_id = coalesce(t.parcel_id, w.parcel_id))
+    AND coalesce(t.parcel_id, w.parcel_id) NOT IN (SELECT parcel_id FROM slas_creditcheck)
 ORDER BY 1
 LIMIT {MOST_ROWS}
 """  # noqa: S608 -- built of constants

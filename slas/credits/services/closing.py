@@ -63,6 +63,7 @@ SELECT '{Topic.STATEMENT_CLOSED}', %(now)s, o.id,
         'total', to_char(s.total_fen / 100.0, 'FM9999999999990.00'), 'currency', 'CNY')
 FROM slas_statement s JOIN alliance_organisation o ON o.id = s.organisation_id AND o.kind = '<side>'
 WHERE s.month = %(month)s AND s.organisation_id > %(after)s AND s.organisation_id <= %(last)s
+RETURNING 1
 """  # noqa: S608 -- built of constants
 
 

@@ -99,6 +99,7 @@ SELECT '{Topic.CREDIT_WRITTEN}', %(at)s, merchant_id, courier_id, parcel_id, jso
     'entry', id, 'amount', to_char(amount_fen / 100.0, 'FM9999999990.00'), 'currency', 'CNY',
     'cause', cause, 'statement', to_char(month, 'YYYY-MM'))
 FROM written
+RETURNING 1
 """  # noqa: S608 -- built of constants
 # The limit of the column, reached by a parcel overdue for years or by a wrong clock.
 _MOST_SECONDS: Final = 2**31 - 1

@@ -156,7 +156,7 @@ WHERE b.withdrawn_at IS NULL AND NOT c.excused AND c.outcome IN ('late', 'overdu
         ELSE c.due_at BETWEEN d.starts AND d.ends
             OR (c.due_at BETWEEN o.starts AND o.ends AND coalesce(k.reached_at, 'infinity') >= o.starts)
         END)
-    AND NOT EXISTS (SELECT FROM slas_excuse x WHERE x.parcel_id = b.parcel_id AND x.kind = b.kind
+    AND NOT EXISTS (SELECT 1 FROM slas_excuse x WHERE x.parcel_id = b.parcel_id AND x.kind = b.kind
         AND (x.state IN ('claimed', 'granted') OR x.disruption_id = %(disruption_id)s
             OR x.closure_id = %(closure_id)s))
 ORDER BY b.parcel_id, b.kind

@@ -29,16 +29,18 @@ class SlasConfig(AppConfig):
         from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
         from slas.commitments.sql_settling import SETTLING  # noqa: PLC0415
         from slas.forecasts.curves import READ_CURVES  # noqa: PLC0415
+        from slas.forecasts.sql import PROGRESS  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
         from slas.offers.sql import MARKET, RESERVE  # noqa: PLC0415
         from slas.portal.finders import FINDERS  # noqa: PLC0415
         from slas.portal.menu import MENU  # noqa: PLC0415
         from slas.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
+        from slas.rates.sql import TALLIES  # noqa: PLC0415
         from slas.stored_files import STORED_FILES  # noqa: PLC0415
 
         FILE_KINDS.register(STORED_FILES)
         QUEUES.register({"tallies": Tally, "progress": ProgressTally, "credit_checks": CreditCheck})
-        STATEMENTS += [READ_CURVES, MARKET, RESERVE, *SETTLING]
+        STATEMENTS += [READ_CURVES, MARKET, RESERVE, *SETTLING, TALLIES.take, PROGRESS.take]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         register_tables(PLACEMENTS)

@@ -6,7 +6,7 @@ Planning them takes several times as long as running them for one parcel.
 from typing import Final
 
 from alliance.database.stored_functions import StoredStatement
-from alliance.events import Topic
+from alliance.events import NEXT_ID, Topic
 from alliance.locks import Lock
 from slas.choices import CommitmentKind
 from slas.commitments.sql import DRAFT, opening, opening_of_one
@@ -55,7 +55,9 @@ _DELIVERY: Final = (
 _INTO_PARCELS: Final = f"""
         INSERT INTO parcels_parcel ({_STORED}, merchant_id, source, booked_at, status,
             status_at, corrected)"""
-_INTO_EVENTS: Final = "INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)"
+_INTO_EVENTS: Final = (
+    "INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)"
+)
 
 
 def _of_first(names: str) -> str:
@@ -75,7 +77,7 @@ _BOOK_ONE: Final = f"""{_INTO_PARCELS}
         END IF;
         {opening_of_one(_PROMISED)}
         {_INTO_EVENTS}
-        VALUES ('{Topic.PARCEL_BOOKED}', %(at)s, %(merchant_id)s,
+        VALUES ({NEXT_ID}, '{Topic.PARCEL_BOOKED}', %(at)s, %(merchant_id)s,
             {_of_first("courier_id, id, payload")}::jsonb);
         RETURN %(id)s;"""
 
@@ -92,6 +94,7 @@ WRITE_BOOKINGS: Final = StoredStatement(
     },
     returns={"written_ids": "bigint[]"},
     is_value=True,
+    at_home=True,
     body=f"""
 DECLARE
     written_ids bigint[] := '{{}}';
@@ -115,7 +118,8 @@ BEGIN
     {opening("promised")},
     announced AS (
         {_INTO_EVENTS}
-        SELECT '{Topic.PARCEL_BOOKED}', %(at)s, %(merchant_id)s, courier_id, id, payload::jsonb FROM new
+        SELECT {NEXT_ID}, '{Topic.PARCEL_BOOKED}', %(at)s, %(merchant_id)s, courier_id, id, payload::jsonb
+        FROM new
     )
     SELECT coalesce(array_agg(id), '{{}}') INTO written_ids FROM new;
     RETURN written_ids;

@@ -37,7 +37,7 @@ BEGIN
         %(reserved_n)s)) THEN
         RETURN NULL;
     END IF;
-    RETURN parcels_write_bookings_1e7f0c87fbb8(%(home)s,
+    RETURN parcels_write_bookings_ccd795635733(%(home)s,
         %(merchant_id)s,
         %(source)s,
         %(at)s,

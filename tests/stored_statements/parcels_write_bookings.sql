@@ -218,8 +218,8 @@ sla_changed AS (
             parcel_id
     FROM sla_changed
     WHERE before IS DISTINCT FROM after OR moved;
-        INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-        VALUES ('parcel.booked', %(at)s, %(merchant_id)s,
+        INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
+        VALUES (nextval('alliance_event_id_seq'), 'parcel.booked', %(at)s, %(merchant_id)s,
             %(courier_id)s[1], %(id)s[1], %(payload)s[1]::jsonb);
         RETURN %(id)s;
     END IF;
@@ -468,8 +468,15 @@ sla_tallies AS (
     RETURNING 1
 ),
     announced AS (
-        INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)
-        SELECT 'parcel.booked', %(at)s, %(merchant_id)s, courier_id, id, payload::jsonb FROM new
+        INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
+        SELECT nextval('alliance_event_id_seq'),
+            'parcel.booked',
+            %(at)s,
+            %(merchant_id)s,
+            courier_id,
+            id,
+            payload::jsonb
+        FROM new
     )
     SELECT coalesce(array_agg(id), '{}') INTO written_ids FROM new;
     RETURN written_ids;

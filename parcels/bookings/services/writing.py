@@ -9,7 +9,10 @@ from datetime import date, datetime
 from types import MappingProxyType
 
 from alliance.clocks import local_clock
+from alliance.database.at_home import where_shards_are
+from alliance.database.cluster import by_shard, is_distributed
 from alliance.database.literals import moments, numbers, texts
+from alliance.database.together import commit_together
 from alliance.errors import Conflict
 from alliance.homes import draw_parcel_ids, one_of
 from alliance.identifiers import tracking_number
@@ -18,10 +21,10 @@ from alliance.models import City
 from alliance.tenancy import raw_rows
 from couriers.homes.queries import homes_for_new
 from parcels.bookings.rules import BookingRequest
-from parcels.bookings.sql import BOOK_PARCELS
+from parcels.bookings.sql import BOOK_PARCELS, WRITE_BOOKINGS
 from parcels.choices import ParcelSource
 from slas.offers.market import OnSale
-from slas.offers.services.capacity import Slot, Taken, demand_columns
+from slas.offers.services.capacity import Slot, Taken, demand_columns, reserve
 from slas.promises.rules import Promise
 from slas.promises.tiers_in_force import TierInForce
 
@@ -101,11 +104,25 @@ def _write(
 ) -> set[int]:
     """Write the bookings whose ids are free; return their ids."""
     common = {"merchant_id": merchant_id, "source": source.value, "at": at}
+    if is_distributed():
+        reserve(reserving)
+        commit_together()
+        return where_shards_are(lambda: _write_at_home(booked, common))
     reserved = {f"reserved_{name}": column for name, column in demand_columns(reserving).items()}
     [(written_ids,)] = raw_rows(BOOK_PARCELS.call, {**reserved, **common, **_columns(booked)})
     if written_ids is None:
         raise Taken
     return set(written_ids)
+
+
+def _write_at_home(booked: Sequence[Booked], common: Mapping[str, object]) -> set[int]:
+    """Write each shard's bookings where it is, shard by shard; return the ids."""
+    written_ids: set[int] = set()
+    for places in by_shard([item.parcel_id for item in booked]):
+        part = [booked[place] for place in places]
+        [(ids,)] = raw_rows(WRITE_BOOKINGS.call, {**common, **_columns(part)})
+        written_ids |= set(ids)
+    return written_ids
 
 
 def _columns(booked: Sequence[Booked]) -> dict[str, object]:

@@ -3,11 +3,13 @@
 import time
 from typing import NamedTuple
 
-from alliance.database.postgresql.messages import Settings
-from alliance.database.work_shares import Share, in_share, work_in_shares
+from alliance.database.at_home import rows_at_home
+from alliance.database.cluster import is_distributed
+from alliance.database.together import commit_together
+from alliance.database.work_shares import Share, work_in_shares
 from alliance.locks import Lock
 from alliance.tenancy import raw_rows
-from slas.commitments.sql_counts import COUNTS
+from slas.rates.sql import TALLIES, Queue
 
 # Tallies per transaction, and how long one call may run before it leaves the rest to the next. Larger batches
 # have more tallies of the same cells.
@@ -23,94 +25,41 @@ class Folded(NamedTuple):
     busy: bool = False
 
 
-_SUMMED = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
-_SUMS = ", ".join(f"sum({name})" for name in _SUMMED)
-_ADDED = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in _SUMMED)
-# Most tallies have no marks: nothing is late.
-_MARKS = "slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL)"
-_MARKED = "marks = CASE WHEN excluded.marks IS NULL THEN r.marks ELSE array_cat(r.marks, excluded.marks) END"
-_LANE = "kind, tier_id, origin_id, destination_id, due_date"
-# Read the queue by its key: it is mostly empty and full of dead rows, so its statistics are useless.
-BY_INDEX = Settings(
-    "SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL enable_seqscan = off;"
-    " SET LOCAL enable_bitmapscan = off"
-)
-# Group by hash and sort the groups: sorting all tallies by seven columns first takes longer.
-_BY_HASH = Settings(f"{BY_INDEX}; SET LOCAL enable_sort = off")
-
-
-def _cells(organisation: str, counterpart: str, by: str) -> str:
-    # In the order of the key: neighbours are read and written on the same pages. OFFSET keeps the planner
-    # from sorting before it groups.
-    return f"""
-    INSERT INTO slas_ontimerate AS r (organisation_id, counterpart_id, {_LANE}, {", ".join(_SUMMED)}, marks)
-    SELECT * FROM (
-        SELECT {organisation} AS organisation_id, {counterpart} AS counterpart_id, {_LANE}, {_SUMS}, {_MARKS}
-        FROM taken GROUP BY {by}, {_LANE} OFFSET 0
-    ) AS summed
-    ORDER BY organisation_id, due_date, kind, tier_id, counterpart_id, origin_id, destination_id
-    ON CONFLICT (organisation_id, due_date, kind, tier_id, counterpart_id, origin_id, destination_id)
-    DO UPDATE SET {_ADDED}, {_MARKED}
-    RETURNING 1"""  # noqa: S608 -- built of constants
-
-
-def _overdue(organisation: str, counterpart: str, by: str) -> str:
-    return f"""
-    INSERT INTO slas_overduecount AS r (organisation_id, counterpart_id, kind, overdue)
-    SELECT {organisation}, {counterpart}, kind, sum(overdue) FROM taken
-    GROUP BY {by}, kind HAVING sum(overdue) <> 0
-    ORDER BY {organisation}, kind, {counterpart}
-    ON CONFLICT (organisation_id, kind, counterpart_id) DO UPDATE SET overdue = r.overdue + excluded.overdue
-    RETURNING 1"""  # noqa: S608 -- built of constants
-
-
-def oldest(queue: str) -> str:
-    """Return the condition that selects the oldest `limit` tallies of a share of a queue."""
-    share = in_share("courier_id")
-    last = f"SELECT id FROM {queue} WHERE {share} ORDER BY id OFFSET %(limit)s - 1 LIMIT 1"  # noqa: S608
-    # The outer SELECT keeps coalesce() out of the condition: under row-level security the index would not be
-    # used for it, as coalesce() might leak rows hidden by the policies.
-    return f"{share} AND id <= (SELECT coalesce(({last}), {2**63 - 1}))"
-
-
-# Oldest first, so that a count never falls below zero in between: a change's tally has a higher id than the
-# tally it builds on.
-_FOLD = f"""
-WITH taken AS (
-    DELETE FROM slas_tally WHERE {oldest("slas_tally")} RETURNING *
-),
-couriers AS ({_cells("courier_id", "NULL::bigint", "courier_id")}),
-merchants AS ({_cells("merchant_id", "courier_id", "merchant_id, courier_id")}),
-courier_overdue AS ({_overdue("courier_id", "NULL::bigint", "courier_id")}),
-merchant_overdue AS ({_overdue("merchant_id", "courier_id", "merchant_id, courier_id")})
-SELECT count(*) FROM taken
-"""  # noqa: S608 -- built of constants
-
-
 def fold_tallies(*, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> Folded:
     """Fold waiting tallies into the on-time rates until none is left or the time is up."""
-    return fold(_FOLD, planner_settings=_BY_HASH, lock=Lock.FOLD_TALLIES, limit=limit, budget=budget)
+    return fold(TALLIES, lock=Lock.FOLD_TALLIES, limit=limit, budget=budget)
 
 
-def fold(statement: str, *, planner_settings: Settings, lock: Lock, limit: int, budget: float) -> Folded:
-    """Repeat a statement that deletes up to `limit` rows of a queue's share and returns their number, until
-    none is left.
+def fold(queue: Queue, *, lock: Lock, limit: int, budget: float) -> Folded:
+    """Fold a queue, up to `limit` tallies of a share at a time, until none is left or the time is up.
 
-    May run twice, side by side (each at other shares, by `lock`), or be killed anywhere: rows are deleted and
-    counted in the same statement, so each counts exactly once.
+    May run twice, side by side (each at other shares, by `lock`), or be killed anywhere: tallies are deleted
+    and counted in the same transaction, so each counts exactly once.
     """
     until = time.monotonic() + budget
     batches: list[int] = []
 
     def work(share: Share) -> bool:
-        raw_rows(planner_settings)
-        [(folded,)] = raw_rows(statement, {"limit": limit, **share.parameters})
+        raw_rows(queue.planning)
+        folded = _fold_batch(queue, {"limit": limit, **share.parameters})
         if folded:
             batches.append(folded)
         return bool(folded == limit and time.monotonic() <= until)
 
     got_a_share = work_in_shares(work, lock=lock)
     return Folded(sum(batches), len(batches), busy=not got_a_share)
+
+
+def _fold_batch(queue: Queue, parameters: dict[str, int]) -> int:
+    if not is_distributed():
+        [(folded,)] = raw_rows(queue.fold, parameters)
+        return int(folded)
+    [(folded, *sums)] = rows_at_home(queue.take, parameters)
+    if folded:
+        commit_together()
+        names = [name for name in queue.take.returns if name != "folded"]
+        raw_rows(queue.add, dict(zip(names, sums, strict=True)))
+    return int(folded)
 
 
 def no_longer_overdue(commitments: str) -> None:

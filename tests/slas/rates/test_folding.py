@@ -8,17 +8,25 @@ from alliance.models import Heartbeat
 from alliance.tenancy import Scope, scope
 from slas import tasks
 from slas.commitments.services.sweeping import sweep_overdue
-from slas.models import OnTimeRate, Tally
+from slas.forecasts.services.folding import fold_progress
+from slas.models import OnTimeRate, ProgressTally, Tally
+from slas.rates.services import folding
 from slas.rates.services.folding import fold_tallies
 from tests import factories
 from tests.helpers.owner import execute_as_owner
 from tests.helpers.plans import plans_of
 from tests.slas.helpers.commitments import DAY, HOUR, NOON, PICKUP, Lane, assert_books_agree, counts, reach
 from tests.slas.helpers.offers import in_threads
+from tests.slas.helpers.recount import expected, folded
+
+
+@pytest.fixture(params=["in one statement", "in two, as on a cluster"])
+def each_way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "is_distributed", lambda: "cluster" in request.param)
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("everything")
+@pytest.mark.usefixtures("everything", "each_way")
 class TestFold:
     def test_adds_up_in_the_couriers_and_the_merchants_cells(self, lane: Lane) -> None:
         reach(lane.promise(), NOON)
@@ -79,22 +87,34 @@ class TestFold:
         assert fold_tallies(limit=2) == (3, 2, False)
         assert fold_tallies(limit=2) == (0, 0, False)
 
-    def test_finds_its_share_by_the_key_whatever_the_statistics_say(self, lane: Lane) -> None:
-        """A queue is mostly empty: the planner's statistics are always wrong."""
-        execute_as_owner("ANALYZE slas_tally")
-        for _ in range(50):
-            lane.promise()
-        with plans_of("DELETE FROM slas_tally") as plans:
-            assert fold_tallies().tallies == 50
-        assert len(plans) == 2
-        for plan in plans:
-            assert plan.count("Index Scan using slas_tally_pkey") == 2
-            assert "Seq Scan" not in plan
+    def test_histograms_of_lateness_and_progress_are_those_of_the_commitments(self, lane: Lane) -> None:
+        for _time in range(2):
+            reach(lane.promise(NOON, ready_at=NOON - 20 * HOUR), NOON + HOUR)
+            reach(lane.promise(NOON, ready_at=NOON - 9 * HOUR), NOON - HOUR)
+            fold_tallies()
+            fold_progress()
+        assert folded() == expected()
+        assert not ProgressTally.objects.exists()
 
     def test_task_folds_and_notes_when(self, lane: Lane) -> None:
         lane.promise()
         assert tasks.fold_tallies() == 1
         assert Heartbeat.objects.get(name="fold-tallies").detail == {"tallies": 1}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("everything")
+def test_fold_finds_its_share_by_the_key_whatever_the_statistics_say(lane: Lane) -> None:
+    """A queue is mostly empty: the planner's statistics are always wrong."""
+    execute_as_owner("ANALYZE slas_tally")
+    for _ in range(50):
+        lane.promise()
+    with plans_of("DELETE FROM slas_tally") as plans:
+        assert fold_tallies().tallies == 50
+    assert len(plans) == 2
+    for plan in plans:
+        assert plan.count("Index Scan using slas_tally_pkey") == 2
+        assert "Seq Scan" not in plan
 
 
 @pytest.mark.django_db(transaction=True)

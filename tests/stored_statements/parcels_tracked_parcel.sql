@@ -1,5 +1,5 @@
 -- parcels_tracked_parcel, stable
--- takes parcel_id bigint
+-- takes home bigint
 -- returns told text
 
 DECLARE
@@ -12,21 +12,21 @@ BEGIN
     SELECT json_build_array(id, courier_id, tier_id, origin_id, destination_id, source, status, status_at,
             booked_at, ready_at, deliver_by, picked_up_at, departed_at, arrived_at, out_for_delivery_at,
             cancelled_at)
-        INTO parcel FROM parcels_parcel WHERE id = %(parcel_id)s;
+        INTO parcel FROM parcels_parcel WHERE id = %(home)s;
     IF parcel IS NULL THEN
         RETURN NULL;
     END IF;
     SELECT json_build_array(due_at, revised_due_at, reached_at, outcome, excused, delivered_at, lost_at,
             version_id), revised_due_at IS NOT NULL
         INTO delivery, is_revised
-        FROM slas_commitment WHERE parcel_id = %(parcel_id)s AND kind = 'delivery';
+        FROM slas_commitment WHERE parcel_id = %(home)s AND kind = 'delivery';
     SELECT json_agg(json_build_array(event_key, code, occurred_at, received_at, reason, facility, consent,
             corrects))
-        INTO scans FROM parcels_scan WHERE parcel_id = %(parcel_id)s;
+        INTO scans FROM parcels_scan WHERE parcel_id = %(home)s;
     IF is_revised THEN
         SELECT json_agg(json_build_array(previous_due_at, due_at, requested_by, judged, created_at)
                 ORDER BY id)
-            INTO revisions FROM slas_revision WHERE parcel_id = %(parcel_id)s AND kind = 'delivery';
+            INTO revisions FROM slas_revision WHERE parcel_id = %(home)s AND kind = 'delivery';
     END IF;
     RETURN left(parcel, -1) || ',' || coalesce(delivery, 'null') || ',' || coalesce(scans, '[]') || ','
         || coalesce(revisions, '[]') || ']';

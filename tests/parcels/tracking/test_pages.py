@@ -312,7 +312,7 @@ def test_stored_function_obeys_row_level_security(
         (Scope.merchant(rival_merchant.pk), False),
         (Scope.nothing(), False),
     ):
-        [(parcel_text,)] = rows_in(to, TRACKED_PARCEL.call, {"parcel_id": parcel.pk})
+        [(parcel_text,)] = rows_in(to, TRACKED_PARCEL.call, {"home": parcel.pk})
         assert (parcel_text is not None) == is_visible
 
 

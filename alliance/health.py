@@ -17,7 +17,7 @@ from django_prometheus.exports import ExportToDjangoView
 from redis import Redis, RedisError
 
 from alliance import backups
-from alliance.database import partitions, stored_functions
+from alliance.database import cluster, partitions, stored_functions
 from alliance.database.postgresql.commits import count_waiting
 from alliance.database.postgresql.questions import answers
 from alliance.database.postgresql.silence import WATCH, answers_within
@@ -90,6 +90,7 @@ def readiness() -> dict[str, dict[str, object]]:
             except Error:
                 # Nor will it answer the next one: the waits would add up.
                 is_up, checks[name] = False, dict(_UNKNOWN)
+                checks[name]["ok"] = name in _OF_ALL_NODES and cluster.is_distributed()
     return checks
 
 
@@ -148,11 +149,18 @@ def _redis() -> dict[str, object]:
 
 def _queues() -> dict[str, object]:
     """Return the lengths of the queues. No length is a failure, but one that keeps growing is."""
+    if cluster.missing_workers():
+        return {"ok": True, "detail": "not counted"}
     with scope(Scope.everything()):
-        waiting = {
-            name: model._default_manager.order_by()[:COUNTED_TO].count() for name, model in QUEUES.items()
-        }
+        # On a cluster each shard counts its own: a limit would be rows sent to the coordinator.
+        most = None if cluster.is_distributed() else COUNTED_TO
+        waiting = {name: model._default_manager.order_by()[:most].count() for name, model in QUEUES.items()}
     return {"ok": True, **waiting}
+
+
+def _nodes() -> dict[str, object]:
+    """Return which workers of a cluster are away. That costs what they hold: all else is served."""
+    return {"ok": True, "missing": cluster.missing_workers()}
 
 
 def _migrations() -> dict[str, object]:
@@ -179,6 +187,9 @@ _OF_THE_DATABASE: Final[dict[str, Callable[[], dict[str, object]]]] = {
     "migrations": _migrations,
     "partitions": _partitions,
     "beat": _beat,
-    "queues": _queues,
     "backups": backups.check,
+    "queues": _queues,
+    "nodes": _nodes,
 }
+# The last ones: they wait for every worker of a cluster, and readiness does not depend on all of them.
+_OF_ALL_NODES: Final = ("queues", "nodes")

@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from alliance import backups
 from alliance.backups import Backups
 from alliance.choices import Capability
-from alliance.database import partitions
+from alliance.database import cluster, partitions
 from alliance.demo_progress import demo_progress
 from alliance.durations import duration_text
 from alliance.health import BEAT_SILENT_AFTER, MONTHS_AHEAD_NEEDED
@@ -110,8 +110,17 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "jobs": [*jobs, *_backup_lines(found, now)],
         "months_ahead": ahead,
         "months_needed": MONTHS_AHEAD_NEEDED,
-        "warnings": [*_warnings(jobs, ahead), *(late.text for late in backups.problems(found, now))],
+        "warnings": [
+            *_missing_workers(),
+            *_warnings(jobs, ahead),
+            *(late.text for late in backups.problems(found, now)),
+        ],
     }
+
+
+def _missing_workers() -> list[str]:
+    text = _("The database's worker %(node)s does not answer. What it holds is neither shown nor changed.")
+    return [text % {"node": node} for node in cluster.missing_workers()]
 
 
 def _couriers(actor: Actor, today: date) -> list[CourierLine]:

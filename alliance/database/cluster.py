@@ -35,6 +35,10 @@ _SHARDS = """
     WHERE logicalrelid = (SELECT min(logicalrelid::oid) FROM pg_dist_partition WHERE partmethod = 'h')
     ORDER BY 1
 """
+_MISSING = """
+    SELECT nodename || ':' || nodeport FROM run_command_on_workers('SELECT 1')
+    WHERE NOT success ORDER BY 1
+"""
 _ONE_SERVER = (0,)
 
 # Host, port and name of a database -> whether it is distributed, and the shard of each home.
@@ -75,6 +79,11 @@ def by_shard(parcel_ids: Sequence[int], *, using: str = "default") -> Sequence[S
     for place, home in enumerate(homes_of(parcel_ids)):
         parts.setdefault(shards[home], []).append(place)
     return [parts[shard] for shard in sorted(parts)]
+
+
+def missing_workers(*, using: str = "default") -> list[str]:
+    """Return the workers that do not answer the coordinator, as `host:port`; none on one server."""
+    return [name for (name,) in _rows(_MISSING, using)] if is_distributed(using=using) else []
 
 
 def holds_whole_homes(lows: Sequence[int]) -> bool:

@@ -6,6 +6,7 @@ Only a merchant's bookings of today are counted from parcels, up to a limit.
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from alliance.choices import Capability
+from alliance.figures import kept, unless_away
 from alliance.templatetags.ui import count
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
@@ -45,7 +47,7 @@ class Figures:
 
     delivery: RateSummary
     pickup: RateSummary
-    # For a merchant; None for a courier.
+    # For a merchant; None for a courier, or while a worker is away.
     booked_today: int | None
 
     @property
@@ -94,7 +96,7 @@ def dashboard_view(request: ActorRequest) -> HttpResponse:
         "rates": _rates(figures, days),
         "days": days,
         "periods": PERIODS,
-        "urgent": urgent_rows(actor, size=MOST_URGENT),
+        "urgent": unless_away(partial(urgent_rows, actor, size=MOST_URGENT), otherwise=[]),
         "today": today,
         "zone": server_zone_text(),
     }
@@ -128,12 +130,11 @@ def _figures(actor: Actor, today: date) -> Figures:
     )
 
 
-def _booked_on(actor: Actor, day: date) -> int:
-    """How many parcels were booked on a day, counted up to one more than MOST_COUNTED."""
+def _booked_on(actor: Actor, day: date) -> int | None:
+    """How many parcels were booked on a day, counted up to one more than MOST_COUNTED; None if unknown."""
     zone = ZoneInfo(settings.TIME_ZONE)
     parcels = Parcel.objects.visible_to(actor).booked_between(day, day, zone=zone)
-    count: int = parcels.order_by()[: MOST_COUNTED + 1].count()
-    return count
+    return kept(f"booked:{day}", actor, parcels.order_by()[: MOST_COUNTED + 1].count, otherwise=None)
 
 
 def _cards(figures: Figures, today: date) -> list[Card]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
+from alliance.figures import kept
 from alliance.tenancy import Actor, Scope, require, scope
 from slas.choices import CommitmentKind, Measure
 from slas.commitments.models import Commitment
@@ -155,7 +156,7 @@ def summary_for(
         trend=trend,
         due_today=trend[-1].promised,
         open_today=trend[-1].pending,
-        overdue_now=max(_overdue(actor).overdue_now(kind) - _never_to_come(actor, kind).count(), 0),
+        overdue_now=max(_overdue(actor).overdue_now(kind) - _gone_by_courier(actor, kind).total(), 0),
     )
 
 
@@ -174,15 +175,17 @@ def overdue_by_courier(
     """Return the number of promises past due and still to come of each courier, of all due dates."""
     require(actor, Capability.VIEW_RATES)
     column = "counterpart_id" if actor.is_merchant else "organisation_id"
-    gone = Counter(_never_to_come(actor, kind).values_list("courier_id", flat=True))
+    gone = _gone_by_courier(actor, kind)
     counts = _overdue(actor).overdue_by(column, kind)
     return {courier: count - gone[courier] for courier, count in counts.items() if count > gone[courier]}
 
 
-def _never_to_come(actor: Actor, kind: CommitmentKind | str) -> CommitmentQuerySet:
+def _gone_by_courier(actor: Actor, kind: CommitmentKind | str) -> Counter[int]:
+    """Return how many overdue promises of each courier nobody waits for any more."""
     # Few: the indexes of lost parcels and of those sent back find them.
     commitments: CommitmentQuerySet = Commitment.objects.visible_to(actor).filter(kind=kind)
-    return commitments.never_to_come()
+    gone = commitments.never_to_come().values_list("courier_id", flat=True)
+    return kept(f"gone:{kind}", actor, lambda: Counter(gone), otherwise=Counter())
 
 
 def _overdue(actor: Actor) -> OnTimeRateQuerySet:

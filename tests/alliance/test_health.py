@@ -100,7 +100,7 @@ def test_not_ready_soon_when_both_servers_hang(
     response = client.get("/readyz")
     assert response.status_code == 503
     unknown = dict.fromkeys(
-        ("migrations", "partitions", "beat", "queues", "backups"), {"ok": False, "detail": "unknown"}
+        ("migrations", "partitions", "beat", "backups", "queues", "nodes"), {"ok": False, "detail": "unknown"}
     )
     checks = response.json()["checks"]
     assert checks.pop("disks")["ok"]
@@ -133,8 +133,9 @@ def test_database_that_fails_in_between_is_not_asked_again(
     assert [name for name, check in checks.items() if check.get("detail") == "unknown"] == [
         "partitions",
         "beat",
-        "queues",
         "backups",
+        "queues",
+        "nodes",
     ]
 
 
@@ -171,3 +172,18 @@ def test_request_id_is_kept_when_sane_and_made_otherwise(client: Client) -> None
     assert client.get("/healthz", headers={"X-Request-Id": "abc-12345678"})["X-Request-Id"] == "abc-12345678"
     request_id = client.get("/healthz", headers={"X-Request-Id": "bad id\n"})["X-Request-Id"]
     assert len(request_id) == 32
+
+
+def test_ready_while_a_worker_of_a_cluster_is_away(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alliance.database.cluster.missing_workers", lambda: ["10.0.0.2:5432"])
+    note_heartbeat("beat")
+    response = client.get("/readyz")
+    assert response.status_code == 200, response.json()
+    checks = response.json()["checks"]
+    assert checks["nodes"] == {"ok": True, "missing": ["10.0.0.2:5432"]}
+    assert checks["queues"] == {"ok": True, "detail": "not counted"}
+
+
+def test_ops_are_told_which_worker_is_away(ops_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alliance.database.cluster.missing_workers", lambda: ["10.0.0.2:5432"])
+    assert "worker 10.0.0.2:5432 does not answer" in ops_client.get("/admin/").content.decode()

@@ -1,9 +1,12 @@
-"""Commits that no standby confirms.
+"""Commits that nobody confirms: no standby, or not a worker of the cluster.
 
 With synchronous replication a server answers a COMMIT once a standby has it. While none does, it waits, for
 hours if need be: the transaction keeps its locks, hanging up does not end it, and it stands in the end. So a
 request waits for some seconds. From then on this process commits nothing that wrote until those that wait are
 gone, as each would take one more of the server's connections; what only reads goes on.
+
+On a cluster, the coordinator commits although a worker that has a part of the transaction does not answer to
+its COMMIT, and merely warns. The part may be lost: who sent it is told to send it again.
 """
 
 from typing import Any
@@ -21,7 +24,7 @@ _WAITS = "SELECT coalesce(bool_or(wait_event = 'SyncRep'), false) FROM pg_stat_a
 
 
 class Unconfirmed(psycopg2.OperationalError):
-    """No standby confirms commits: this one was not made, or may be lost with the primary."""
+    """A commit that is not confirmed: not made, or may be lost with the primary, or on a worker."""
 
 
 class Confirmation:

@@ -21,7 +21,7 @@ from operator import gt
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import ReadOnlySqlTransaction
+from psycopg2.errors import InternalError_, ReadOnlySqlTransaction
 from psycopg2.extensions import connection as PlainConnection
 from psycopg2.extensions import cursor as PlainCursor
 
@@ -52,6 +52,13 @@ _BLOCKING = """
         left(regexp_replace(query, '\\s+', ' ', 'g'), 100)
     FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s))
 """
+# What Citus says, as an internal error, when a worker goes away in a transaction that has work there.
+_WORKER_LEFT = (
+    *("failure on connection marked as essential", "could not commit transaction"),
+    "failed to prepare transaction",
+)
+# A message that tells of nothing amiss, as of a setting that has Citus log what it sends.
+_NOTICE = "NOTICE:"
 # What PostgreSQL 14 and later report by themselves.
 _READ_ONLY = ("in_hot_standby", "default_transaction_read_only")
 
@@ -64,6 +71,10 @@ class Silent(psycopg2.OperationalError):
 
 class Demoted(psycopg2.OperationalError):
     """The server can only be read: another one is the primary now, or will be."""
+
+
+class WorkerLeft(psycopg2.OperationalError):
+    """A worker of the cluster went away in the middle of a transaction, which is undone everywhere."""
 
 
 @contextmanager
@@ -321,9 +332,10 @@ class Connection(PlainConnection):
         except Silent:
             CONFIRMATION.is_doubtful = True
             raise
-        if self.notices:
-            # Somebody ended the wait for a standby: the server warns, in its own language, and says COMMIT.
-            raise Unconfirmed(f"committed without a standby: {self.notices[-1].strip()}")
+        if warnings := [text for text in self.notices if not text.startswith(_NOTICE)]:
+            # The server warns, in its own language, and says COMMIT: somebody ended the wait for a standby,
+            # or a worker of the cluster went away before it answered that it has committed its part.
+            raise Unconfirmed(f"not confirmed: {warnings[-1].strip()}")
 
     def close(self) -> None:
         super().close()
@@ -350,7 +362,7 @@ class Cursor(PlainCursor):
             super().execute(query, vars)
         except psycopg2.Error as error:
             WATCH.end(wait, error)
-            self._drop_if_demoted(error)
+            self._raise_outage(error)
             raise
         except BaseException:
             WATCH.end(wait)
@@ -362,14 +374,16 @@ class Cursor(PlainCursor):
             with WATCH.waiting(self.connection):
                 super().executemany(query, vars_list)
         except psycopg2.Error as error:
-            self._drop_if_demoted(error)
+            self._raise_outage(error)
             raise
 
-    def _drop_if_demoted(self, error: psycopg2.Error) -> None:
-        """End a connection that can only be read: kept open, it would refuse each further write as well.
+    def _raise_outage(self, error: psycopg2.Error) -> None:
+        """Raise an outage that passes in place of psycopg2's error, if that looks like a bug of ours.
 
-        Raises Demoted, an outage that passes, in place of psycopg2's error, which looks like a bug of ours.
+        A connection that can only be read is ended: kept open, it would refuse each further write as well.
         """
+        if isinstance(error, InternalError_) and any(words in str(error) for words in _WORKER_LEFT):
+            raise WorkerLeft(str(error)) from error
         if isinstance(error, ReadOnlySqlTransaction):
             self.connection.hang_up()
             raise Demoted(f"the database can only be read at {self.connection.place[0]}") from error

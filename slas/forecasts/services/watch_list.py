@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 
 from alliance.database.literals import moments, numbers
 from alliance.database.written_once import WrittenOnce
+from alliance.figures import kept
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import WatchReason
 from slas.forecasts.curves import Curves
@@ -113,9 +114,11 @@ def store_watch_items(
 
 def count_watched(*, actor: Actor, found: WatchItemQuerySet | None = None) -> int:
     """Count the parcels on an actor's watch list, up to MOST_COUNTED."""
-    # On nearly every page of the portal.
-    if found is None and actor.organisation_id is not None and not actor.is_ops:
-        return _watched_by(actor.organisation_kind).count(actor.organisation_id)
+    organisation_id = actor.organisation_id
+    if found is None and organisation_id is not None and not actor.is_ops:
+        # On nearly every page of the portal.
+        watched = _watched_by(actor.organisation_kind)
+        return kept("watched", actor, lambda: watched.count(organisation_id), otherwise=0)
     rows = WatchItem.objects.visible_to(actor).needing_a_look() if found is None else found
     count: int = _parcels(rows).count()
     return count

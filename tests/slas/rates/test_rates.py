@@ -272,7 +272,7 @@ def test_api_breaches_of_others_are_not_shown(judged: Lane, rival_courier: Organ
 def test_api_breaches_cost_the_same_queries_for_one_and_many(
     judged: Lane, courier_api: APIClient, django_assert_max_num_queries: object
 ) -> None:
-    with django_assert_max_num_queries(16) as one:
+    with django_assert_max_num_queries(18) as one:
         courier_api.get("/api/v1/breaches?page_size=1")
     with django_assert_max_num_queries(len(one)):
         courier_api.get("/api/v1/breaches?page_size=3")

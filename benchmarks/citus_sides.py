@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
+from alliance.homes import HOMES
 from alliance.supervision import end_with_parent
 from benchmarks.clients import LoadResult
 from benchmarks.database import print_progress
@@ -120,7 +121,9 @@ def open_sides(programs: Path) -> Iterator[tuple[Cluster, Part, Part]]:
         for environment in (here, there):
             _run(environment, "manage.py", "migrate", "--verbosity=0")
             _run(environment, "-m", "benchmarks.citus_world")
-        _run(there, "manage.py", "distribute", f"--shards={SHARDS}")
+        _run(there, "manage.py", "distribute", f"--shards={SHARDS}", quietly=True)
+        for environment in (here, there):
+            _run(environment, "-m", "benchmarks.citus_world", *map(str, _homes(cluster)))
         print_progress(f"both sides are ready after {time.perf_counter() - begun:.0f} s")
         yield cluster, _part(stack, there, _roots(cluster)), _part(stack, here, {DATABASE: plain.pid()})
 
@@ -152,7 +155,24 @@ def _environment(database_url: str, owner_url: str) -> dict[str, str]:
     }
 
 
-def _run(environment: dict[str, str], *arguments: str) -> None:
+def _homes(cluster: Cluster) -> list[int]:
+    """Return a home for each client: the first half's on the first worker, the others' on the second."""
+    by_worker = cluster.shards_by_worker()
+    in_order = sorted(shard for shards in by_worker.values() for shard in shards)
+    half = CLIENTS // len(cluster.workers)
+    return [
+        in_order.index(shard) * HOMES // SHARDS
+        for worker in cluster.workers
+        for shard in by_worker[worker.port][:half]
+    ]
+
+
+def _run(environment: dict[str, str], *arguments: str, quietly: bool = False) -> None:
     subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, check=True, preexec_fn=end_with_parent
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL if quietly else None,
+        check=True,
+        preexec_fn=end_with_parent,
     )

@@ -1,9 +1,18 @@
-"""Make the members and offers of the benchmark of a cluster: `python -m benchmarks.citus_world`."""
+"""Make the members and offers of the benchmark of a cluster: `python -m benchmarks.citus_world`.
+
+With numbers, give each courier the home of that number instead.
+"""
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import django
 
 if __name__ == "__main__":
     django.setup()
+
+from couriers.homes.models import CourierHome
 
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
@@ -36,5 +45,18 @@ def make() -> None:
             )
 
 
+def settle(homes: Sequence[int]) -> None:
+    """Give each courier one home."""
+    with scope(Scope.everything()):
+        CourierHome.objects.all().delete()
+        for place, home in enumerate(homes):
+            courier = Organisation.objects.get(name=f"Courier {place}")
+            since = datetime(2020, 1, 1, tzinfo=UTC)
+            CourierHome.objects.create(courier_id=courier.pk, home=home, since=since, until=None)
+
+
 if __name__ == "__main__":
-    make()
+    if sys.argv[1:]:
+        settle([int(home) for home in sys.argv[1:]])
+    else:
+        make()

@@ -95,6 +95,8 @@ class Cluster:
     def introduce(self, worker: Node) -> None:
         """Tell the coordinator of a worker, and this of what the cluster has."""
         self.coordinator.execute(f"SELECT citus_add_node('127.0.0.1', {worker.port})")
+        # Shards are only moved to where what they are joined with is.
+        self.coordinator.execute("SELECT replicate_reference_tables('force_logical')")
 
     def move(self, shard: int, here: Node, there: Node, *, seconds: float) -> None:
         """Move a shard of parcels and those of all tables that go with it, beside whoever writes to them."""

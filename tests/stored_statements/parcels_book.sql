@@ -37,7 +37,7 @@ BEGIN
         %(reserved_n)s)) THEN
         RETURN NULL;
     END IF;
-    RETURN parcels_write_bookings_ccd795635733(%(home)s,
+    RETURN parcels_write_bookings_e653e30709ec(%(home)s,
         %(merchant_id)s,
         %(source)s,
         %(at)s,

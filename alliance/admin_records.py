@@ -158,7 +158,7 @@ class EventAdmin(UncountedAdmin):
     list_filter = (TopicFilter,)
     fields = ("topic_text", "at", "parcel", "merchant", "courier", "content")
     readonly_fields = ("topic_text", "parcel", "merchant", "courier", "content")
-    ordering = ("-id",)
+    ordering = ("-at", "-id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return (

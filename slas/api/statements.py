@@ -156,6 +156,7 @@ class StatementView(APIView):
 
 
 class EntryPagination(CursorPagination):
+    # Ids of entries are in the order of their commits: see work_out_credits().
     ordering = "id"
 
 

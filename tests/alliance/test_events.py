@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from alliance import events
 from alliance.events import Topic
+from alliance.models import Event
+from alliance.tenancy import Scope, raw_rows, scope
 from slas.choices import Outcome
 from slas.commitments.rules import is_breach
 from tests.helpers.sources import PACKAGES, modules
@@ -65,3 +68,16 @@ def test_each_breach_has_a_topic(outcome: Outcome) -> None:
 
 def test_topics_fit_their_column() -> None:
     assert max(len(topic) for topic in Topic) <= 40
+
+
+@pytest.mark.django_db
+def test_event_about_no_parcel_has_the_parcel_0() -> None:
+    with scope(Scope.everything()):
+        events.record([events.NewEvent(Topic.COURIER_GRADED, courier_id=7)])
+        raw_rows("INSERT INTO alliance_event (topic, at, payload) VALUES ('a test', now(), '{}')")
+        # As the release before says it.
+        raw_rows(
+            "INSERT INTO alliance_event (topic, at, parcel_id, payload)"
+            " VALUES ('a test', now(), NULL, '{}'), ('a test', now(), 5, '{}')"
+        )
+        assert sorted(Event.objects.values_list("parcel_id", flat=True)) == [0, 0, 0, 5]

@@ -1,6 +1,7 @@
 """Migrations while the release before serves: what is refused, indexes beside writers, waits for locks."""
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,10 +12,13 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from alliance.database.online_indexes import AddIndexConcurrently, AddIndexToMonths
+from alliance.database.online_keys import AddParcelToKey
 from alliance.database.owner import as_owner
 from alliance.database.partitions import months_of
 from alliance.management.commands import migrate
 from alliance.management.commands.lint_migrations import new_migrations, problems_of
+from alliance.models import Event
+from alliance.tenancy import Scope, raw_rows, scope
 from tests import factories
 
 INDEX = models.Index(fields=["deliver_by", "id"], name="parcel_due")
@@ -180,6 +184,58 @@ def test_unfinished_index_is_made_anew(state: ProjectState) -> None:
         finally:
             undo("alliance", operation, state)
     assert validity("organisation_named") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parcel_is_taken_into_the_key_and_goes_on_where_it_was_interrupted(state: ProjectState) -> None:
+    operation = AddParcelToKey("revision")
+    with as_owner(), connection.cursor() as cursor:
+        undo("slas", operation, state)
+        try:
+            assert key_of("slas_revision") == "PRIMARY KEY (id)"
+            # An attempt was killed between the index and the swap.
+            cursor.execute("CREATE UNIQUE INDEX slas_revision_next_key ON slas_revision (id, parcel_id)")
+        finally:
+            apply("slas", operation, state)
+        assert key_of("slas_revision") == "PRIMARY KEY (id, parcel_id)"
+        apply("slas", operation, state)
+    assert validity("slas_revision_pkey") is True
+    assert validity("slas_revision_next_key") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_without_a_parcel_are_numbered_in_slices(
+    loader: MigrationLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [name] = [name for _app, name in loader.disk_migrations if name.endswith("key_of_events")]
+    migration = import_module(f"alliance.migrations.{name}")
+    monkeypatch.setattr(migration, "SLICE", 2)
+    with as_owner(), connection.cursor() as cursor:
+        try:
+            cursor.execute("ALTER TABLE alliance_event DROP CONSTRAINT alliance_event_pkey")
+            cursor.execute("ALTER TABLE alliance_event ALTER COLUMN parcel_id DROP NOT NULL")
+            cursor.execute("ALTER TABLE alliance_event DISABLE TRIGGER event_of_no_parcel")
+            with scope(Scope.everything()):
+                raw_rows(
+                    "INSERT INTO alliance_event (topic, at, parcel_id, payload)"
+                    " SELECT 'a test', now(), nullif(n % 3, 0), '{}' FROM generate_series(1, 9) AS n"
+                )
+            migration.number_events_of_no_parcel(None, None)
+        finally:
+            cursor.execute("ALTER TABLE alliance_event ENABLE TRIGGER event_of_no_parcel")
+            cursor.execute("ALTER TABLE alliance_event ADD PRIMARY KEY (id, parcel_id)")
+    with scope(Scope.everything()):
+        assert list(Event.objects.order_by("pk").values_list("parcel_id", flat=True)) == [1, 2, 0] * 3
+
+
+def key_of(table: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint"
+            " WHERE conrelid = to_regclass(%s) AND contype = 'p'",
+            [table],
+        )
+        return str(cursor.fetchone()[0])
 
 
 class Lock:

@@ -154,3 +154,18 @@ def test_folds_side_by_side_take_different_couriers(lane: Lane) -> None:
     with scope(Scope.everything()):
         assert counts(ours) == {"pending": 1}
         assert_books_agree()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("everything")
+def test_oldest_are_folded_first_so_that_no_count_falls_below_zero_in_between(lane: Lane) -> None:
+    # The parcel that tallies name says nothing about their order.
+    later, earlier = sorted((lane.promise(), lane.promise()), reverse=True)
+    for parcel_id in (later, earlier):
+        reach(parcel_id, NOON)
+    assert list(Tally.objects.order_by("pk").values_list("pending", flat=True)) == [1, 1, -1, -1]
+    assert set(Tally.objects.values_list("parcel_id", flat=True)) == {later, earlier}
+    seen = []
+    while fold_tallies(limit=1, budget=0).tallies:
+        seen.append(counts(lane.courier))
+    assert seen == [{"pending": 1}, {"pending": 2}, {"pending": 1, "met": 1}, {"met": 2}]

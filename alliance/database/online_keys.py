@@ -8,7 +8,9 @@ from alliance.database.online_indexes import is_made, patient
 
 
 class AddParcelToKey(Operation):
-    """Make (id, parcel_id) the primary key of a table by parcel, in migrations with `atomic = False`.
+    """Make (id, parcel_id) the primary key of a table by parcel.
+
+    In a migration with `atomic = False`; in the one that makes the table, after CreateModel.
 
     On a cluster every key has the column by which rows are placed. The id comes first: ids grow, so the
     index is written at its end, and serves whoever looks for an id. Django's state keeps `id` as the key,
@@ -35,7 +37,8 @@ class AddParcelToKey(Operation):
     def _swap(self, model: Any, editor: Any, columns: list[str]) -> None:
         table = model._meta.db_table
         key, index = f"{table}_pkey", f"{table}_next_key"
-        make = f"CREATE UNIQUE INDEX CONCURRENTLY {index} ON {table} ({', '.join(columns)})"
+        concurrently = "" if editor.atomic_migration else "CONCURRENTLY "
+        make = f"CREATE UNIQUE INDEX {concurrently}{index} ON {table} ({', '.join(columns)})"
         # A moment's lock: neither rows nor the index are read.
         swap = (
             f"ALTER TABLE {table} DROP CONSTRAINT {key}, ADD CONSTRAINT {key} PRIMARY KEY USING INDEX {index}"

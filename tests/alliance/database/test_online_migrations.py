@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 from django.core.management import CommandError, call_command
 from django.core.management.commands import migrate as django_migrate
-from django.db import IntegrityError, connection, migrations, models
+from django.db import IntegrityError, connection, migrations, models, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
@@ -201,6 +201,19 @@ def test_parcel_is_taken_into_the_key_and_goes_on_where_it_was_interrupted(state
         apply("slas", operation, state)
     assert validity("slas_revision_pkey") is True
     assert validity("slas_revision_next_key") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_parcel_is_in_the_key_of_a_new_table(state: ProjectState) -> None:
+    table = migrations.CreateModel(
+        "Parking", [("id", models.BigAutoField(primary_key=True)), ("parcel_id", models.BigIntegerField())]
+    )
+    made = migration("slas", table, AddParcelToKey("parking"), ban_drop_constraint="a new table")
+    assert rules(state, made) == set()
+    with as_owner(), connection.schema_editor() as editor:
+        made.apply(state.clone(), editor)
+        assert key_of("slas_parking") == "PRIMARY KEY (id, parcel_id)"
+        transaction.set_rollback(True)
 
 
 @pytest.mark.django_db(transaction=True)

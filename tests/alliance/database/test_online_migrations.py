@@ -20,6 +20,7 @@ from alliance.management.commands.lint_migrations import new_migrations, problem
 from alliance.models import Event
 from alliance.tenancy import Scope, raw_rows, scope
 from tests import factories
+from tests.helpers.owner import execute_as_owner
 
 INDEX = models.Index(fields=["deliver_by", "id"], name="parcel_due")
 NAMES = models.Index(fields=["name", "id"], name="organisation_named")
@@ -216,27 +217,25 @@ def test_parcel_is_in_the_key_of_a_new_table(state: ProjectState) -> None:
         transaction.set_rollback(True)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_events_without_a_parcel_are_numbered_in_slices(
     loader: MigrationLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     [name] = [name for _app, name in loader.disk_migrations if name.endswith("key_of_events")]
     migration = import_module(f"alliance.migrations.{name}")
     monkeypatch.setattr(migration, "SLICE", 2)
-    with as_owner(), connection.cursor() as cursor:
-        try:
-            cursor.execute("ALTER TABLE alliance_event DROP CONSTRAINT alliance_event_pkey")
-            cursor.execute("ALTER TABLE alliance_event ALTER COLUMN parcel_id DROP NOT NULL")
-            cursor.execute("ALTER TABLE alliance_event DISABLE TRIGGER event_of_no_parcel")
-            with scope(Scope.everything()):
-                raw_rows(
-                    "INSERT INTO alliance_event (topic, at, parcel_id, payload)"
-                    " SELECT 'a test', now(), nullif(n % 3, 0), '{}' FROM generate_series(1, 9) AS n"
-                )
-            migration.number_events_of_no_parcel(None, None)
-        finally:
-            cursor.execute("ALTER TABLE alliance_event ENABLE TRIGGER event_of_no_parcel")
-            cursor.execute("ALTER TABLE alliance_event ADD PRIMARY KEY (id, parcel_id)")
+    for change in (
+        "DROP CONSTRAINT alliance_event_pkey",
+        "ALTER COLUMN parcel_id DROP NOT NULL",
+        "DISABLE TRIGGER event_of_no_parcel",
+    ):
+        execute_as_owner(f"ALTER TABLE alliance_event {change}")
+    with scope(Scope.everything()):
+        raw_rows(
+            "INSERT INTO alliance_event (topic, at, parcel_id, payload)"
+            " SELECT 'a test', now(), nullif(n % 3, 0), '{}' FROM generate_series(1, 9) AS n RETURNING 1"
+        )
+    migration.number_events_of_no_parcel(None, None)
     with scope(Scope.everything()):
         assert list(Event.objects.order_by("pk").values_list("parcel_id", flat=True)) == [1, 2, 0] * 3
 

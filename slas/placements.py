@@ -18,6 +18,8 @@ PLACEMENTS: Final = Placements(
     },
     reference=(
         "slas_closure",
+        # Entries name the schedule they were worked out by.
+        "slas_creditschedule",
         "slas_disruption",
         # It has a parcel's id, but is decided and locked by its own key.
         "slas_excuse",
@@ -27,7 +29,6 @@ PLACEMENTS: Final = Placements(
     local=(
         "slas_capacityday",
         "slas_closedmonth",
-        "slas_creditschedule",
         "slas_export",
         "slas_offer",
         "slas_offerfile",

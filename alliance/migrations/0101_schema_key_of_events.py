@@ -15,6 +15,15 @@ from alliance.tenancy import Scope, raw_rows, scope
 
 # Ids a transaction.
 SLICE = 50_000
+# Not by UPDATE: a parcel's id says where a row is, and no statement changes it.
+NUMBER = """
+    WITH taken AS (
+        DELETE FROM alliance_event WHERE parcel_id IS NULL AND id >= %s AND id < %s RETURNING *
+    )
+    INSERT INTO alliance_event (id, topic, at, merchant_id, courier_id, parcel_id, payload)
+    SELECT id, topic, at, merchant_id, courier_id, 0, payload FROM taken
+    RETURNING 1
+"""
 KNOWN = """
     ALTER TABLE alliance_event DROP CONSTRAINT IF EXISTS event_parcel_known,
         ADD CONSTRAINT event_parcel_known CHECK (parcel_id IS NOT NULL) NOT VALID;
@@ -29,10 +38,7 @@ def number_events_of_no_parcel(apps: Any, editor: Any) -> None:
         [(first, last)] = raw_rows("SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM alliance_event")
     for start in range(first, last + 1, SLICE):
         with scope(Scope.everything()):
-            raw_rows(
-                "UPDATE alliance_event SET parcel_id = 0 WHERE parcel_id IS NULL AND id >= %s AND id < %s",
-                [start, start + SLICE],
-            )
+            raw_rows(NUMBER, [start, start + SLICE])
 
 
 class Migration(migrations.Migration):

@@ -61,20 +61,26 @@ def at_places(places: Sequence[int], column: Sequence[T]) -> Sequence[T]:
 def where_shards_are(work: Callable[[], T], *, using: str = "default") -> T:
     """Do what calls statements at home, once more if a shard has moved away; on one server simply do it.
 
-    Needs a transaction, which goes on. Raises Unavailable if shards keep moving away.
+    Needs a transaction, which goes on; one of which nothing was sent yet begins anew. Raises Unavailable if
+    shards keep moving away.
     """
     if not is_distributed(using=using):
         return work()
     database = cast("DatabaseWrapper", connections[using])
     database.ensure_connection()
     for _attempt in range(_TRIES):
-        # With the first statement of the work. Not released: that would be one more message to each worker.
-        database.connection.put_off("SAVEPOINT at_home")
+        # A savepoint would be released in the end: one more message to each worker.
+        unsent = database.connection.unsent()
+        if unsent is None:
+            database.connection.put_off("SAVEPOINT at_home")
         try:
             return work()
         except DatabaseError as error:
             if getattr(error.__cause__, "pgcode", None) != MOVED:
                 raise
-        database.rows("ROLLBACK TO SAVEPOINT at_home")
+        if unsent is None:
+            database.rows("ROLLBACK TO SAVEPOINT at_home")
+        else:
+            database.connection.begin_again(unsent)
         time.sleep(_PAUSE)
     raise Unavailable(_("The service was interrupted. Try again shortly."))

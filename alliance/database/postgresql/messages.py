@@ -87,6 +87,15 @@ class Connection(silence.Connection):
             with self.cursor() as cursor:
                 cursor.execute("ROLLBACK")
 
+    def unsent(self) -> list[str] | None:
+        """Return what waits, of a transaction of which nothing was sent yet; None once something was."""
+        return [*self._waiting] if self.begins and self._is_idle() else None
+
+    def begin_again(self, unsent: list[str]) -> None:
+        """Roll back, and have what waited before the first statement wait again."""
+        self.rollback()
+        self._waiting = [*unsent]
+
     def _is_idle(self) -> bool:
         return bool(self.get_transaction_status() == TRANSACTION_STATUS_IDLE)
 

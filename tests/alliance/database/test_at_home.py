@@ -1,7 +1,7 @@
 """Calls of statements at home are made again where a shard has moved to."""
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 
 from alliance.database import at_home, cluster
 from alliance.errors import Unavailable
@@ -20,7 +20,8 @@ def fail(code: str) -> None:
     raw_rows(f"DO $$ BEGIN RAISE 'no' USING ERRCODE = '{code}'; END $$")
 
 
-def test_call_that_came_too_late_is_made_again_in_the_same_scope() -> None:
+@pytest.mark.parametrize("has_begun", [False, True])
+def test_call_that_came_too_late_is_made_again_in_the_same_scope(has_begun: bool) -> None:
     calls: list[str] = []
 
     def work() -> list[tuple[str]]:
@@ -31,8 +32,13 @@ def test_call_that_came_too_late_is_made_again_in_the_same_scope() -> None:
         return raw_rows("SHOW alliance.scope")
 
     with scope(Scope.courier(7)):
+        if has_begun:
+            raw_rows("CREATE TEMP TABLE kept AS SELECT 5 AS n")
         assert at_home.where_shards_are(work) == [("courier:7",)]
+        assert connection.in_atomic_block
     assert calls == ["courier:7"] * 3
+    if has_begun:
+        assert raw_rows("SELECT n FROM kept") == [(5,)]
 
 
 def test_caller_is_told_to_come_again_if_shards_keep_moving() -> None:

@@ -1,0 +1,171 @@
+"""A shard that moves while scans are written loses none of them, and nobody is told that it failed."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from datetime import timedelta
+from typing import NamedTuple
+
+import psycopg2
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from alliance.database.owner import as_owner
+from alliance.database.postgresql.messages import Connection
+from alliance.models import Organisation
+from alliance.tenancy import Actor, Scope, raw_rows, scope
+from parcels.models import Parcel
+from parcels.scans.lines import ScanLine
+from parcels.scans.services import record_scans
+from tests.parcels.helpers.parcels import booked_parcels
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Place(NamedTuple):
+    shard: int
+    host: str
+    port: int
+
+
+@pytest.fixture
+def parcel(merchant_organisation: Organisation, courier_organisation: Organisation) -> Parcel:
+    booked_at = timezone.now() - timedelta(hours=1)
+    [parcel] = booked_parcels(merchant_organisation, courier_organisation, booked_at=booked_at)
+    return parcel
+
+
+def place_of(parcel: Parcel) -> Place:
+    """The shard of a parcel, and the node that has it."""
+    [row] = raw_rows(
+        "SELECT shardid, nodename, nodeport FROM pg_dist_placement JOIN pg_dist_node USING (groupid)"
+        " WHERE shardid = get_shard_id_for_distribution_column('parcels_parcel', %s::bigint)",
+        [parcel.pk],
+    )
+    return Place(*row)
+
+
+def move(place: Place) -> None:
+    [(host, port)] = raw_rows(
+        "SELECT nodename, nodeport FROM pg_dist_node WHERE shouldhaveshards"
+        " AND (nodename, nodeport) IS DISTINCT FROM (%s, %s) ORDER BY nodeid LIMIT 1",
+        [place.host, place.port],
+    )
+    with as_owner():
+        raw_rows(
+            "SELECT citus_move_shard_placement(%s, %s, %s, %s, %s, 'block_writes')", [*place, host, port]
+        )
+
+
+def send(courier: Actor, parcel: Parcel) -> None:
+    line = ScanLine(parcel.number, "picked_up", timezone.now() - timedelta(minutes=1), event_id="once")
+    with scope(Scope.of(courier)):
+        assert record_scans(actor=courier, lines=[line]).accepted == 1
+
+
+def scans_of(parcel: Parcel) -> tuple[str, int, int]:
+    with scope(Scope.everything()):
+        [(status, count)] = raw_rows(
+            "SELECT status, scan_count FROM parcels_parcel WHERE id = %s", [parcel.pk]
+        )
+        [(stored,)] = raw_rows("SELECT count(*) FROM parcels_scan WHERE parcel_id = %s", [parcel.pk])
+    return status, count, stored
+
+
+@contextmanager
+def held_from_moving(place: Place) -> Iterator[None]:
+    """Hold a shard on its node against moves and writers, until the block ends."""
+    owner = settings.OWNER_DATABASE
+    session = psycopg2.connect(
+        host=place.host,
+        port=place.port,
+        user=owner["USER"],
+        password=owner["PASSWORD"] or None,
+        dbname=connection.settings_dict["NAME"],
+    )
+    with closing(session), session.cursor() as cursor:
+        cursor.execute("SELECT lock_shard_metadata(7, ARRAY[%s::bigint])", [place.shard])
+        yield
+
+
+def until_so_many_wait(count: int) -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = ''advisory''"
+    for _attempt in range(600):
+        rows = raw_rows(f"SELECT result FROM run_command_on_workers('{waiting}')")
+        if sum(int(result) for (result,) in rows) >= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"never {count} waiting")
+
+
+@contextmanager
+def meanwhile(work: Callable[[], None]) -> Iterator[None]:
+    """Run something in another thread; its failure is that of the block."""
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 -- raised below
+            failures.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield
+    thread.join()
+    assert failures == []
+
+
+def test_scan_that_comes_when_the_move_is_over_is_stored_where_the_shard_is(
+    courier: Actor, parcel: Parcel
+) -> None:
+    before = place_of(parcel)
+    with (
+        meanwhile(lambda: send_behind_the_move(courier, parcel)),
+        meanwhile(lambda: move(before)),
+        held_from_moving(before),
+    ):
+        # The move waits for us, and the scan for the move: it arrives at the node where the shard was.
+        until_so_many_wait(2)
+    assert place_of(parcel)[1:] != before[1:]
+    assert scans_of(parcel) == ("picked_up", 1, 1)
+
+
+def send_behind_the_move(courier: Actor, parcel: Parcel) -> None:
+    until_so_many_wait(1)
+    send(courier, parcel)
+
+
+def test_move_waits_for_a_scan_that_is_being_stored(courier: Actor, parcel: Parcel) -> None:
+    before = place_of(parcel)
+    with meanwhile(lambda: move(before)), scope(Scope.of(courier)):
+        line = ScanLine(parcel.number, "picked_up", timezone.now() - timedelta(minutes=1))
+        assert record_scans(actor=courier, lines=[line]).accepted == 1
+        # Asked on another connection: this transaction stays as it is.
+        with meanwhile(lambda: until_so_many_wait(1)):
+            pass
+    assert place_of(parcel)[1:] != before[1:]
+    assert scans_of(parcel) == ("picked_up", 1, 1)
+
+
+def test_batch_of_one_shard_is_one_call_of_its_worker(
+    courier: Actor, parcel: Parcel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is prepared for a commit in two phases, and nothing else is sent than what is needed."""
+    # Which takes what is said during a COMMIT for the warning of a standby.
+    monkeypatch.setattr(Connection, "committing", lambda _self: nullcontext())
+    send(courier, parcel)
+    raw_rows("SET client_min_messages = notice")
+    raw_rows("SET citus.log_remote_commands = on")
+    connection.connection.notices.clear()
+    lines = [ScanLine(parcel.number, "departed", timezone.now(), event_id=f"{n}") for n in range(9)]
+    with scope(Scope.of(courier)):
+        assert record_scans(actor=courier, lines=lines).accepted == 9
+    raw_rows("SET citus.log_remote_commands = off")
+    sent = [text.split("issuing ", 1)[1] for text in connection.connection.notices if "issuing" in text]
+    assert [command.split(maxsplit=1)[0] for command in sent] == ["BEGIN", "SELECT", "COMMIT"]

@@ -1,8 +1,9 @@
 """Parcel ids and tracking numbers: two forms of the same integer.
 
 The id has 63 bits: 41 of milliseconds since 2016-01-01 UTC (good until 2085-09-06) and 22 random ones, so
-ids sort by time and cannot be guessed. The number is "CA", 13 characters of Crockford's base 32 and a check
-character by ISO 7064 MOD 37-2 over those 13, which catches every wrong character and every adjacent swap.
+ids sort by time and cannot be guessed; new ones are drawn in homes of their courier (homes.py). The number
+is "CA", 13 characters of Crockford's base 32 and a check character by ISO 7064 MOD 37-2 over those 13, which
+catches every wrong character and every adjacent swap.
 """
 
 import hashlib

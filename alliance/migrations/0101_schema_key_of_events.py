@@ -24,13 +24,13 @@ NUMBER = """
     SELECT id, topic, at, merchant_id, courier_id, 0, payload FROM taken
     RETURNING 1
 """
-KNOWN = """
-    ALTER TABLE alliance_event DROP CONSTRAINT IF EXISTS event_parcel_known,
-        ADD CONSTRAINT event_parcel_known CHECK (parcel_id IS NOT NULL) NOT VALID;
-    ALTER TABLE alliance_event VALIDATE CONSTRAINT event_parcel_known;
-    ALTER TABLE alliance_event ALTER COLUMN parcel_id SET NOT NULL;
-    ALTER TABLE alliance_event DROP CONSTRAINT event_parcel_known;
-"""
+KNOWN = [
+    "ALTER TABLE alliance_event DROP CONSTRAINT IF EXISTS event_parcel_known,"
+    " ADD CONSTRAINT event_parcel_known CHECK (parcel_id IS NOT NULL) NOT VALID",
+    "ALTER TABLE alliance_event VALIDATE CONSTRAINT event_parcel_known",
+    "ALTER TABLE alliance_event ALTER COLUMN parcel_id SET NOT NULL",
+    "ALTER TABLE alliance_event DROP CONSTRAINT event_parcel_known",
+]
 
 
 def number_events_of_no_parcel(apps: Any, editor: Any) -> None:

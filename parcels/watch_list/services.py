@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from alliance.database.literals import numbers
+from alliance.database.at_home import rows_by_shard
 from alliance.events import Topic
 from alliance.identifiers import parcel_id_at
 from alliance.locks import Lock, try_to_take
@@ -12,8 +12,9 @@ from alliance.models import Heartbeat
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.choices import ParcelStatus
 from parcels.scans.rules import STATUS_OF_CODE, TERMINAL
+from parcels.watch_list.sql import SIGHTINGS
 from slas.choices import Outcome
-from slas.commitments.landmarks import STAGE_COLUMNS, Journey
+from slas.commitments.landmarks import Journey
 from slas.forecasts.curves import Curves
 from slas.forecasts.services.watch_list import store_watch_items, watch_candidates
 from slas.forecasts.watch_rules import SILENT_AFTER_OTHERWISE, Sighting
@@ -57,24 +58,6 @@ _FIRST_LOOK: Final = timedelta(days=7)
 _OLDEST: Final = timedelta(days=62)
 # The courier has nothing more to do.
 _OVER: Final = TERMINAL | {ParcelStatus.AVAILABLE_FOR_PICKUP}
-
-_STAGES: Final = ", ".join(f"p.{name}" for name in STAGE_COLUMNS)
-# OFFSET 0 forces two index look-ups per parcel: because of the policies the planner estimates one row each,
-# and would otherwise scan all commitments of a slice for each of its parcels.
-_SIGHTINGS: Final = f"""
-SELECT p.id, p.merchant_id, p.courier_id, p.tier_id, p.origin_id, p.destination_id, p.booked_at, p.pickup_by,
-    p.last_scan_at, p.status, c.lost_at IS NOT NULL, c.due_at, c.outcome,
-    c.revised_due_at, p.contradicted_at, {_STAGES}
-FROM unnest(%(ids)s::bigint[]) AS k (id)
-CROSS JOIN LATERAL (
-    SELECT * FROM parcels_parcel WHERE id = k.id AND id BETWEEN %(low)s AND %(high)s OFFSET 0
-) p
-CROSS JOIN LATERAL (
-    SELECT * FROM slas_commitment
-    WHERE parcel_id = k.id AND kind = 'delivery' AND parcel_id BETWEEN %(low)s AND %(high)s
-    OFFSET 0
-) c
-"""  # noqa: S608 -- built of constants
 
 
 class Refreshed(NamedTuple):
@@ -131,8 +114,7 @@ def sightings(parcel_ids: Sequence[int]) -> list[Sighting]:
     """Read the state of parcels; parcels without a delivery commitment are omitted."""
     if not parcel_ids:
         return []
-    parameters = {"ids": numbers(parcel_ids), "low": min(parcel_ids), "high": max(parcel_ids)}
-    return [_sighting(*row) for row in raw_rows(_SIGHTINGS, parameters)]
+    return [_sighting(*row) for row in rows_by_shard(SIGHTINGS, parcel_ids, {})]
 
 
 def _sighting(

@@ -9,6 +9,10 @@ from typing import ClassVar
 from django.db import migrations
 
 _functions = import_module("slas.migrations.0003_functions")
+_FORWARD = [
+    "DROP TRIGGER credit_entry_month_open ON slas_creditentry",
+    "DROP FUNCTION slas_refuse_closed_month()",
+]
 
 
 class Migration(migrations.Migration):
@@ -16,4 +20,4 @@ class Migration(migrations.Migration):
 
     dependencies = [("slas", "0013_rates_of_couriers")]
 
-    operations = [migrations.RunSQL(_functions.NO_CLOSED_MONTHS, _functions.CLOSED_MONTHS)]
+    operations = [migrations.RunSQL(_FORWARD, _functions.CLOSED_MONTHS)]

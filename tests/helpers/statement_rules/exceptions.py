@@ -4,16 +4,8 @@ from typing import Final
 
 from alliance.database.stored_functions import STATEMENTS as STORED
 
-_AT_HOME: Final = "runs on the shard's own tables"
 # File of the product -> why the statements that it sends may.
-STATEMENTS: Final[dict[str, str]] = {
-    "parcels/scans/lost_parcels.py": _AT_HOME,
-    "parcels/scans/services.py": _AT_HOME,
-    "parcels/watch_list/services.py": _AT_HOME,
-    "slas/commitments/services/settling.py": _AT_HOME,
-    "slas/commitments/services/sweeping.py": _AT_HOME,
-    "slas/excuses/services/permissions.py": _AT_HOME,
-}
+STATEMENTS: Final[dict[str, str]] = {}
 # Migrations that were there before anything was distributed, of several changes a message.
 FIRST_SCHEMA: Final = {
     ("alliance", "0005_invitations"),
@@ -22,11 +14,6 @@ FIRST_SCHEMA: Final = {
 }
 
 
-def may_break_rules(function: str) -> bool:
+def is_at_home(function: str) -> bool:
     """Tell whether a function of the database is a stored statement that runs on the shard's own tables."""
-    names = ("parcels_book", "parcels_record_scan", "parcels_record_scans", "parcels_refold")
-    return any(
-        function.startswith(f"{statement.prefix}_")
-        for statement in STORED
-        if getattr(statement, "at_home", False) or statement.prefix in names
-    )
+    return any(function.startswith(f"{statement.prefix}_") for statement in STORED if statement.at_home)

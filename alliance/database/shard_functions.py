@@ -15,7 +15,7 @@ late is refused.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import ImproperlyConfigured
@@ -47,13 +47,13 @@ END
 $$
 """
 _SHARDS = """
-    SELECT c.relname, s.shardid, s.shardminvalue::integer
+    SELECT c.relname, p.repmodel = 't', s.shardid, s.shardminvalue::integer
     FROM pg_dist_partition p
     JOIN pg_class c ON c.oid = p.logicalrelid
     JOIN pg_dist_shard s USING (logicalrelid)
-    WHERE (p.partmethod = 'h' OR p.repmodel = 't') AND NOT c.relispartition
+    WHERE p.partmethod IN ('h', 'n') AND NOT c.relispartition
         AND c.relnamespace = current_schema()::regnamespace
-    ORDER BY 3
+    ORDER BY 4
 """
 _MADE = """
     SELECT proname, md5(prosrc) FROM pg_proc
@@ -69,20 +69,23 @@ class Shards:
     reference: Mapping[str, int]
     # The least hash of each shard.
     lows: Sequence[int] = ()
+    # Of tables on the coordinator that Citus knows of, as they refer to reference tables.
+    local: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def read(cls, cursor: Any) -> Self:
         by_parcel: dict[str, list[int]] = {}
         reference: dict[str, int] = {}
+        local: dict[str, int] = {}
         lows = set()
         cursor.execute(_SHARDS)
-        for table, shard, low in cursor.fetchall():
+        for table, is_reference, shard, low in cursor.fetchall():
             if low is None:
-                reference[table] = shard
+                (reference if is_reference else local)[table] = shard
             else:
                 by_parcel.setdefault(table, []).append(shard)
                 lows.add(low)
-        return cls(by_parcel, reference, sorted(lows))
+        return cls(by_parcel, reference, sorted(lows), local)
 
     @property
     def of_parcels(self) -> Sequence[int]:
@@ -92,6 +95,10 @@ class Shards:
         """Return the name of each table's shard, as it is on the worker."""
         shards = {table: ids[place] for table, ids in self.by_parcel.items()} | dict(self.reference)
         return {table: f"{table}_{shard}" for table, shard in shards.items()}
+
+    def names_on_coordinator(self) -> dict[str, str]:
+        """Return the name of the table that holds the coordinator's rows, or its copy of them."""
+        return {table: f"{table}_{shard}" for table, shard in {**self.reference, **self.local}.items()}
 
 
 def problem_of(statement: "StoredStatement") -> str:
@@ -142,16 +149,30 @@ def texts_of(statement: "StoredStatement", shards: Shards) -> dict[str, Function
     """Return the functions of a statement: those it calls before itself."""
     text = statement.text
     if not statement.at_home:
-        if text.settings and not shards.by_parcel.keys().isdisjoint(names_in(text.body)):
-            # Citus plans with values only. A comment, so that what is there tells which it is.
-            settings = {**text.settings, "plan_cache_mode": "force_custom_plan"}
-            text = replace(text, settings=settings, body=f"-- planned with its values{text.body}")
-        return {statement.name: text}
+        return {statement.name: _on_coordinator(text, shards)}
     of_shards = {
         _name(statement, shard): replace(text, body=renamed(text.body, shards.names(place)))
         for place, shard in enumerate(shards.of_parcels)
     }
     return {**of_shards, statement.name: _sending(statement, shards)}
+
+
+def _on_coordinator(text: FunctionText, shards: Shards) -> FunctionText:
+    """Return a function that is called on the coordinator and stays there."""
+    used = {*names_in(text.body)}
+    if not used.isdisjoint(shards.by_parcel):
+        # Citus plans with values only. A comment, so that what is there tells which it is.
+        settings = text.settings and {**text.settings, "plan_cache_mode": "force_custom_plan"}
+        return replace(text, settings=settings, body=f"-- planned with its values{text.body}")
+    # Other tables are here, or a copy is. By the names of their shards plain PostgreSQL plans once a
+    # connection; Citus would for each call, which took ten times as long as the call itself.
+    names = shards.names_on_coordinator()
+    if used.isdisjoint(names):
+        return text
+    settings = dict(text.settings)
+    if used & {"INSERT", "UPDATE", "DELETE"}:
+        settings["citus.enable_manual_changes_to_shards"] = "on"
+    return replace(text, settings=settings, body=renamed(text.body, names))
 
 
 def _sending(statement: "StoredStatement", shards: Shards) -> FunctionText:

@@ -54,6 +54,21 @@ def test_each_shard_has_a_function_with_its_own_tables() -> None:
     assert second.isdisjoint({"notes", "notes_81", "city"})
 
 
+def test_statement_of_other_tables_has_the_names_of_those_on_the_coordinator() -> None:
+    statement = replace(
+        NOTE,
+        parameters={"text": "text"},
+        body="BEGIN INSERT INTO visit SELECT name FROM city; RETURN NEXT; END",
+        at_home=False,
+    )
+    shards = replace(SHARDS, local={"visit": 95})
+    [text] = texts_of(statement, shards).values()
+    assert "INSERT INTO visit_95 SELECT name FROM city_90" in text.body
+    assert text.settings == {**statement.text.settings, "citus.enable_manual_changes_to_shards": "on"}
+    [reading] = texts_of(replace(statement, body="BEGIN PERFORM 1 FROM city; END"), shards).values()
+    assert reading.settings == statement.text.settings
+
+
 @pytest.mark.django_db
 def test_function_of_the_shard_that_is_held_is_called() -> None:
     role = connection.ops.quote_name(connection.settings_dict["USER"])

@@ -152,6 +152,10 @@ DATABASES = {
 OWNER_DATABASE = None if DATABASE_URL else embedded.owner_settings()
 if "OWNER_DATABASE_URL" in env:
     OWNER_DATABASE = settings_of("OWNER_DATABASE_URL", env("OWNER_DATABASE_URL"))
+# A superuser of a cluster's coordinator, for `shards add-node` and `shards drain` only.
+SUPERUSER_DATABASE = None
+if "SUPERUSER_DATABASE_URL" in env:
+    SUPERUSER_DATABASE = settings_of("SUPERUSER_DATABASE_URL", env("SUPERUSER_DATABASE_URL"))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env("REDIS_URL", default="") or embedded.redis_url()

@@ -14,6 +14,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+from alliance.database import cluster
+
 # All of a connection but the database's name, which tests change.
 _LOGIN = ("USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
 
@@ -82,5 +84,8 @@ def grant_to_server(*, using: str = "default", **_signal: Any) -> None:
         ]
         if functions:
             statements.append(f"GRANT EXECUTE ON FUNCTION {functions} TO {role}")
+        if cluster.is_distributed(using=using):
+            # Of many tables with keys to one another, on one connection to each node.
+            cursor.execute("SET citus.multi_shard_modify_mode = 'sequential'")
         for statement in statements:
             cursor.execute(statement)

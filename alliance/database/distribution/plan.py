@@ -41,10 +41,11 @@ def steps(*, shards: int) -> Iterator[Step]:
         if table not in copied:
             yield Step(f"copy {table} to every node: {described(table)}", partial(_copy, table))
     yield from finishing_steps()
+    yield Step("have every node look at what it got (ANALYZE)", _analyze)
 
 
 def finishing_steps() -> Iterator[Step]:
-    """Yield what is done at every end, also after a `migrate` that made tables."""
+    """Yield what is done at every end, whatever was done before."""
     yield Step("empty the coordinator's own files of what is on the workers now", _empty)
     yield Step("keep what Citus took over for foreign keys to those copies", _keep)
     yield Step("set on the sequences of ids that began again", _set_on)
@@ -107,6 +108,12 @@ def _functions() -> str:
 
 def _scopes() -> str:
     access.let_scopes_travel()
+    return ""
+
+
+def _analyze() -> str:
+    for table in [*BY_PARCEL, *REFERENCE]:
+        rows(f"ANALYZE {table}")
     return ""
 
 

@@ -1,13 +1,19 @@
 """What `distribute` says on a server without the extension, and what it knows of tables anywhere."""
 
+from typing import Any
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alliance.database.distribution import plan, tables
+from alliance.database.distribution.shards import Refused, execute_as_superuser, home_of_hash
 from alliance.database.owner import as_owner
 from alliance.database.partitions import months_of
 from alliance.database.placements import BY_PARCEL
+from alliance.homes import hash_of, home_of
 from tests import factories
 from tests.helpers.owner import execute_as_owner
 
@@ -73,3 +79,29 @@ def test_sequences_that_began_again_are_found_and_set_on() -> None:
         assert highest == organisation.pk
         tables.set_on(sequence, highest)
     assert factories.courier_organisation(name="Rival Logistics").pk == organisation.pk + 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_server_has_no_shards() -> None:
+    with pytest.raises(CommandError, match="on one server"):
+        call_command("shards")
+
+
+def test_a_shard_has_the_homes_of_its_hashes() -> None:
+    shards_of_32 = [
+        (-(1 << 31) + (number << 27), -(1 << 31) + (number + 1 << 27) - 1) for number in range(32)
+    ]
+    homes = [(home_of_hash(low), home_of_hash(high)) for low, high in shards_of_32]
+    assert homes == [(number * 2, number * 2 + 1) for number in range(32)]
+
+
+@given(st.integers(min_value=1, max_value=(1 << 63) - 1))
+def test_the_home_of_a_parcel_is_that_of_its_hash(parcel_id: int) -> None:
+    assert home_of_hash(hash_of(parcel_id)) == home_of(parcel_id)
+
+
+@pytest.mark.django_db
+def test_nodes_are_changed_by_a_superuser_only(settings: Any) -> None:
+    settings.SUPERUSER_DATABASE = None
+    with pytest.raises(Refused, match=r"SUPERUSER_DATABASE_URL.*SELECT citus_add_node\('worker-3', 5432\)"):
+        execute_as_superuser("SELECT citus_add_node(%s, %s)", ["worker-3", 5432])

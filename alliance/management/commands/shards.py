@@ -1,0 +1,109 @@
+"""`manage.py shards`: what is where on a cluster, and moving it."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error
+
+from alliance.database import cluster
+from alliance.database.distribution import shards
+from alliance.database.distribution.nodes import nodes
+from alliance.database.distribution.readiness import megabytes
+from alliance.database.owner import as_owner
+from alliance.homes import HOMES
+
+
+class Command(BaseCommand):
+    help = "Shows nodes, homes, sizes and moves of a cluster; adds a worker, moves homes, drains a worker."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="Print what is shown as JSON.")
+        verbs = parser.add_subparsers(dest="verb")
+        add = verbs.add_parser("add-node", help="Add a worker, which has the extension and the roles.")
+        add.add_argument("host")
+        add.add_argument("port", type=int)
+        move = verbs.add_parser("move", help="Move the shard of a home to a worker, and wait for it.")
+        move.add_argument("home", type=int, choices=range(HOMES), metavar="HOME", help=f"0 to {HOMES - 1}")
+        move.add_argument("node", help="host:port")
+        drain = verbs.add_parser("drain", help="Move everything off a worker, in the background.")
+        drain.add_argument("node", help="host:port")
+        verbs.add_parser("rebalance", help="Even out what the workers hold, in the background.")
+
+    def handle(self, *args: Any, verb: str | None, **options: Any) -> None:
+        """Do what was asked for. Raises CommandError for what cannot be done, and when Citus fails."""
+        with as_owner():
+            if not cluster.is_distributed():
+                raise CommandError("The tables are on one server: `distribute` makes a cluster of it.")
+            try:
+                self._do(verb, options)
+            except shards.Refused as refused:
+                raise CommandError(str(refused)) from refused
+            except (Error, RuntimeError) as error:
+                raise CommandError(f"Citus could not do it: {in_one_line(str(error))}") from error
+
+    def _do(self, verb: str | None, options: dict[str, Any]) -> None:
+        match verb:
+            case "add-node":
+                shards.add_node(options["host"], options["port"])
+                self.stdout.write("Added. `shards rebalance` moves homes to it.")
+            case "move":
+                self._move(options["home"], options["node"])
+            case "drain":
+                self._tell(
+                    shards.drain(options["node"]), "It holds nothing: citus_remove_node takes it away."
+                )
+            case "rebalance":
+                self._tell(shards.rebalance(), "Nothing is to be moved.")
+            case _ if options["json"]:
+                self.stdout.write(json.dumps(as_json(), indent=2))
+            case _:
+                self._show()
+
+    def _move(self, home: int, node: str) -> None:
+        shard = shards.move(home, node)
+        self.stdout.write(f"Homes {shard.homes} moved from {shard.node} to {node}.")
+
+    def _tell(self, has_begun: bool, otherwise: str) -> None:
+        self.stdout.write("Begun: `shards` shows how far it is." if has_begun else otherwise)
+
+    def _show(self) -> None:
+        found, silent = shards.shards(), shards.silent_nodes()
+        self.stdout.write(f"{'node':<28}{'shards':>8}{'parcels':>14}{'size':>12}  state")
+        for node in nodes():
+            here = [shard for shard in found if shard.node == str(node)]
+            size, parcels = (
+                megabytes(sum(shard.bytes for shard in here)),
+                sum(shard.parcels for shard in here),
+            )
+            state = "does not answer" if str(node) in silent else state_of(node)
+            self.stdout.write(f"{node!s:<28}{len(here):>8}{parcels:>14,}{size:>12}  {state}")
+        self.stdout.write(f"\n{'homes':<8}{'node':<28}{'parcels':>14}{'size':>12}")
+        for shard in found:
+            size = megabytes(shard.bytes)
+            self.stdout.write(f"{shard.homes:<8}{shard.node:<28}{shard.parcels:>14,}{size:>12}")
+        moves = shards.moves()
+        self.stdout.write("\nmoves" if moves else "\nNothing is being moved.")
+        for move in moves:
+            self.stdout.write(f"{move.homes:<8}{move.source} -> {move.target}  {move.state}")
+
+
+def state_of(node: Any) -> str:
+    if node.is_coordinator:
+        return "coordinator"
+    if not node.is_active:
+        return "not active"
+    return "worker" if node.has_shards else "drained, or being drained"
+
+
+def as_json() -> dict[str, Any]:
+    return {
+        "nodes": [{**asdict(node), "state": state_of(node)} for node in nodes()],
+        "shards": [asdict(shard) for shard in shards.shards()],
+        "moves": [asdict(move) for move in shards.moves()],
+    }
+
+
+def in_one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -12,13 +12,12 @@ import django
 if __name__ == "__main__":
     django.setup()
 
-from couriers.homes.models import CourierHome
-
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
 from benchmarks import members
 from benchmarks.citus_client import lanes_of
 from benchmarks.citus_sides import CLIENTS
+from couriers.homes.models import CourierHome
 from slas.choices import TierCode
 from slas.models import Offer, ServiceTier
 

@@ -11,7 +11,7 @@ CALLS, WARM = 3_000, 500
 # The measured functions, from outer to inner. Each is counted without the others that it calls.
 PARTS: dict[str, str] = {
     "parcels.api.tracking.limit_by_address": "calls a minute of one address",
-    "parcels.tracking.queries.rows_in": "the statement: sent, waited for, read",
+    "parcels.tracking.queries.of_parcel": "the statement: sent, waited for, read",
     "parcels.tracking.queries.track": "scans in their order, and a word on each",
     "slas.forecasts.curves.Curves.need": "curves of lane, courier and tier",
     "slas.forecasts.curves.Curves.forecast": "the forecast, of what is on its way",

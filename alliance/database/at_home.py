@@ -15,7 +15,7 @@ from alliance.database.cluster import MOVED, by_shard, is_distributed
 from alliance.database.literals import numbers
 from alliance.database.stored_functions import StoredStatement
 from alliance.errors import Unavailable
-from alliance.tenancy import raw_rows
+from alliance.tenancy import Scope, raw_rows, rows_in
 
 if TYPE_CHECKING:
     from alliance.database.postgresql.base import DatabaseWrapper
@@ -56,6 +56,17 @@ def rows_by_shard(
 def at_places(places: Sequence[int], column: Sequence[T]) -> Sequence[T]:
     """Return a column's values at some places of it, or the column itself if these are all."""
     return column if len(places) == len(column) else [column[place] for place in places]
+
+
+def of_parcel(statement: StoredStatement, parcel_id: int) -> Any:
+    """Return the value of a statement that reads one parcel, in a scope that contains nothing else."""
+    call = statement.call_with(parcel_id)
+    if is_distributed() and not connections["default"].in_atomic_block:
+        # Alone, it is one message to the worker. It opens the scope there, as `of_parcel` statements do.
+        [(value,)] = raw_rows(call)
+    else:
+        [(value,)] = rows_in(Scope.parcel(parcel_id), call)
+    return value
 
 
 def where_shards_are(work: Callable[[], T], *, using: str = "default") -> T:

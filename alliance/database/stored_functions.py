@@ -56,6 +56,8 @@ class StoredStatement:
     At home it runs where the shard is that its first parameter `home`, any parcel's id of that shard, belongs
     to. It may touch rows of this shard alone, only tables by parcel and reference tables, and says itself
     where ids come from: a shard's columns have no default. One server takes no notice of its home.
+    What reads one parcel, which is its home, opens the parcel's scope itself there: called by
+    `alliance.database.at_home.of_parcel`, it needs no transaction, which would be two messages more.
     """
 
     prefix: str
@@ -68,6 +70,7 @@ class StoredStatement:
     is_plain: bool = False
     at_home: bool = False
     planning: Mapping[str, str] = field(default_factory=dict)
+    of_parcel: bool = False
 
     def __post_init__(self) -> None:
         if self.at_home and next(iter(self.parameters.items())) != ("home", "bigint"):

@@ -6,7 +6,6 @@ Only a merchant's bookings of today are counted from parcels, up to a limit.
 
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,7 +25,7 @@ from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from alliance.wording import server_zone_text
 from parcels.models import Parcel
-from parcels.portal.watch_list import urgent_rows
+from parcels.portal.watch_list import WatchRow, urgent_rows
 from slas.choices import CommitmentKind
 from slas.models import Offer
 from slas.rates.charts import trend_chart
@@ -91,12 +90,13 @@ def dashboard_view(request: ActorRequest) -> HttpResponse:
     today = timezone.localdate()
     figures = _figures(actor, today)
     days = MONTH if request.GET.get("days") == str(MONTH) else WEEK
+    no_rows: list[WatchRow] = []
     context: dict[str, Any] = {
         "cards": _cards(figures, today),
         "rates": _rates(figures, days),
         "days": days,
         "periods": PERIODS,
-        "urgent": unless_away(partial(urgent_rows, actor, size=MOST_URGENT), otherwise=[]),
+        "urgent": unless_away(lambda: urgent_rows(actor, size=MOST_URGENT), otherwise=no_rows),
         "today": today,
         "zone": server_zone_text(),
     }

@@ -11,10 +11,11 @@ import msgspec
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from alliance.database.at_home import of_parcel
 from alliance.database.retirement import is_retired, retired_error
 from alliance.errors import NotFound
 from alliance.identifiers import tracking_number
-from alliance.tenancy import Actor, Scope, rows_in
+from alliance.tenancy import Actor
 from parcels.bookings.models import Parcel
 from parcels.choices import ScanCode
 from parcels.revisions.services import OVER, may_choose_day
@@ -151,7 +152,7 @@ class PublicParcel(msgspec.Struct, frozen=True):
 
 def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
     """Read one parcel, in a scope that contains nothing else. Raises NotFound with UNKNOWN, or Gone."""
-    [(parcel_text,)] = rows_in(Scope.parcel(parcel_id), TRACKED_PARCEL.call_with(parcel_id))
+    parcel_text = of_parcel(TRACKED_PARCEL, parcel_id)
     if parcel_text is None and is_retired(parcel_id):
         raise retired_error(parcel_id)
     if parcel_text is None:

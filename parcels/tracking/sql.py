@@ -18,6 +18,7 @@ TRACKED_PARCEL: Final = StoredStatement(
     is_stable=True,
     is_value=True,
     at_home=True,
+    of_parcel=True,
     body="""
 DECLARE
     parcel text;

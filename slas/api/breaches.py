@@ -56,7 +56,7 @@ class BreachPagination(CursorPagination):
     # One sweep opens thousands at the same time: the cursor counts on within that time, however many.
     offset_cutoff = None  # type: ignore[assignment]
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Breach]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         page: list[Breach] = super().paginate_queryset(queryset, request, view)
         return with_names(page, names=("courier", "merchant", "tier"))
 

@@ -97,6 +97,29 @@ def test_what_only_reads_holds_no_shard() -> None:
     assert "alliance_hold_shard" not in [*names_in(texts_of(reading, SHARDS)[reading.name].body)]
 
 
+@pytest.mark.django_db
+def test_what_reads_one_parcel_opens_its_scope() -> None:
+    role = connection.ops.quote_name(connection.settings_dict["USER"])
+    execute_as_owner(f"GRANT CREATE ON SCHEMA public TO {role}")
+    raw_rows(
+        "CREATE FUNCTION get_shard_id_for_distribution_column(text, bigint) RETURNS bigint LANGUAGE sql AS"
+        " $$ SELECT 71 $$"
+    )
+    read = StoredStatement(
+        "alliance_scope",
+        parameters={"home": "bigint"},
+        returns={"scope": "text"},
+        body="BEGIN RETURN current_setting('alliance.scope') || %(home)s; END",
+        is_stable=True,
+        is_value=True,
+        at_home=True,
+        of_parcel=True,
+    )
+    for name, text in texts_of(read, SHARDS).items():
+        raw_rows(f"CREATE FUNCTION {name} {text.definition}")
+    assert raw_rows(read.call_with(5)) == [("parcel:55",)]
+
+
 def test_other_statements_over_tables_by_parcel_are_planned_with_their_values() -> None:
     def plans(body: str) -> str:
         statement = replace(NOTE, at_home=False, body=body)

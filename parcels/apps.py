@@ -38,18 +38,20 @@ class ParcelsConfig(AppConfig):
         from parcels.scans.sql_single import RECORD_SCAN  # noqa: PLC0415
         from parcels.stored_files import STORED_FILES  # noqa: PLC0415
         from parcels.tracking.sql import TRACKED_PARCEL  # noqa: PLC0415
-        from parcels.watch_list.sql import SIGHTINGS  # noqa: PLC0415
+        from parcels.watch_list.sql import NEWS, SEEN, SIGHTINGS  # noqa: PLC0415
 
         FILE_KINDS.register(STORED_FILES)
         RECORD_CREATORS.register({OrganisationKind.MERCHANT: create_merchant})
         STATEMENTS += [
             BOOK_PARCELS,
             HOLD_PARCELS,
+            NEWS,
             OPEN_BOOKING,
             WRITE_BOOKINGS,
             RECORD_SCAN,
             RECORD_SCANS,
             REFOLD_PARCELS,
+            SEEN,
             SIGHTINGS,
             SILENT_OR_FOUND,
             STORED_SCANS,

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Column = Sequence[Any]
+# Values of parcels, in the order of the parcels, and what writes them as an array.
+Columns = Mapping[str, tuple[Column, Callable[[Column], str]]]
 _TRIES, _PAUSE = 5, 0.1
 
 
@@ -33,7 +35,7 @@ def rows_at_home(statement: StoredStatement, parameters: Mapping[str, Any]) -> l
 def rows_by_shard(
     statement: StoredStatement,
     parcel_ids: Sequence[int],
-    columns: Mapping[str, tuple[Column, Callable[[Column], str]]],
+    columns: Columns,
     **values: Any,
 ) -> list[tuple[Any, ...]]:
     """Call a statement at home, once for each shard with some of the parcels, and return all rows.

@@ -104,7 +104,7 @@ class StoredStatement:
             parameters=tuple(self.parameters.values()),
             returns="".join(self.returns.values()) if self.is_value else f"TABLE ({columns})",
             is_stable=self.is_stable,
-            settings={} if self.is_plain else {**_PLANNING, **nesting, **self.planning},
+            settings={**({} if self.is_plain else {**_PLANNING, **nesting}), **self.planning},
             body=body,
         )
 

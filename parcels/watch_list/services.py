@@ -1,18 +1,20 @@
 """Refresh the watch list: read parcels, apply the rules and store the items."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from alliance.database.at_home import rows_by_shard
-from alliance.events import Topic
+from alliance.database.at_home import rows_at_home, rows_by_shard
+from alliance.database.cluster import shard_keys
+from alliance.database.literals import texts
+from alliance.database.work_shares import Outages
 from alliance.identifiers import parcel_id_at
 from alliance.locks import Lock, try_to_take
 from alliance.models import Heartbeat
-from alliance.tenancy import Scope, raw_rows, scope
+from alliance.tenancy import Scope, scope
 from parcels.choices import ParcelStatus
 from parcels.scans.rules import STATUS_OF_CODE, TERMINAL
-from parcels.watch_list.sql import SIGHTINGS
+from parcels.watch_list.sql import NEWS, SEEN, SIGHTINGS
 from slas.choices import Outcome
 from slas.commitments.landmarks import Journey
 from slas.forecasts.curves import Curves
@@ -25,29 +27,7 @@ SLICE: Final = 5_000
 # The heartbeat that stores the time up to which the outbox has been read.
 HEARTBEAT: Final = "refresh-watch-list"
 
-# Held, failed or contradicted parcels, perhaps days before the promise, come from the outbox: an index of
-# parcels by status would cost too much, because every scan would update it. The same query finds every parcel
-# on the list with an event: it is refreshed at once, before its turn.
-_TROUBLED: Final = (ParcelStatus.EXCEPTION, ParcelStatus.ATTEMPT_FAILED)
-_NEWS: Final = f"""
-SELECT DISTINCT parcel_id FROM alliance_event e
-WHERE at > %(since)s AND (
-    topic = '{Topic.PARCEL_STATUS_CHANGED}' AND payload->>'status' = ANY(%(troubled)s)
-    OR topic = '{Topic.PARCEL_CONTRADICTED}'
-    OR EXISTS (SELECT 1 FROM slas_watchitem w WHERE w.parcel_id = e.parcel_id)
-)
-"""  # noqa: S608 -- built of constants
-# Of the parcels due later: those whose last scan may be a day ago. Scans that were received late, or
-# committed late by an open transaction, are found by their time of receipt.
-_SEEN: Final = """
-SELECT parcel_id FROM parcels_scan
-WHERE occurred_at > %(first)s AND occurred_at <= %(last)s
-    AND parcel_id >= %(oldest)s AND code <> ALL(%(final)s)
-UNION
-SELECT parcel_id FROM parcels_scan
-WHERE received_at > %(since)s AND occurred_at <= %(first)s
-    AND parcel_id >= %(oldest)s AND code <> ALL(%(final)s)
-"""
+_TROUBLED: Final = [status.value for status in (ParcelStatus.EXCEPTION, ParcelStatus.ATTEMPT_FAILED)]
 _FINAL: Final = [code for code, status in STATUS_OF_CODE.items() if status in TERMINAL]
 # How long a transaction may stay open without its scans being missed.
 _OVERLAP: Final = timedelta(minutes=10)
@@ -75,39 +55,73 @@ def refresh_watch_list(*, now: datetime, limit: int = SLICE) -> Refreshed:
 
     Parcels due later than `slas.forecasts.watch_rules.NEAR` are checked in turns, each every half hour.
     Each slice is one transaction. May run twice, concurrently, or be killed at any point: a stored slice
-    is valid for its parcels, and the next refresh checks all of them again.
+    is valid for its parcels, and the next refresh checks all of them again. If a node of the cluster is down,
+    the shards of the others are refreshed before OperationalError is raised.
     """
     with scope(Scope.everything()):
         if not try_to_take(Lock.REFRESH_WATCH_LIST):
             return Refreshed(busy=True)
         last = Heartbeat.objects.filter(name=HEARTBEAT).first()
-        # Of the release before: without it, its refreshes would read the whole outbox.
-        position = last.detail.get("outbox", []) if last else []
-        silent_ids = _perhaps_silent(last.at if last else now - _FIRST_LOOK, now)
-        ids = sorted(
-            {
-                *watch_candidates(now=now, last=last.at if last else None),
-                *_with_news(last.at - _EVENT_OVERLAP if last else now - _OLDEST),
-                *silent_ids,
-            }
-        )
         tiers = dict(ServiceTier.objects.values_list("pk", "code"))
-    curves = Curves(now=now, renewing=True)
-    listed = removed = slices = 0
-    for start in range(0, len(ids), limit):
-        slice_ids = ids[start : start + limit]
-        with scope(Scope.everything()):
-            if not try_to_take(Lock.REFRESH_WATCH_LIST):
-                return Refreshed(start, listed, removed, slices, busy=True)
-            stored = store_watch_items(
-                parcel_ids=slice_ids, sightings=sightings(slice_ids), curves=curves, tiers=tiers, now=now
-            )
-        listed, removed, slices = listed + stored.listed, removed + stored.removed, slices + 1
+    # Of the release before: without it, its refreshes would read the whole outbox.
+    position = last.detail.get("outbox", []) if last else []
+    work = _Work(now=now, last=last.at if last else None, limit=limit, tiers=tiers)
+    done, outages = Refreshed(), Outages()
+    for home in shard_keys():
+        with outages.noted():
+            done = work.refresh(home, done)
+        if done.busy:
+            return done
+    outages.raise_first()
     Heartbeat.objects.update_or_create(
         name=HEARTBEAT,
-        defaults={"at": now, "detail": {"parcels": len(ids), "listed": listed, "outbox": position}},
+        defaults={"at": now, "detail": {"parcels": done.parcels, "listed": done.listed, "outbox": position}},
     )
-    return Refreshed(len(ids), listed, removed, slices)
+    return done
+
+
+class _Work:
+    """A refresh, shard by shard."""
+
+    def __init__(self, *, now: datetime, last: datetime | None, limit: int, tiers: Mapping[int, str]) -> None:
+        self._now, self._last, self._limit, self._tiers = now, last, limit, tiers
+        self._curves = Curves(now=now, renewing=True)
+
+    def refresh(self, home: int, done: Refreshed) -> Refreshed:
+        """Refresh the parcels of one shard; return the counts with what was counted before."""
+        with scope(Scope.everything()):
+            ids = self._candidates(home)
+        for start in range(0, len(ids), self._limit):
+            slice_ids = ids[start : start + self._limit]
+            with scope(Scope.everything()):
+                if not try_to_take(Lock.REFRESH_WATCH_LIST):
+                    return done._replace(busy=True)
+                stored = store_watch_items(
+                    parcel_ids=slice_ids,
+                    sightings=sightings(slice_ids),
+                    curves=self._curves,
+                    tiers=self._tiers,
+                    now=self._now,
+                )
+            done = Refreshed(
+                done.parcels + len(slice_ids),
+                done.listed + stored.listed,
+                done.removed + stored.removed,
+                done.slices + 1,
+            )
+        return done
+
+    def _candidates(self, home: int) -> list[int]:
+        now, last = self._now, self._last
+        since = last - _EVENT_OVERLAP if last else now - _OLDEST
+        news = rows_at_home(NEWS, {"home": home, "since": since, "troubled": texts(_TROUBLED)})
+        silent = rows_at_home(SEEN, _perhaps_silent(home, last or now - _FIRST_LOOK, now))
+        return sorted(
+            {
+                *watch_candidates(home=home, now=now, last=last),
+                *(parcel for (parcel,) in [*news, *silent]),
+            }
+        )
 
 
 def sightings(parcel_ids: Sequence[int]) -> list[Sighting]:
@@ -157,19 +171,14 @@ def _sighting(
     )
 
 
-def _perhaps_silent(last: datetime, now: datetime) -> Iterable[int]:
-    """Parcels whose last scan may be a day ago: they may have become silent since the last refresh."""
+def _perhaps_silent(home: int, last: datetime, now: datetime) -> dict[str, Any]:
+    """Of parcels whose last scan may be a day ago: they may have become silent since the last refresh."""
     since = last - _OVERLAP
-    parameters = {
+    return {
+        "home": home,
         "first": since - SILENT_AFTER_OTHERWISE,
         "last": now - SILENT_AFTER_OTHERWISE,
         "since": since,
         "oldest": parcel_id_at(now - _OLDEST),
-        "final": _FINAL,
+        "final": texts(_FINAL),
     }
-    return [row[0] for row in raw_rows(_SEEN, parameters)]
-
-
-def _with_news(since: datetime) -> Iterable[int]:
-    parameters = {"since": since, "troubled": [status.value for status in _TROUBLED]}
-    return [row[0] for row in raw_rows(_NEWS, parameters)]

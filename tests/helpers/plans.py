@@ -27,13 +27,19 @@ def plans_of(words: str) -> Iterator[list[str]]:
 
 def plan_inside(statement: StoredStatement, *values: Any) -> str:
     """Return the plan of the only query of a stored statement, as its function would make it now."""
+    return "\n".join(row[0] for row in explained(statement, *values))
+
+
+def explained(statement: StoredStatement, *values: Any, options: str = "") -> list[tuple[Any, ...]]:
+    """Return what EXPLAIN says of the only query of a stored statement."""
     query = statement.text.body.split("RETURN QUERY", 1)[1].rsplit(";", 1)[0]
     types = ", ".join(statement.text.parameters)
+    explain = f"EXPLAIN ({options})" if options else "EXPLAIN"
     with transaction.atomic(), connection.cursor() as cursor:
         for name, value in statement.text.settings.items():
             cursor.execute(f"SET LOCAL {name} = '{value}'")
         cursor.execute(f"PREPARE inside ({types}) AS {query}")
-        cursor.execute(f"EXPLAIN EXECUTE inside ({', '.join(['%s'] * len(values))})", list(values))
-        plan = "\n".join(row[0] for row in cursor.fetchall())
+        cursor.execute(f"{explain} EXECUTE inside ({', '.join(['%s'] * len(values))})", list(values))
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
         cursor.execute("DEALLOCATE inside")
-    return plan
+    return rows

@@ -1,6 +1,6 @@
 """Open, settle, void, excuse and revise commitments: every change except the sweep."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from alliance.database.at_home import Column, rows_by_shard
+from alliance.database.at_home import Columns, rows_by_shard
 from alliance.database.literals import moments, numbers, texts
 from alliance.errors import Conflict, NotFound
 from alliance.tenancy import raw_rows
@@ -114,12 +114,11 @@ def settle(milestones: Iterable[Milestone], *, now: datetime) -> Settled:
     rows = list(milestones)
     if not rows:
         return Settled(0, 0, 0)
-    columns: dict[str, tuple[Column, Callable[[Column], str]]] = {
+    columns: Columns = {
         "kind": ([str(row.kind) for row in rows], texts),
         "exact": ([int(row.exact) for row in rows], numbers),
+        **{name: ([getattr(row, name) for row in rows], moments) for name in MILESTONES},
     }
-    for name in MILESTONES:
-        columns[name] = ([getattr(row, name) for row in rows], moments)
     return _sum(rows_by_shard(SETTLE, [row.parcel_id for row in rows], columns, now=now))
 
 

@@ -1,13 +1,17 @@
 """Statements at home: with the tables of a shard, sent to where the shard is."""
 
+import re
 from dataclasses import replace
 
 import pytest
+from django.apps import apps
 from django.db import connection
+from django.db.models import AutoField
 
 from alliance import checks
 from alliance.database import stored_functions
 from alliance.database.function_texts import FunctionText, names_in, renamed
+from alliance.database.placements import BY_PARCEL
 from alliance.database.shard_functions import Shards, texts_of
 from alliance.database.stored_functions import StoredStatement
 from alliance.tenancy import raw_rows
@@ -156,6 +160,23 @@ def test_what_no_shard_has_is_refused(body: str, problem: str, monkeypatch: pyte
     statement = replace(NOTE, body=body)
     monkeypatch.setattr(checks, "STATEMENTS", [statement])
     assert [problem in each.msg for each in checks.statements_fit_their_home(None)] == [True] * bool(problem)
+
+
+def test_statements_at_home_draw_ids_themselves() -> None:
+    """A shard's column has no default."""
+    drawn = {
+        model._meta.db_table
+        for model in apps.get_models()
+        if isinstance(model._meta.pk, AutoField) and model._meta.db_table in BY_PARCEL
+    }
+    texts = {each.prefix: each.text.body for each in stored_functions.STATEMENTS if each.at_home}
+    inserted = [
+        (prefix, table, columns.split(",")[0])
+        for prefix, body in texts.items()
+        for table, columns in re.findall(r"INSERT INTO (\w+)(?: AS \w+)? \(([^)]*)\)", body)
+    ]
+    assert {"alliance_event", "slas_tally"} <= drawn & {table for _prefix, table, _first in inserted}
+    assert [each for each in inserted if each[1] in drawn and each[2] != "id"] == []
 
 
 def test_statements_of_the_product_fit_their_home() -> None:

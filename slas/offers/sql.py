@@ -66,10 +66,11 @@ BEGIN
 END""",  # noqa: S608 -- built of constants
 )
 
-# Days that nobody has booked yet, with the capacity of their offers.
+# Days that nobody has booked yet, with the capacity of their offers. It names the sequence of its ids: on a
+# cluster it may write to a shard, whose columns have no default.
 MAKE_DAYS: Final = """
-INSERT INTO slas_capacityday (offer_id, courier_id, date, "limit", reserved)
-SELECT o.id, o.courier_id, w.date, o.daily_capacity, 0
+INSERT INTO slas_capacityday (id, offer_id, courier_id, date, "limit", reserved)
+SELECT nextval('slas_capacityday_id_seq'), o.id, o.courier_id, w.date, o.daily_capacity, 0
 FROM unnest(%(offer_id)s::bigint[], %(date)s::date[]) AS w(offer_id, date)
 JOIN slas_offer o ON o.id = w.offer_id
 WHERE NOT EXISTS (SELECT 1 FROM slas_capacityday d WHERE d.offer_id = w.offer_id AND d.date = w.date)

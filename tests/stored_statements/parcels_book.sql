@@ -32,7 +32,7 @@
 BEGIN
     IF %(reserved_n)s <> '{}'
         AND NOT (SELECT has_room
-        FROM slas_reserve_da70b63e8cba(%(reserved_offer_id)s,
+        FROM slas_reserve_e18d35c82002(%(reserved_offer_id)s,
         %(reserved_date)s,
         %(reserved_n)s)) THEN
         RETURN NULL;

@@ -8,8 +8,8 @@ DECLARE
     taken int;
 BEGIN
 
-INSERT INTO slas_capacityday (offer_id, courier_id, date, "limit", reserved)
-SELECT o.id, o.courier_id, w.date, o.daily_capacity, 0
+INSERT INTO slas_capacityday (id, offer_id, courier_id, date, "limit", reserved)
+SELECT nextval('slas_capacityday_id_seq'), o.id, o.courier_id, w.date, o.daily_capacity, 0
 FROM unnest(%(offer_id)s::bigint[], %(date)s::date[]) AS w(offer_id, date)
 JOIN slas_offer o ON o.id = w.offer_id
 WHERE NOT EXISTS (SELECT 1 FROM slas_capacityday d WHERE d.offer_id = w.offer_id AND d.date = w.date)

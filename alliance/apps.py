@@ -19,6 +19,7 @@ class AllianceConfig(AppConfig):
         from alliance.api.sql import CLAIM_KEY  # noqa: PLC0415
         from alliance.database import owner, partitions, placements, stored_functions  # noqa: PLC0415
         from alliance.database.distribution import following  # noqa: PLC0415
+        from alliance.database.lists_at_home import ROWS_AT_HOME  # noqa: PLC0415
         from alliance.members.services.languages import note_language  # noqa: PLC0415
         from alliance.members.sql import KEY_HOLDER  # noqa: PLC0415
         from alliance.placements import PLACEMENTS  # noqa: PLC0415
@@ -28,7 +29,7 @@ class AllianceConfig(AppConfig):
 
         use_plain_thread_locals()
         remember_texts()
-        stored_functions.STATEMENTS += [CLAIM_KEY, KEY_HOLDER]
+        stored_functions.STATEMENTS += [CLAIM_KEY, KEY_HOLDER, ROWS_AT_HOME]
         placements.register_tables(PLACEMENTS)
         user_logged_in.connect(note_language, dispatch_uid="note_language")
         user_logged_in.connect(begin_session, dispatch_uid="begin_session")

@@ -304,13 +304,23 @@ def _allow(switch: str) -> None:
 class TenantQuerySet(models.QuerySet[Any]):
     """A queryset of tenant data. Subclasses define in `visible_to_member` which rows a member sees."""
 
+    # Whose the rows are: on a cluster, that tells where they may be.
+    reader: Actor | None = None
+
     def visible_to(self, actor: Actor) -> Self:
         """Return the rows the actor may see; all others are 404 to the actor."""
         if actor.is_ops:
             return self
         if actor.organisation_id is None:
             return self.none()
-        return self.visible_to_member(actor)
+        rows = self.visible_to_member(actor)
+        rows.reader = actor
+        return rows
+
+    def _clone(self) -> Self:
+        clone = super()._clone()  # type: ignore[misc]
+        clone.reader = self.reader
+        return clone
 
     def visible_to_member(self, actor: Actor) -> Self:
         """Default: rows of the actor's own organisation."""

@@ -6,11 +6,12 @@ the parcel's id says which. All such tables are divided alike, so any of them kn
 
 from bisect import bisect
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 from django.db import connections
 
-from alliance.homes import HOME_BITS, HOMES, homes_of
+from alliance.homes import HOME_BITS, HOMES, home_of, homes_of
 
 _SIGN, _HASHES_OF_HOME = 1 << 31, 1 << 32 - HOME_BITS
 # SQLSTATE of what was sent to a node that a shard has just been moved away from: nothing was written.
@@ -51,7 +52,7 @@ def is_distributed(*, using: str = "default") -> bool:
 
     Asked once a process: a process that was there before the tables were distributed has to be started again.
     """
-    place = _place(using)
+    place = place_of(using)
     if (known := _known.get(place)) is None:
         known = _known[place] = bool(_value(_HAS_EXTENSION, using) and _value(_HAS_SHARDS, using))
     return known
@@ -86,6 +87,18 @@ def missing_workers(*, using: str = "default") -> list[str]:
     return [name for (name,) in _rows(_MISSING, using)] if is_distributed(using=using) else []
 
 
+def keys_of_homes(homes: Sequence[int], *, using: str = "default") -> dict[int, int]:
+    """Return the places of some homes' shards, in order, each with a number whose row it would hold."""
+    shards = _shards_of_homes(using)
+    wanted, keys = {shards[home] for home in homes}, dict[int, int]()
+    for number in count(1):
+        if len(keys) == len(wanted):
+            break
+        if (shard := shards[home_of(number)]) in wanted:
+            keys.setdefault(shard, number)
+    return dict(sorted(keys.items()))
+
+
 def holds_whole_homes(lows: Sequence[int]) -> bool:
     """Tell whether each shard, given the least hash of each, holds whole homes."""
     return all((low + _SIGN) % _HASHES_OF_HOME == 0 for low in lows)
@@ -93,12 +106,12 @@ def holds_whole_homes(lows: Sequence[int]) -> bool:
 
 def forget(*, using: str = "default") -> None:
     """Ask again: the tables of a database have just been distributed, or their shards divided otherwise."""
-    _known.pop(_place(using), None)
-    _shards.pop(_place(using), None)
+    _known.pop(place_of(using), None)
+    _shards.pop(place_of(using), None)
 
 
 def _shards_of_homes(using: str) -> Sequence[int]:
-    place = _place(using)
+    place = place_of(using)
     if (shards := _shards.get(place)) is None:
         lows = [low for (low,) in _rows(_SHARDS, using)]
         shards = [bisect(lows, home * _HASHES_OF_HOME - _SIGN) - 1 for home in range(HOMES)]
@@ -106,7 +119,8 @@ def _shards_of_homes(using: str) -> Sequence[int]:
     return shards
 
 
-def _place(using: str) -> tuple[Any, ...]:
+def place_of(using: str = "default") -> tuple[Any, ...]:
+    """Return what tells databases apart."""
     database = connections[using].settings_dict
     return database["HOST"], database["PORT"], database["NAME"]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from django.db.models import QuerySet
 from django.utils.functional import Promise
@@ -156,6 +156,16 @@ class Page:
         return 422 if self.asked.is_refused else 200
 
 
+class Narrow(Protocol):
+    """Leaves out of a list what is not among so many first rows."""
+
+    def __call__(self, rows: QuerySet[Any], *, most: int) -> QuerySet[Any]: ...
+
+
+def _as_it_is(rows: QuerySet[Any], *, most: int) -> QuerySet[Any]:
+    return rows
+
+
 @dataclass(frozen=True)
 class Listing:
     """A list, and its sorts by their names in URLs; the first one is the default."""
@@ -200,10 +210,12 @@ class Listing:
         *,
         size: int,
         complete: Callable[[Iterable[Any]], list[Any]] = list,
+        narrow: Narrow = _as_it_is,
     ) -> Page:
         """Return the page that was asked for; none for a cursor or a sort of another list.
 
-        `complete` is called with the rows of the page, to read what belongs to them.
+        `complete` is called with the rows of the page, to read what belongs to them; `narrow` before, as
+        reading a cluster's list may begin with where its first rows are.
         """
         order = asked.order
         newer_than = order.read(asked.before) if asked.before else None
@@ -213,7 +225,7 @@ class Listing:
 
         def look(*, older_than: Place | None = None, newer_than: Place | None = None) -> Stretch[Any]:
             side = order.older(rows, older_than) if newer_than is None else order.newer(rows, newer_than)
-            return Stretch(complete(side[: size + 1]))
+            return Stretch(complete(narrow(side, most=size + 1)[: size + 1]))
 
         # Because of the policies and joins, the planner would otherwise sort the whole table for each page.
         with in_index_order():

@@ -28,6 +28,7 @@ from alliance.identifiers import (
     parcel_id_at,
 )
 from alliance.tenancy import Actor, TenantQuerySet
+from couriers.homes.lists import parcel_ids
 from couriers.models import Courier
 from parcels.choices import ParcelStatus
 from slas.choices import CommitmentKind, Outcome
@@ -76,7 +77,7 @@ class ParcelQuerySet(MovedQuerySet):
     def _first_referenced(self, prefix: str, order: str) -> list[int]:
         # Not exists(), which drops the order.
         ordered = self.referenced(prefix).order_by(*filter(None, [order]))
-        return list(ordered.values_list("pk", flat=True)[:1])
+        return parcel_ids(ordered[:1])
 
     def under_every_courier(self) -> Self:
         """The same parcels, for searches by reference across couriers: its index begins with the courier."""

@@ -16,6 +16,7 @@ from alliance.city_fields import CityField
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import City
 from alliance.tenancy import in_index_order
+from couriers.homes.lists import parcel_ids
 from parcels.bookings.models import Parcel
 from parcels.bookings.querysets import ParcelQuerySet
 from parcels.choices import ParcelStatus
@@ -186,7 +187,7 @@ class ParcelFilter(django_filters.FilterSet):
             else matches.order_by("reference")
         )
         with in_index_order():
-            return list(matches.values_list("pk", flat=True)[: LOOKED_AT + 1])
+            return parcel_ids(matches[: LOOKED_AT + 1])
 
     @property
     def looks_at_each(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Final
 from alliance.cursors import Order, Place, Stretch, number, page_at
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import in_index_order
+from couriers.homes.lists import at_homes, parcel_ids
 from parcels.bookings.models import Parcel
 from parcels.bookings.querysets import ParcelQuerySet
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
@@ -90,14 +91,20 @@ def _stretch(
         return order.older(parcels, older_than) if newer_than is None else order.newer(parcels, newer_than)
 
     end = None
+    goes_up = order.ascending == (newer_than is None)
     if filters.looks_at_each:
-        ids = side(filters.among).values_list("pk", flat=True)
-        end = next(iter(ids[LOOKED_AT - 1 : LOOKED_AT]), None)
+        end = _end(side(filters.among), goes_up=goes_up)
     matching = side(filters.qs)
     if end is not None:
-        goes_up = order.ascending == (newer_than is None)
         matching = matching.filter(pk__lte=end) if goes_up else matching.filter(pk__gte=end)
-    return Stretch(list(matching[: size + 1]), _place(end))
+    return Stretch(list(at_homes(matching, most=size + 1)[: size + 1]), _place(end))
+
+
+def _end(parcels: ParcelQuerySet, *, goes_up: bool) -> int | None:
+    """Return the last parcel that is examined; None if that is the list's."""
+    # On a cluster, each of a courier's homes examines as many.
+    ids = parcel_ids(parcels[LOOKED_AT - 1 : LOOKED_AT])
+    return (ids[0] if goes_up else ids[-1]) if ids else None
 
 
 def _place(pk: int | None) -> Place | None:

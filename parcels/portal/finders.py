@@ -9,6 +9,7 @@ from alliance.choices import Capability
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.portal.palette import FEW, Finder, Hit
 from alliance.tenancy import Actor, in_index_order
+from couriers.homes.lists import at_homes
 from parcels.bookings.querysets import ParcelQuerySet
 from parcels.models import Parcel
 
@@ -30,7 +31,7 @@ def _referenced(actor: Actor, parcels: ParcelQuerySet, text: str) -> list[Parcel
         matches = parcels.referenced(spelling)
         matches = matches.under_every_courier().order_by() if actor.is_ops else matches.order_by("reference")
         with in_index_order():
-            if found := list(matches[:FEW]):
+            if found := list(at_homes(matches, most=FEW)[:FEW]):
                 return found
     return []
 

@@ -20,6 +20,7 @@ from alliance.csv_files.headers import header
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, Scope, in_index_order, require, scope
 from alliance.web.requests import ActorRequest
+from couriers.homes.lists import at_homes
 from parcels.lists.filters import ParcelFilter
 from parcels.models import Parcel
 from parcels.private import Private, private_of
@@ -140,7 +141,7 @@ def _lines(actor: Actor, query: QueryDict, *, older_than: int | None) -> list[Li
         parcels = parcels.filter(pk__lt=older_than)
     filters = ParcelFilter(query, queryset=parcels, all_organisations=actor.is_ops)
     with nullcontext() if filters.is_few else in_index_order():
-        parcels_of_page = list(filters.qs.order_by("-pk")[:BATCH])
+        parcels_of_page = list(at_homes(filters.qs.order_by("-pk"), most=BATCH)[:BATCH])
     page = with_names(parcels_of_page)
     states = states_of(actor=actor, parcels=page, now=timezone.now(), with_arrivals=False)
     unmasked = _unmasks(actor)

@@ -1,5 +1,6 @@
 """Queries of the watch list for pages and the API: filtered, ordered by urgency, in cursor pages."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ from alliance.cursors import Order, Stretch, fraction, moment, number, page_at, 
 from alliance.cursors import Place as Cells
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.tenancy import Actor
+from couriers.homes.lists import at_homes, told_at_homes
 from parcels.bookings.models import Parcel
 from parcels.tracking.queries import states_of
 from parcels.tracking.state import ParcelState
@@ -187,7 +189,7 @@ def page_in_order(
 
     def look(*, older_than: Cells | None = None, newer_than: Cells | None = None) -> Stretch[Any]:
         side = order.older(items, older_than) if newer_than is None else order.newer(items, newer_than)
-        return Stretch(list(side[: size + 1]))
+        return Stretch(list(at_homes(side, most=size + 1)[: size + 1]))
 
     newer_than = order.read(before)
     older_than = order.read(after) if newer_than is None else None
@@ -202,14 +204,21 @@ def page_in_order(
 
 def reason_counts(actor: Actor, query: WatchQuery) -> dict[WatchReason, int]:
     """Count the parcels per reason, ignoring the filter by reason; the most urgent first."""
-    rows = replace(query, reason=None).of(actor).order_by().values_list("reason").annotate(n=Count("id"))
-    counts = dict(rows)
+    rows = replace(query, reason=None).of(actor).order_by().values("reason").annotate(n=Count("id"))
+    told = told_at_homes(rows)
+    counts = Counter[str]()
+    for row in rows if told is None else told:
+        counts[row["reason"]] += row["n"]
     return {reason: counts[reason] for reason in URGENCY if reason in counts}
 
 
 def refreshed_at(actor: Actor) -> datetime | None:
     """Return when the items that the actor sees were calculated."""
-    newest: datetime | None = WatchItem.objects.visible_to(actor).aggregate(at=Max("refreshed_at"))["at"]
+    items = WatchItem.objects.visible_to(actor)
+    told = told_at_homes(items.order_by("-refreshed_at").values("refreshed_at")[:1])
+    if told is not None:
+        return max((datetime.fromisoformat(row["refreshed_at"]) for row in told), default=None)
+    newest: datetime | None = items.aggregate(at=Max("refreshed_at"))["at"]
     return newest
 
 
@@ -218,7 +227,8 @@ def _keys(
 ) -> list[dict[str, Any]]:
     by_urgency = items.by_urgency(at)
     # The rows of a parcel differ only in their reason.
-    return list((by_urgency.reverse() if backwards else by_urgency).values(*_FIELDS).distinct()[: size + 1])
+    keys = (by_urgency.reverse() if backwards else by_urgency).values(*_FIELDS).distinct()
+    return list(at_homes(keys, most=size + 1)[: size + 1])
 
 
 def _page(

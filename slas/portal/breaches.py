@@ -25,6 +25,7 @@ from alliance.tenancy import require
 from alliance.web.addresses import address
 from alliance.web.requests import ActorRequest
 from alliance.web.stencils import filled
+from couriers.homes.lists import at_homes
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.commitments.querysets import JudgedQuerySet
 from slas.commitments.rules import is_breach
@@ -128,7 +129,7 @@ def breach_list(request: ActorRequest) -> HttpResponse:
     filters = form.filters
     breaches = _filter(form.among(BreachListing.objects.visible_to(actor)), filters)
     asked = LIST.asked(request, form.params)
-    page = LIST.page(breaches, asked, size=PAGE, complete=with_names)
+    page = LIST.page(breaches, asked, size=PAGE, complete=with_names, narrow=at_homes)
     now = timezone.now()
     context = {
         "form": form,

@@ -5,16 +5,18 @@ The caller supplies the state of the parcels; see `slas.forecasts.watch_rules` f
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Value
 
+from alliance.database.cluster import is_distributed
 from alliance.database.at_home import Columns, rows_at_home, rows_by_shard
 from alliance.database.literals import moments, numbers, texts
 from alliance.database.written_once import WrittenOnce
 from alliance.figures import kept
 from alliance.tenancy import Actor
+from couriers.homes.lists import told_at_homes
 from slas.choices import WatchReason
 from slas.forecasts.curves import Curves
 from slas.forecasts.models import WatchItem
@@ -94,11 +96,23 @@ def count_watched(*, actor: Actor, found: WatchItemQuerySet | None = None) -> in
     organisation_id = actor.organisation_id
     if found is None and organisation_id is not None and not actor.is_ops:
         # On nearly every page of the portal.
-        watched = _watched_by(actor.organisation_kind)
-        return kept("watched", actor, lambda: watched.count(organisation_id), otherwise=0)
-    rows = WatchItem.objects.visible_to(actor).needing_a_look() if found is None else found
-    count: int = _parcels(rows).count()
-    return count
+        return kept("watched", actor, partial(_count_of_member, actor, organisation_id), otherwise=0)
+    return _count(WatchItem.objects.visible_to(actor).needing_a_look() if found is None else found)
+
+
+def _count_of_member(actor: Actor, organisation_id: int) -> int:
+    if is_distributed():
+        return _count(WatchItem.objects.visible_to(actor).needing_a_look())
+    return _watched_by(actor.organisation_kind).count(organisation_id)
+
+
+def _count(rows: WatchItemQuerySet) -> int:
+    in_all = rows.order_by().annotate(every=Value(1)).values("every")
+    told = told_at_homes(in_all.annotate(parcels=Count("parcel_id", distinct=True)))
+    if told is None:
+        count: int = _parcels(rows).count()
+        return count
+    return min(sum(row["parcels"] for row in told), MOST_COUNTED)
 
 
 def _parcels(rows: WatchItemQuerySet) -> QuerySet[Any, Any]:

@@ -1,0 +1,52 @@
+"""Lists of a courier, asked at its homes: on a cluster, no other shard is looked into."""
+
+from typing import Any, TypeVar
+
+from django.db.models import QuerySet
+
+from alliance.database.cluster import is_distributed
+from alliance.database.lists_at_home import rows_at_homes
+from alliance.database.placements import group_table
+from alliance.tenancy import TenantQuerySet
+from couriers.homes.queries import homes_to_read
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+
+def at_homes(rows: Rows, *, most: int) -> Rows:
+    """Return a courier's list with only those rows of which so many are the first; else the list as it is.
+
+    The parcels are asked for at each home. Of what the homes have, the list's own order tells the first.
+    """
+    ids = _ids_at_homes(rows[:most])
+    if ids is None:
+        return rows
+    if _parcel(rows) != "id":
+        return rows.filter(parcel_id__in=ids)
+    # Each of them matches. Citus would ask all shards if the filters were asked once more.
+    found: Rows = rows.model._default_manager.filter(pk__in=ids).order_by(*rows.query.order_by)
+    return found
+
+
+def parcel_ids(rows: QuerySet[Any, Any]) -> list[int]:
+    """Return the parcels of a list with a limit; of a courier's list, so many of each home, by their ids."""
+    ids = _ids_at_homes(rows)
+    return list(rows.values_list(_parcel(rows), flat=True)) if ids is None else ids
+
+
+def told_at_homes(rows: QuerySet[Any, Any]) -> list[dict[str, Any]] | None:
+    """Return what each home of a courier has of a list, by columns; None if that is not asked there."""
+    reader = rows.reader if isinstance(rows, TenantQuerySet) else None
+    if reader is None or not reader.is_courier or not is_distributed():
+        return None
+    return rows_at_homes(rows, homes_to_read(reader.tenant_id))
+
+
+def _ids_at_homes(rows: QuerySet[Any, Any]) -> list[int] | None:
+    name = _parcel(rows)
+    told = told_at_homes(rows if rows.query.distinct else rows.values(name))
+    return None if told is None else sorted({row[name] for row in told})
+
+
+def _parcel(rows: QuerySet[Any, Any]) -> str:
+    return "id" if rows.model._meta.db_table == group_table() else "parcel_id"

@@ -164,16 +164,28 @@ def timed(calls: Sequence[Call]) -> dict[str, Any]:
     return {"items": items, "seconds": seconds, "calls": took, "processor": time.process_time() - processor}
 
 
+class _Heard(list[str]):
+    """Notices, of which our driver forgets those from before a commit, and psycopg2 all but fifty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.all: list[str] = []
+
+    def append(self, notice: str) -> None:
+        self.all.append(notice)
+        super().append(notice)
+
+
 def remote_commands(call: Call) -> list[str]:
     """Return what the coordinator sent to workers during a call: a command and its node, a line each."""
     with connection.cursor() as cursor:
         cursor.execute("SET citus.log_remote_commands = on")
         cursor.execute("SET client_min_messages = notice")
-    # psycopg2's own list keeps the last fifty.
-    notices: list[str] = []
-    connection.connection.notices = notices
+    before = connection.connection.notices
+    connection.connection.notices = heard = _Heard()
     call()
-    said = [notice for notice in notices if notice.startswith("NOTICE:  issuing ")]
+    connection.connection.notices = before
+    said = [notice for notice in heard.all if notice.startswith("NOTICE:  issuing ")]
     with connection.cursor() as cursor:
         cursor.execute("RESET citus.log_remote_commands")
         cursor.execute("RESET client_min_messages")

@@ -7,6 +7,7 @@ there once afterwards, the audits find nothing, and no transaction is left prepa
 import argparse
 import json
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -16,6 +17,7 @@ from typing import Final
 
 import psycopg2
 
+from alliance.homes import HOMES
 from drills import journal
 from drills.cluster import WITHOUT, Cluster, Node, programs
 from drills.load import clients
@@ -91,7 +93,7 @@ class Drill:
     def add_a_worker(self) -> None:
         """Make another worker, and move its share of the shards there."""
         worker = self.cluster.make_worker()
-        self.cluster.introduce(worker)
+        self.product.run("manage.py", "shards", "add-node", "127.0.0.1", worker.port)
         self.say(f"{worker.name} added")
         share = SHARDS // len(self.cluster.workers)
         for _shard in range(max(1, share)):
@@ -105,10 +107,13 @@ class Drill:
 
         def move() -> None:
             try:
-                self.cluster.move(shard, here, there, seconds=MOVED_WITHIN)
+                self._order(shard, there)
                 ended.append("was over before")
-            except psycopg2.Error:
+            except RuntimeError:
                 ended.append("was broken off")
+            except subprocess.TimeoutExpired:
+                # It is said below.
+                pass
 
         mover = threading.Thread(target=move, daemon=True)
         mover.start()
@@ -138,13 +143,20 @@ class Drill:
 
     def _move(self, shard: int, here: Node, there: Node) -> None:
         begun, at = time.monotonic(), time.time()
-        self.cluster.move(shard, here, there, seconds=MOVED_WITHIN)
+        self._order(shard, there)
         took = time.monotonic() - begun
         pause = journal.longest_pause(self._calls(), since=at, until=time.time())
         self.say(
             f"shard {shard} moved from {here.name} to {there.name} in {took:.1f} s,"
             f" {pause:.1f} s of them without any write"
         )
+
+    def _order(self, shard: int, there: Node) -> None:
+        """Move a shard as an operator does; raises RuntimeError when that fails, and TimeoutExpired."""
+        every = sorted(each for shards in self.cluster.shards_by_worker().values() for each in shards)
+        home = every.index(shard) * HOMES // SHARDS
+        place = f"127.0.0.1:{there.port}"
+        self.product.run("manage.py", "shards", "move", home, place, seconds=MOVED_WITHIN)
 
     def _choose(self) -> tuple[int, Node, Node]:
         """Return a shard, the worker that has it, and another worker."""
@@ -247,7 +259,7 @@ def main(arguments: Sequence[str]) -> int:
         happenings = [getattr(drill, name.replace("-", "_")) for name in names]
         try:
             play(drill, happenings or plan(drill, chosen.seconds))
-        except (ProgramFailed, RuntimeError, psycopg2.Error) as error:
+        except (ProgramFailed, RuntimeError, subprocess.TimeoutExpired, psycopg2.Error) as error:
             drill.wrong.append(f"it was broken off: {error}")
         finally:
             if drill.wrong:

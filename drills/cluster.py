@@ -6,7 +6,7 @@ programs (`postgres`, `initdb`, ...).
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -83,7 +83,7 @@ class Cluster:
             node.initialise()
         self.coordinator.execute(f"SELECT citus_set_coordinator_host('127.0.0.1', {self.coordinator.port})")
         for worker in self.workers:
-            self.introduce(worker)
+            self.coordinator.execute(f"SELECT citus_add_node('127.0.0.1', {worker.port})")
 
     def make_worker(self) -> Node:
         """Make and start another worker, of which the coordinator knows nothing yet."""
@@ -91,21 +91,6 @@ class Cluster:
         self.workers.append(worker)
         worker.initialise()
         return worker
-
-    def introduce(self, worker: Node) -> None:
-        """Tell the coordinator of a worker, and this of what the cluster has."""
-        self.coordinator.execute(f"SELECT citus_add_node('127.0.0.1', {worker.port})")
-        # Shards are only moved to where what they are joined with is.
-        self.coordinator.execute("SELECT replicate_reference_tables('force_logical')")
-
-    def move(self, shard: int, here: Node, there: Node, *, seconds: float) -> None:
-        """Move a shard of parcels and those of all tables that go with it, beside whoever writes to them."""
-        with closing(self.coordinator.connect()) as connection, connection.cursor() as cursor:
-            cursor.execute("SET statement_timeout = %s", [int(1000 * seconds)])
-            cursor.execute(
-                "SELECT citus_move_shard_placement(%s, '127.0.0.1', %s, '127.0.0.1', %s, 'force_logical')",
-                [shard, here.port, there.port],
-            )
 
     def clean_up(self) -> None:
         """Remove what a move left behind, whether it was broken off or is over."""

@@ -9,7 +9,7 @@ from typing import Final
 from benchmarks.watching import parents_of_all, tree
 
 _ROOT: Final = Path("/sys/fs/cgroup")
-# Microseconds of processor time in each period. In shorter ones, what a core has taken and not used is a large part.
+# Microseconds of processor time in each period. In shorter ones much of it is lost: cores take it in parts.
 _TIME, _PERIOD = 50_000, 100_000
 
 

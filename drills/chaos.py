@@ -39,6 +39,8 @@ QUIET, ABSENCE = (2.0, 5.0), (2.0, 8.0)
 WRITES_AGAIN_WITHIN = 15.0
 # Seconds that the move of a shard may take, with all tables of its group; and to settle what was prepared.
 MOVED_WITHIN, SETTLED_WITHIN = 120.0, 60.0
+# Seconds in which the first write is acknowledged, with every program just started.
+FIRST_WRITE_WITHIN = 60.0
 HAPPENINGS: Final = (
     "kill-a-worker",
     "move-a-shard",
@@ -207,6 +209,7 @@ def play(drill: Drill, happenings: Sequence[Callable[[], None]]) -> None:
     with cluster.running():
         cluster.initialise()
         urls = {"database_url": cluster.database_url(), "owner_url": cluster.owner_url()}
+        urls["SUPERUSER_DATABASE_URL"] = cluster.superuser_url()
         with Product(drill.site.folder, **urls) as product:
             drill.product = product
             product.run("manage.py", "migrate", "--verbosity=0")
@@ -216,6 +219,8 @@ def play(drill: Drill, happenings: Sequence[Callable[[], None]]) -> None:
             drill.say("the product runs on the cluster")
             loaders = clients(CLIENTS, drill.seed, product.environment, drill.journals)
             with programs_running(loaders):
+                if journal.wait_for_writes(drill.journals, since=0, seconds=FIRST_WRITE_WITHIN) is None:
+                    raise RuntimeError("no write was acknowledged before anything happened")
                 for happening in happenings:
                     drill.load_goes_on()
                     happening()

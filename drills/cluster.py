@@ -102,6 +102,10 @@ class Cluster:
     def owner_url(self) -> str:
         return self.site.url(OWNER, self.coordinator)
 
+    def superuser_url(self) -> str:
+        """Return the address for what only a superuser may do: change the list of nodes."""
+        return self.site.url(SUPERUSER, self.coordinator)
+
     def left_prepared(self, seconds: float) -> list[str]:
         """Return the transactions that nobody ends in so long, though they are prepared on some node."""
         left: list[str] = []

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 from django.db.models import Count, QuerySet, Value
 
-from alliance.database.cluster import is_distributed
 from alliance.database.at_home import Columns, rows_at_home, rows_by_shard
+from alliance.database.cluster import is_distributed
 from alliance.database.literals import moments, numbers, texts
 from alliance.database.written_once import WrittenOnce
 from alliance.figures import kept

@@ -13,6 +13,7 @@ where the shard is, as a move may be under way. With both, a move waits for thos
 late is refused.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,21 +23,26 @@ from django.core.exceptions import ImproperlyConfigured
 
 from alliance.database.cluster import MOVED, holds_whole_homes
 from alliance.database.function_texts import FunctionText, names_in, renamed
-from alliance.database.placements import LOCAL, group_table
+from alliance.database.placements import BY_PARCEL, LOCAL, REFERENCE, group_table
 from alliance.tenancy import SETTING
 
 if TYPE_CHECKING:
     from alliance.database.stored_functions import StoredStatement
 
 # Locks as a shard's writers do (5 is SHARE), which only the owner of the tables may. What only reads takes no
-# lock: until the table that was moved away is dropped, it has what the call's snapshot shows.
+# lock: until the table that was moved away is dropped, it has what the call's snapshot shows. The setting is
+# for those who ask the worker itself, not the coordinator.
 _HOLD = """
-CREATE OR REPLACE FUNCTION alliance_hold_shard(home bigint) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_catalog, pg_temp AS $$
+CREATE OR REPLACE FUNCTION {hold}(home bigint) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_catalog, pg_temp AS $${source}$$
+"""
+_HOLD_NAME = "alliance_hold_shard"
+_HOLD_SOURCE = """
 DECLARE
     shard CONSTANT bigint := get_shard_id_for_distribution_column('{table}', home);
 BEGIN
     PERFORM lock_shard_metadata(5, ARRAY[shard]);
+    PERFORM set_config('citus.enable_manual_changes_to_shards', 'on', true);
     IF NOT EXISTS (
         SELECT 1 FROM pg_dist_placement
         WHERE shardid = shard AND groupid = (SELECT groupid FROM pg_dist_local_group)
@@ -45,7 +51,6 @@ BEGIN
     END IF;
     RETURN shard;
 END
-$$
 """
 _SHARDS = """
     SELECT c.relname, p.repmodel = 't', s.shardid, s.shardminvalue::integer
@@ -105,8 +110,13 @@ class Shards:
 def problem_of(statement: "StoredStatement") -> str:
     """Return what a statement at home says that is wrong on a shard, "" if nothing."""
     body = statement.text.body
+    copies, tables = "|".join(REFERENCE), "|".join([*BY_PARCEL, *REFERENCE])
     if elsewhere := sorted({*LOCAL}.intersection(names_in(body))):
         return f"{statement.prefix} runs at home, where there is no {', '.join(elsewhere)}."
+    if written := re.search(rf"\b(?:INTO|UPDATE|DELETE FROM)\s+({copies})\b", body, re.IGNORECASE):
+        return f"{statement.prefix} runs at home, where {written[1]} is one copy of many."
+    if said := re.search(rf"'({tables})'", body):
+        return f"{statement.prefix} runs at home, where {said[1]} has another name than in a text."
     if re.search(r"\bON\s+CONSTRAINT\b", body, re.IGNORECASE):
         return f"{statement.prefix} runs at home, where constraints have other names: name their columns."
     return ""
@@ -114,14 +124,16 @@ def problem_of(statement: "StoredStatement") -> str:
 
 def make(statement: "StoredStatement", cursor: Any) -> None:
     """Make the functions of a statement, and drop those of shards that are no more."""
+    if statement.at_home and (problem := problem_of(statement)):
+        raise ImproperlyConfigured(problem)
     shards = Shards.read(cursor)
     if not holds_whole_homes(shards.lows):
         raise ImproperlyConfigured("shards must be 1, 2, 4 ... 64 equal parts: see alliance/homes.py.")
     texts, made = texts_of(statement, shards), _made(statement, cursor)
-    if statement.at_home:
+    if statement.at_home and _held(cursor) != _hold_digest():
         cursor.execute("SELECT quote_ident(current_schema())")
         [(schema,)] = cursor.fetchall()
-        cursor.execute(_HOLD.format(schema=schema, table=group_table(), moved=MOVED))
+        cursor.execute(_HOLD.format(hold=_HOLD_NAME, schema=schema, source=_hold_source()))
     for name, text in texts.items():
         if made.get(name) != text.digest:
             cursor.execute(f"CREATE OR REPLACE FUNCTION {name} {text.definition}")
@@ -138,12 +150,27 @@ def make(statement: "StoredStatement", cursor: Any) -> None:
 def are_made(statement: "StoredStatement", cursor: Any) -> bool:
     """Tell whether a statement has the functions that it needs, and no others."""
     texts = texts_of(statement, Shards.read(cursor))
-    return _made(statement, cursor) == {name: text.digest for name, text in texts.items()}
+    if _made(statement, cursor) != {name: text.digest for name, text in texts.items()}:
+        return False
+    return not statement.at_home or _held(cursor) == _hold_digest()
 
 
 def _made(statement: "StoredStatement", cursor: Any) -> dict[str, str]:
     cursor.execute(_MADE, [f"^{statement.name}(_[0-9]+)?$"])
     return dict(cursor.fetchall())
+
+
+def _held(cursor: Any) -> str | None:
+    cursor.execute(_MADE, [f"^{_HOLD_NAME}$"])
+    return dict(cursor.fetchall()).get(_HOLD_NAME)
+
+
+def _hold_source() -> str:
+    return _HOLD_SOURCE.format(table=group_table(), moved=MOVED)
+
+
+def _hold_digest() -> str:
+    return hashlib.md5(_hold_source().encode(), usedforsecurity=False).hexdigest()
 
 
 def texts_of(statement: "StoredStatement", shards: Shards) -> dict[str, FunctionText]:
@@ -182,7 +209,7 @@ def _sending(statement: "StoredStatement", shards: Shards) -> FunctionText:
     find = (
         f"get_shard_id_for_distribution_column('{group_table()}', $1)"
         if statement.is_stable
-        else "alliance_hold_shard($1)"
+        else f"{_HOLD_NAME}($1)"
     )
     # What returns rows goes on behind them.
     end = "" if statement.is_value else " RETURN;"

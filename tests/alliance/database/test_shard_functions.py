@@ -153,6 +153,10 @@ def test_first_parameter_at_home_is_the_home() -> None:
     [
         ("SELECT 1 FROM slas_offer", "there is no slas_offer"),
         ("SELECT 'slas_offer'", ""),
+        ("SELECT name INTO city FROM alliance_city FOR SHARE", ""),
+        ("UPDATE alliance_city SET name = ''", "alliance_city is one copy"),
+        ("INSERT INTO alliance_city SELECT 1", "alliance_city is one copy"),
+        ("SELECT 'parcels_scan'::regclass", "parcels_scan has another name"),
         ("INSERT INTO notes ON CONFLICT ON CONSTRAINT notes_pkey DO NOTHING", "constraints have other names"),
     ],
 )

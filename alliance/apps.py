@@ -20,7 +20,7 @@ class AllianceConfig(AppConfig):
         from alliance.database import owner, partitions, placements, stored_functions  # noqa: PLC0415
         from alliance.database.distribution import following  # noqa: PLC0415
         from alliance.database.lists_at_home import ROWS_AT_HOME  # noqa: PLC0415
-        from alliance.members.services.languages import note_language  # noqa: PLC0415
+        from alliance.members.services.log_ins import note_language, note_moment  # noqa: PLC0415
         from alliance.members.sql import KEY_HOLDER  # noqa: PLC0415
         from alliance.placements import PLACEMENTS  # noqa: PLC0415
         from alliance.remembered_texts import remember_texts  # noqa: PLC0415
@@ -32,6 +32,8 @@ class AllianceConfig(AppConfig):
         stored_functions.STATEMENTS += [CLAIM_KEY, KEY_HOLDER, ROWS_AT_HOME]
         placements.register_tables(PLACEMENTS)
         user_logged_in.connect(note_language, dispatch_uid="note_language")
+        # In place of Django's own, which is connected later under this name.
+        user_logged_in.connect(note_moment, dispatch_uid="update_last_login")
         user_logged_in.connect(begin_session, dispatch_uid="begin_session")
         post_migrate.connect(stored_functions.install_all, sender=self, dispatch_uid="install_statements")
         post_migrate.connect(owner.grant_to_server, sender=self, dispatch_uid="grant_to_server")

@@ -142,6 +142,8 @@ def move(home: int, target: str) -> Shard:
         raise Refused(f"Home {home} is on {node} already.")
     _require_movable()
     source = _node(shard.node)
+    # A worker that was added since has none yet, and a shard only goes to where they are.
+    rows("SELECT replicate_reference_tables(%s)", [_MODE])
     rows(
         "SELECT citus_move_shard_placement(%s, %s, %s, %s, %s, %s)",
         [shard.id, source.host, source.port, node.host, node.port, _MODE],

@@ -188,7 +188,7 @@ def test_the_audit_finds_a_statement_that_is_not_the_ledger(lane: Lane, rival_co
         cursor.execute(
             "INSERT INTO slas_creditentry (parcel_id, kind, merchant_id, courier_id, tier_id, schedule_id,"
             " amount_fen, cause, at, due_at, month) SELECT parcel_id, kind, merchant_id, courier_id, tier_id,"
-            " schedule_id, 5, cause, at, due_at, month FROM slas_creditentry"
+            " schedule_id, 5, cause, at, due_at, month FROM slas_creditentry RETURNING 1"
         )
     result = [str(difference) for difference in audit_credits(now=NOON + HOUR)]
     assert len(result) == 4

@@ -7,7 +7,6 @@ from unittest import mock
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import F
 from django.utils import timezone
 
 from alliance.database.at_home import rows_at_home
@@ -284,7 +283,7 @@ def test_refresh_and_parcel_page_agree(
     # One has another day agreed by the merchant only.
     with scope(Scope.everything()):
         delivery = Commitment.objects.filter(parcel_id=parcels[1].pk, kind=CommitmentKind.DELIVERY)
-        delivery.update(revised_due_at=F("due_at") + timedelta(days=1))
+        delivery.update(revised_due_at=delivery.get().due_at + timedelta(days=1))
     history(courier_organisation, [-40] * 12 + [30] * 9, like=parcels[0])
     history(rival_courier, [-70] * 30 + [30] * 30, like=parcels[0])
     now = timezone.now()

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Column = Sequence[Any]
+Writer = Callable[[Column], str]
 # Values of parcels, in the order of the parcels, and what writes them as an array.
-Columns = Mapping[str, tuple[Column, Callable[[Column], str]]]
+Columns = Mapping[str, tuple[Column, Writer]]
 _TRIES, _PAUSE = 5, 0.1
 
 

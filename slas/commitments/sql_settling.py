@@ -1,4 +1,4 @@
-"""The statements that settle, void, excuse and lose commitments, each for those of one shard.
+"""The statements that open, settle, void, excuse and lose commitments, each for those of one shard.
 
 Text only, made of the expressions in `slas.commitments.sql`; `slas.commitments.services` runs them. They are
 database functions, as planning them takes longer than running them, and run at home.
@@ -10,7 +10,16 @@ from alliance.database.stored_functions import StoredStatement
 from alliance.database.work_shares import in_share
 from alliance.events import NEXT_ID, Topic
 from slas.choices import CommitmentKind, Measure
-from slas.commitments.sql import CONSEQUENCES, DIMENSIONS, MILESTONES, change_ctes, locked, settlement
+from slas.commitments.sql import (
+    CONSEQUENCES,
+    DIMENSIONS,
+    DRAFT,
+    MILESTONES,
+    change_ctes,
+    locked,
+    opening,
+    settlement,
+)
 from slas.commitments.sql_counts import COUNTS, marks
 
 # Bounds of the parcels' ids: months outside of them are not looked at.
@@ -30,6 +39,36 @@ BEGIN
 RETURN QUERY{query};
 END"""
 
+
+_DRAFT: Final = {
+    "kind": "text",
+    "merchant_id": "bigint",
+    "courier_id": "bigint",
+    "tier_id": "int",
+    "origin_id": "int",
+    "destination_id": "int",
+    "version_id": "bigint",
+    "due_at": "timestamptz",
+    "due_date": "date",
+    "ready_at": "timestamptz",
+    "fee_fen": "int",
+}
+OPEN: Final = StoredStatement(
+    "slas_open",
+    at_home=True,
+    parameters={
+        **{name: kind for name, kind in _OF_PARCELS.items() if name != "now"},
+        "parcel_id": "bigint[]",
+        **{name: f"{kind}[]" for name, kind in _DRAFT.items()},
+    },
+    returns={"opened": "bigint"},
+    body=_returning(f"""
+WITH drafts ({", ".join(DRAFT)}) AS (
+    SELECT * FROM unnest({", ".join(f"%({name})s" for name in DRAFT)})
+),
+{opening("drafts")}
+SELECT count(*) FROM sla_changed"""),  # noqa: S608 -- built of constants
+)
 
 SETTLE: Final = StoredStatement(
     "slas_settle",
@@ -184,4 +223,4 @@ sla_changed AS (
 SELECT (SELECT count(*) FROM sla_slice), (SELECT count(*) FROM sla_changed)"""),  # noqa: S608 -- of constants
 )
 
-SETTLING: Final = (SETTLE, VOID, EXCUSE, LIFT, LOSE, HOLD, SWEEP)
+SETTLING: Final = (OPEN, SETTLE, VOID, EXCUSE, LIFT, LOSE, HOLD, SWEEP)

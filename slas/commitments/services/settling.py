@@ -8,14 +8,13 @@ from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext as _
 
-from alliance.database.at_home import Columns, rows_by_shard
+from alliance.database.at_home import Columns, Writer, rows_by_shard
 from alliance.database.literals import moments, numbers, texts
 from alliance.errors import Conflict, NotFound
-from alliance.tenancy import raw_rows
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.commitments.models import Commitment
-from slas.commitments.sql import DRAFT, MILESTONES, opening
-from slas.commitments.sql_settling import EXCUSE, LIFT, LOSE, SETTLE, VOID
+from slas.commitments.sql import DRAFT, MILESTONES
+from slas.commitments.sql_settling import EXCUSE, LIFT, LOSE, OPEN, SETTLE, VOID
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,42 +67,20 @@ class Settled(NamedTuple):
     withdrawn: int
 
 
-_OPEN = f"""
-WITH drafts ({", ".join(DRAFT)}) AS (
-    SELECT * FROM unnest(%(parcel_id)s::bigint[], %(kind)s::text[], %(merchant_id)s::bigint[],
-        %(courier_id)s::bigint[], %(tier_id)s::int[], %(origin_id)s::int[], %(destination_id)s::int[],
-        %(version_id)s::bigint[], %(due_at)s::timestamptz[], %(due_date)s::date[],
-        %(ready_at)s::timestamptz[], %(fee_fen)s::int[])
-),
-{opening("drafts")}
-SELECT count(*) FROM sla_changed
-"""  # noqa: S608 -- built of constants
-
-
 def open_commitments(drafts: Sequence[CommitmentDraft]) -> int:
-    """Open commitments in one statement; return how many are new.
+    """Open commitments; return how many are new.
 
     An existing commitment is left as it is, so a replay changes nothing. One that fell due in the past begins
     as pending, too: scans and the next sweep judge it.
     """
     if not drafts:
         return 0
-    columns = {
-        "parcel_id": numbers(draft.parcel_id for draft in drafts),
-        "kind": [draft.kind.value for draft in drafts],
-        "merchant_id": numbers(draft.merchant_id for draft in drafts),
-        "courier_id": numbers(draft.courier_id for draft in drafts),
-        "tier_id": numbers(draft.tier_id for draft in drafts),
-        "origin_id": numbers(draft.origin_id for draft in drafts),
-        "destination_id": numbers(draft.destination_id for draft in drafts),
-        "version_id": numbers(draft.version_id for draft in drafts),
-        "due_at": moments(draft.due_at for draft in drafts),
-        "due_date": moments(draft.due_date for draft in drafts),
-        "ready_at": moments(draft.ready_at for draft in drafts),
-        "fee_fen": numbers(draft.fee_fen for draft in drafts),
+    writers: dict[str, Writer] = {"kind": texts, **dict.fromkeys(("due_at", "due_date", "ready_at"), moments)}
+    columns: Columns = {
+        name: ([getattr(draft, name) for draft in drafts], writers.get(name, numbers)) for name in DRAFT[1:]
     }
-    [(opened,)] = raw_rows(_OPEN, columns)
-    return int(opened)
+    rows = rows_by_shard(OPEN, [draft.parcel_id for draft in drafts], columns)
+    return sum(opened for (opened,) in rows)
 
 
 def settle(milestones: Iterable[Milestone], *, now: datetime) -> Settled:

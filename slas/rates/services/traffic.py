@@ -12,7 +12,7 @@ from couriers.homes.services import Spread, spread_homes
 # Cells are few, and hold every parcel: none is counted.
 _CARRIED: Final = """
 SELECT organisation_id, sum(pending + met + late + overdue + void) FROM slas_ontimerate
-WHERE counterpart_id IS NULL AND kind = 'pickup' AND due_date >= %(first)s AND due_date < %(today)s
+WHERE counterpart_id IS NULL AND kind = 'pickup' AND due_date > %(before)s
 GROUP BY organisation_id
 """
 
@@ -24,7 +24,7 @@ def follow_traffic(*, now: datetime) -> Spread:
 
 
 def parcels_by_courier(*, today: date) -> dict[int, int]:
-    """Return how many parcels each courier was to pick up in the days before today."""
+    """Return how many parcels each courier was to pick up in the last days, or is to from now on."""
     with scope(Scope.everything()):
-        rows = raw_rows(_CARRIED, {"first": today - timedelta(days=DAYS), "today": today})
+        rows = raw_rows(_CARRIED, {"before": today - timedelta(days=DAYS)})
     return {courier_id: int(parcels) for courier_id, parcels in rows}

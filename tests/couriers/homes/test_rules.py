@@ -62,7 +62,12 @@ def test_homes_are_loaded_evenly() -> None:
 
 def test_new_couriers_do_not_share_a_home_while_there_are_others() -> None:
     plan, _parts = spread({}, dict.fromkeys(range(HOMES), ()))
-    assert sorted(home for homes in plan.values() for home in homes) == [*range(HOMES)]
+    given = [home for homes in plan.values() for home in homes]
+    assert sorted(given) == [*range(HOMES)]
+    # Of 32 shards of two homes, placed in turns: eight are in as many, four on each of two workers.
+    shards = [home // 2 for home in given[:8]]
+    assert len({*shards}) == 8
+    assert sum(shard % 2 for shard in shards) == 4
 
 
 @pytest.mark.parametrize("couriers", [2, 4, 8, 32])

@@ -1,0 +1,102 @@
+"""`manage.py distribute` on a database with an alliance in it, killed again and again on its way."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from random import Random
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings
+
+from alliance.database.placements import BY_PARCEL, LOCAL, REFERENCE
+from tests.citus import servers
+
+DATABASE = "test_distributing"
+STEP = re.compile(r" *(\d+)/(\d+)  ")
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    """The addresses of a database of one server, with a demo in it, beside workers that are empty."""
+    servers.make_database(DATABASE)
+    addresses = {
+        name: urlsplit(url)._replace(path=f"/{DATABASE}").geturl()
+        for name, url in servers.addresses().items()
+    }
+    environment = {**os.environ, **addresses}
+    for command in (["migrate"], ["demo", "--days", "2"]):
+        manage(environment, *command)
+    yield environment
+    servers.drop_database(DATABASE)
+
+
+def manage(environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=settings.BASE_DIR,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+def kill_in_step(environment: dict[str, str], step: int, *, after: float) -> bool:
+    """Distribute, and kill the program some seconds into a step; return whether it came so far."""
+    with subprocess.Popen(
+        [sys.executable, "manage.py", "distribute", "--shards", "4"],
+        cwd=settings.BASE_DIR,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        for line in program.stdout:
+            if (begun := STEP.match(line)) and int(begun[1]) == step:
+                time.sleep(after)
+                program.kill()
+                return True
+    return False
+
+
+def wait_for_its_session() -> None:
+    """Wait until the server has noticed; the next call would refuse to begin beside it."""
+    deadline = time.monotonic() + 60
+    statement = (
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE datname = current_database() AND backend_type = 'client backend'"
+        " AND pid <> pg_backend_pid() AND NOT starts_with(application_name, 'citus')"
+    )
+    while servers.on_coordinator(DATABASE, statement):
+        assert time.monotonic() < deadline, "The killed program's session goes on."
+        time.sleep(0.5)
+
+
+def counts() -> dict[str, int]:
+    tables = [*BY_PARCEL, *REFERENCE, *LOCAL]
+    return {
+        table: servers.on_coordinator(DATABASE, f"SELECT count(*) FROM {table}")[0][0] for table in tables
+    }
+
+
+def test_killed_anywhere_it_is_called_again_and_loses_nothing(environment: dict[str, str]) -> None:
+    before = counts()
+    assert min(before[table] for table in ("parcels_parcel", "parcels_scan", "alliance_event")) > 0
+    random = Random(14)
+    # As steps are done, those that are left are counted from 1 again.
+    for step in (2, 2, 5, 6, 4, 11, 9, 7):
+        kill_in_step(environment, step, after=random.choice((0.0, 0.05, 0.3)))
+        wait_for_its_session()
+        assert counts() == before
+    assert "relations alike" in manage(environment, "distribute", "--shards", "4")
+    assert counts() == before
+    # What is done is done; the server's role reads and writes again.
+    again = manage(environment, "distribute", "--dry-run", "--shards", "4")
+    assert not re.search(r"divide|copy ", again)
+    assert "agree with the commitments" in manage(environment, "audit_rates")

@@ -142,8 +142,6 @@ def move(home: int, target: str) -> Shard:
         raise Refused(f"Home {home} is on {node} already.")
     _require_movable()
     source = _node(shard.node)
-    # A worker that was added since has none yet, and a shard only goes to where they are.
-    rows("SELECT replicate_reference_tables(%s)", [_MODE])
     rows(
         "SELECT citus_move_shard_placement(%s, %s, %s, %s, %s, %s)",
         [shard.id, source.host, source.port, node.host, node.port, _MODE],
@@ -182,6 +180,9 @@ def add_node(host: str, port: int) -> None:
     """
     if not any((node.host, node.port) == (host, port) for node in nodes()):
         execute_as_superuser("SELECT citus_add_node(%s, %s)", [host, port])
+    if value(_LACKS_COPIES, [host, port]):
+        # Citus would copy them with its first rebalancing; a shard only moves to where they are.
+        execute_as_superuser("SELECT replicate_reference_tables(%s)", [_MODE])
     stored_functions.install_all()
     access.grant_on_nodes()
     access.require_alike_policies()
@@ -224,6 +225,13 @@ def _require_movable() -> None:
         raise Refused(" ".join(problems))
 
 
+_LACKS_COPIES = """
+    SELECT EXISTS (
+        SELECT 1 FROM pg_dist_partition t JOIN pg_dist_shard s USING (logicalrelid)
+        WHERE t.partmethod = 'n' AND t.repmodel = 't' AND NOT EXISTS (
+            SELECT 1 FROM pg_dist_placement p JOIN pg_dist_node n USING (groupid)
+            WHERE p.shardid = s.shardid AND n.nodename = %s AND n.nodeport = %s))
+"""
 _WITHOUT_IDENTITY = """
     SELECT oid::regclass::text FROM pg_class WHERE oid = to_regclass(%s) AND relreplident = 'd'
     AND NOT EXISTS (SELECT 1 FROM pg_index WHERE indrelid = pg_class.oid AND indisprimary)

@@ -4,10 +4,8 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from alliance.homes import ALL_HOMES, HOME_BITS, HOMES
+from alliance.homes import HOMES
 
-# All homes, those that lie apart first: a few couriers are then on as many nodes as there are.
-APART: Final = tuple(sorted(ALL_HOMES, key=lambda home: f"{home:0{HOME_BITS}b}"[::-1]))
 # Days whose parcels are counted, today and what is booked ahead among them.
 DAYS: Final = 7
 # As many parcels a day are one home's at least: of little traffic, shares say nothing.
@@ -72,7 +70,7 @@ def spread(
             load[home] -= part
         while len(has) < numbers[courier]:
             home = min(
-                (each for each in APART if each not in has),
+                (each for each in range(HOMES) if each not in has),
                 key=lambda each: (load[each], turn_of(each)),
             )
             has.add(home)
@@ -84,7 +82,7 @@ def spread(
 def _ease(plan: Mapping[int, set[int]], parts: Mapping[int, float], load: list[float]) -> None:
     """Move couriers from crowded homes to the least loaded one, while that evens them out."""
     while True:
-        crowded, calm = (pick(APART, key=load.__getitem__) for pick in (max, min))
+        crowded, calm = (pick(range(HOMES), key=load.__getitem__) for pick in (max, min))
         if load[crowded] <= _CROWDED * sum(load) / HOMES:
             return
         most = (load[crowded] - load[calm]) / 2

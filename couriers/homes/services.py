@@ -11,7 +11,7 @@ from alliance.locks import Lock, try_to_take
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from couriers.homes.models import CourierHome
 from couriers.homes.queries import SECONDS, load_by_home
-from couriers.homes.rules import APART, spread, turn_of
+from couriers.homes.rules import spread, turn_of
 from couriers.standing.models import Courier
 
 # A change is noted so long ahead that every process knows of it when it comes: readers, too, must look into a
@@ -44,7 +44,7 @@ class Spread(NamedTuple):
 def give_first_home(*, courier_id: int, now: datetime) -> None:
     """Give a courier that has just joined the home with the least traffic. Call it in the scope of ops."""
     load = load_by_home()
-    home = min(APART, key=lambda each: (load[each].share_ppm, load[each].couriers, turn_of(each)))
+    home = min(range(len(load)), key=lambda each: (load[each].share_ppm, load[each].couriers, turn_of(each)))
     raw_rows(_BEGIN, {"courier_id": courier_id, "home": [home], "since": now})
 
 

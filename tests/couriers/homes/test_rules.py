@@ -70,12 +70,6 @@ def test_new_couriers_do_not_share_a_home_while_there_are_others() -> None:
     assert sum(shard % 2 for shard in shards) == 4
 
 
-@pytest.mark.parametrize("couriers", [2, 4, 8, 32])
-def test_a_few_couriers_are_on_as_many_shards_as_there_could_be(couriers: int) -> None:
-    plan, _parts = spread({}, dict.fromkeys(range(couriers), ()))
-    assert {home * couriers // HOMES for [home] in plan.values()} == {*range(couriers)}
-
-
 def test_what_stays_is_kept_and_a_crowded_home_gives_couriers_away() -> None:
     # Eight of the same size in one home, as they were once given; a ninth fills others.
     parcels = dict.fromkeys(range(8), WEEK // 100) | {9: WEEK}

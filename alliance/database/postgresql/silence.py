@@ -55,7 +55,7 @@ _BLOCKING = """
 # What Citus says, as an internal error, when a worker goes away in a transaction that has work there.
 _WORKER_LEFT = (
     *("failure on connection marked as essential", "could not commit transaction"),
-    "failed to prepare transaction",
+    *("failed to prepare transaction", "server closed the connection unexpectedly"),
 )
 # A message that tells of nothing amiss, as of a setting that has Citus log what it sends.
 _NOTICE = "NOTICE:"

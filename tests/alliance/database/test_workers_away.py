@@ -29,6 +29,7 @@ def fail(text: str, code: str) -> None:
         ("failure on connection marked as essential: 10.0.0.2:5432", "XX000"),
         ("failed to prepare transaction 'citus_0_1_2_0' on host 10.0.0.2:5432", "XX000"),
         ("could not commit transaction for shard 102008 on at least one active node", "XX000"),
+        ("server closed the connection unexpectedly", "XX000"),
         ("terminating connection due to administrator command", "57P01"),
         ("shard 102008 has moved away from this node", cluster.MOVED),
     ],

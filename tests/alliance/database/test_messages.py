@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from alliance.database import cluster
 from alliance.database.postgresql import silence
+from alliance.database.postgresql.messages import as_sent
 from alliance.models import City
 from alliance.tenancy import SETTING, Scope, in_index_order, limited, raw_rows, rows_in, scope
 
@@ -43,7 +44,8 @@ def on_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_transaction_begins_with_its_first_statement(sent: list[str]) -> None:
     with scope(Scope.everything()):
         assert raw_rows("SELECT 1") == [(1,)]
-    assert sent == [f"BEGIN; {EVERYTHING}; SELECT 1", "COMMIT"]
+    settings = as_sent(EVERYTHING, is_distributed=cluster.is_distributed())
+    assert sent == [f"BEGIN; {settings}; SELECT 1", "COMMIT"]
 
 
 def test_nothing_is_sent_for_a_transaction_without_a_statement(sent: list[str]) -> None:

@@ -22,7 +22,6 @@ def follow(**_signal: Any) -> None:
         return
     for table in misplaced():
         place(table)
-    tables.keep_managed()
     functions.make_missing()
     access.grant_on_nodes()
     access.require_alike_policies()
@@ -31,7 +30,7 @@ def follow(**_signal: Any) -> None:
 def misplaced() -> list[str]:
     """Return the tables that are on the coordinator and belong elsewhere."""
     found = tables.kinds()
+    wanted = dict.fromkeys(BY_PARCEL, Kind.BY_PARCEL) | dict.fromkeys(REFERENCE, Kind.REFERENCE)
     return [
-        *(table for table in BY_PARCEL if found.get(table) is not Kind.BY_PARCEL),
-        *(table for table in REFERENCE if found.get(table) is not Kind.REFERENCE),
+        table for table, kind in wanted.items() if found.get(table) is not kind and tables.is_there(table)
     ]

@@ -87,6 +87,10 @@ def kinds() -> dict[str, Kind]:
     }
 
 
+def is_there(table: str) -> bool:
+    return bool(value("SELECT to_regclass(%s) IS NOT NULL", [table]))
+
+
 def count(table: str) -> int:
     return int(value(f"SELECT count(*) FROM {table}"))  # noqa: S608 -- a name of ours
 

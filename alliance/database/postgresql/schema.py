@@ -28,6 +28,13 @@ class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
                 super().execute(f"SET LOCAL {setting}")
         return self
 
+    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
+        super().__exit__(exc_type, exc_value, traceback)
+        if exc_type is None and self._is_on_cluster():
+            from alliance.database.distribution import tables  # noqa: PLC0415 -- it needs connections
+
+            tables.keep_managed()
+
     def execute(self, sql: Any, params: Any = ()) -> None:
         if not self._is_on_cluster():
             super().execute(sql, params)

@@ -1,0 +1,60 @@
+"""What counts once on the coordinator and on a worker commits in two phases: both, or neither."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from alliance.models import City, Organisation
+from alliance.tenancy import Actor, Scope, raw_rows, scope
+from parcels.bookings.services.booking import book_parcel
+from parcels.bookings.services.cancelling import cancel_parcel
+from parcels.bookings.services.writing import Booked
+from slas.models import Offer
+from slas.rates.services.folding import fold_tallies
+from tests.parcels.helpers.bookings import request_for
+from tests.slas.helpers.offers import offer, reserved, today_at
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NOON = today_at(12)
+
+
+@pytest.fixture
+def sold(courier_organisation: Organisation, hangzhou: City, chengdu: City) -> Offer:
+    return offer(courier_organisation, hangzhou, chengdu)
+
+
+def prepared() -> set[str]:
+    """The names of prepared transactions that the coordinator has noted to be committed."""
+    return {gid for (gid,) in raw_rows("SELECT gid FROM pg_dist_transaction")}
+
+
+@contextmanager
+def in_two_phases(workers: int) -> Iterator[None]:
+    before = prepared()
+    yield
+    assert len(prepared() - before) == workers
+
+
+def book(merchant: Actor, sold: Offer) -> Booked:
+    with scope(Scope.of(merchant)):
+        return book_parcel(actor=merchant, request=request_for(sold.origin, sold.destination, NOON), at=NOON)
+
+
+def test_booking_and_its_place_commit_together(merchant: Actor, sold: Offer) -> None:
+    with in_two_phases(workers=1):
+        book(merchant, sold)
+    assert reserved(sold, NOON.date()) == 1
+
+
+def test_cancelling_and_the_place_given_back_commit_together(merchant: Actor, sold: Offer) -> None:
+    booked = book(merchant, sold)
+    with in_two_phases(workers=1), scope(Scope.of(merchant)):
+        cancel_parcel(actor=merchant, parcel_id=booked.parcel_id, at=NOON)
+    assert reserved(sold, NOON.date()) == 0
+
+
+def test_deleted_tallies_and_their_cells_commit_together(merchant: Actor, sold: Offer) -> None:
+    book(merchant, sold)
+    with in_two_phases(workers=1):
+        assert fold_tallies().tallies == 2

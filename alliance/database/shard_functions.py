@@ -147,6 +147,11 @@ def make(statement: "StoredStatement", cursor: Any) -> None:
         )
 
 
+def names_of(statement: "StoredStatement", shards: Sequence[int]) -> list[str]:
+    """Return the names of a statement's functions: one of each shard, if it runs at home, and its own."""
+    return [*(_name(statement, shard) for shard in shards if statement.at_home), statement.name]
+
+
 def are_made(statement: "StoredStatement", cursor: Any) -> bool:
     """Tell whether a statement has the functions that it needs, and no others."""
     texts = texts_of(statement, Shards.read(cursor))

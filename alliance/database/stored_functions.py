@@ -149,8 +149,12 @@ STATEMENTS: list[StoredStatement] = []
 
 
 def missing() -> list[StoredStatement]:
-    """Return the statements that are not installed in the database."""
-    return [statement for statement in STATEMENTS if not statement.is_installed()]
+    """Return the statements that are not installed in the database, by the names of their functions."""
+    with connections["default"].cursor() as cursor:
+        shards = shard_functions.Shards.read(cursor).of_parcels if is_distributed() else ()
+        cursor.execute("SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace")
+        made = {name for (name,) in cursor.fetchall()}
+    return [each for each in STATEMENTS if not made.issuperset(shard_functions.names_of(each, shards))]
 
 
 def install_all(*, using: str = "default", **_signal: Any) -> None:

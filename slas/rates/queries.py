@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
+from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.figures import kept
 from alliance.tenancy import Actor, Scope, require, scope
+from couriers.homes.lists import told_at_homes
 from slas.choices import CommitmentKind, Measure
 from slas.commitments.models import Commitment
 from slas.commitments.querysets import CommitmentQuerySet
@@ -184,8 +186,16 @@ def _gone_by_courier(actor: Actor, kind: CommitmentKind | str) -> Counter[int]:
     """Return how many overdue promises of each courier nobody waits for any more."""
     # Few: the indexes of lost parcels and of those sent back find them.
     commitments: CommitmentQuerySet = Commitment.objects.visible_to(actor).filter(kind=kind)
-    gone = commitments.never_to_come().values_list("courier_id", flat=True)
-    return kept(f"gone:{kind}", actor, lambda: Counter(gone), otherwise=Counter())
+    by_courier = commitments.never_to_come().order_by().values("courier_id").annotate(gone=Count("parcel_id"))
+
+    def counted() -> Counter[int]:
+        told = told_at_homes(by_courier)
+        counts = Counter[int]()
+        for row in by_courier if told is None else told:
+            counts[row["courier_id"]] += row["gone"]
+        return counts
+
+    return kept(f"gone:{kind}", actor, counted, otherwise=Counter())
 
 
 def _overdue(actor: Actor) -> OnTimeRateQuerySet:

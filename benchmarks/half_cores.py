@@ -36,8 +36,11 @@ def _held(root: int) -> Iterator[str]:
         if has_version_1:
             (group / "cpu.cfs_period_us").write_text(str(_PERIOD))
             (group / "cpu.cfs_quota_us").write_text(str(_TIME))
+            # The most: what holds them is to be the quota, not whoever else is busy here.
+            (group / "cpu.shares").write_text("262144")
         else:
             (group / "cpu.max").write_text(f"{_TIME} {_PERIOD}")
+            (group / "cpu.weight").write_text("10000")
         _move(root, group)
         yield f"cgroups version {1 if has_version_1 else 2}"
     finally:

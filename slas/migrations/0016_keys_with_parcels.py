@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     lint_ignore: ClassVar = {"ban-drop-constraint": "sequences keep ids unique"}
     atomic = False
 
-    dependencies = [("slas", "0101_schema_parcel_of_tallies")]
+    dependencies = [("slas", "0015_parcel_of_tallies")]
 
     operations = [
         AddParcelToKey("tally"),

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("slas", "0100_schema_no_trigger_of_closed_months")]
+    dependencies = [("slas", "0014_no_trigger_of_closed_months")]
 
     operations = [
         migrations.AddField("tally", "parcel_id", models.BigIntegerField(db_default=0)),

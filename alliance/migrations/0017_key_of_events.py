@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
     }
     atomic = False
 
-    dependencies = [("alliance", "0100_schema_parcel_of_events")]
+    dependencies = [("alliance", "0016_parcel_of_events")]
 
     operations = [
         migrations.RunPython(number_events_of_no_parcel, migrations.RunPython.noop, atomic=False),

@@ -31,6 +31,6 @@ $function$
 
 
 class Migration(migrations.Migration):
-    dependencies = [("alliance", "0015_addresses_by_beginning")]
+    dependencies = [("alliance", "0017_key_of_events")]
 
     operations = [migrations.RunSQL(_FUNCTION, "DROP FUNCTION alliance_settings(text)")]

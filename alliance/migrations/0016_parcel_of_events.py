@@ -22,7 +22,7 @@ NO_TRIGGER = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("alliance", "0100_rules_settings_function")]
+    dependencies = [("alliance", "0015_addresses_by_beginning")]
 
     operations = [
         migrations.SeparateDatabaseAndState(

@@ -381,7 +381,7 @@ def row_policy(
         f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
     ]
     # A list, so that each is a message: a cluster takes no two changes of the schema in one.
-    return migrations.RunSQL(forward, backward)
+    return migrations.RunSQL([*forward], [*backward])
 
 
 def protected_tables() -> list[str]:

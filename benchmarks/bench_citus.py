@@ -27,7 +27,7 @@ KINDS: Final = {
     "tracking": ("tracking", 400, 0.6),
 }
 CLUSTER, ONE = "cluster", "one server"
-ROUNDS, SCALING_ROUNDS, SCALING_BATCHES = 7, 6, 3
+ROUNDS, SCALING_ROUNDS, SCALING_BATCHES = 7, 6, 8
 # Clients by their numbers: those of the first worker's homes are 0 and 1, those of the second's 2 and 3.
 ALONE, TOGETHER = (0,), (0, 2)
 OF_ONE_WORKER, OF_BOTH = (0, 1), (0, 1, 2, 3)

@@ -118,7 +118,7 @@ class Row:
         """Return a stored row, without what rows and goals have no more."""
         values = _known(cls, stored)
         goal = _known(Goal, values.pop("goal", None) or {})
-        return cls(**values, goal=Goal(**goal) if any(goal.values()) else None)
+        return cls(**values, goal=Goal(**goal) if {*goal.values()} - {None} else None)
 
 
 def _known(kind: type[Goal | Row], stored: Mapping[str, Any]) -> dict[str, Any]:

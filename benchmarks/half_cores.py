@@ -1,6 +1,7 @@
 """Hold process trees to half a core by control groups, of either version; only root can make these."""
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from benchmarks.watching import parents_of_all, tree
 _ROOT: Final = Path("/sys/fs/cgroup")
 # Microseconds of processor time in each period. In shorter ones much of it is lost: cores take it in parts.
 _TIME, _PERIOD = 50_000, 100_000
+_TRIES: Final = 50
 
 
 @contextmanager
@@ -44,9 +46,19 @@ def _held(root: int) -> Iterator[str]:
         _move(root, group)
         yield f"cgroups version {1 if has_version_1 else 2}"
     finally:
-        _move(root, above)
+        _remove(group)
+
+
+def _remove(group: Path) -> None:
+    """Move everything out of a group, and remove it; what starts something meanwhile is moved with it."""
+    for _try in range(_TRIES):
+        for process in (group / "cgroup.procs").read_text().split():
+            with suppress(OSError):
+                (group.parent / "cgroup.procs").write_text(process)
         with suppress(OSError):
             group.rmdir()
+            return
+        time.sleep(_PERIOD / 1e6)
 
 
 def _move(root: int, group: Path) -> None:

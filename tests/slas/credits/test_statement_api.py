@@ -52,6 +52,7 @@ def credited(lane: Lane) -> Lane:
     return lane
 
 
+@pytest.mark.usefixtures("in_its_month")
 def test_months_are_listed_newest_first(credited: Lane, merchant_books: APIClient, system: Actor) -> None:
     [month] = merchant_books.get(URL).json()["results"]
     assert month == {

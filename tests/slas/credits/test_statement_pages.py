@@ -67,6 +67,7 @@ def pdf_of(client: Client, url: str = f"{URL}pdf/") -> PdfReader:
 # --- pages -------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("in_its_month")
 def test_list_has_the_current_month_and_final_ones(
     credited: Lane, merchant_client: Client, system: Actor
 ) -> None:
@@ -228,6 +229,7 @@ def test_an_agent_sees_no_money(credited: Lane) -> None:
     assert "Statements" not in text_of(client.get("/parcels/"))
 
 
+@pytest.mark.usefixtures("in_its_month")
 def test_ops_read_whose_they_name(credited: Lane, ops_client: Client) -> None:
     assert ops_client.get("/statements/")["Location"] == "/admin/slas/statement/"
     assert ops_client.get(URL).status_code == 422

@@ -53,11 +53,11 @@ class Move:
 
 
 _SHARDS = """
-    SELECT max(c.shardid) FILTER (WHERE c.table_name = %(parcels)s::regclass),
+    SELECT max(c.shardid) FILTER (WHERE c.table_name = %(group)s::regclass),
         s.shardminvalue::bigint, s.shardmaxvalue::bigint,
         c.nodename || ':' || c.nodeport, sum(coalesce(c.shard_size, 0))::bigint,
-        array_agg(c.shardid) FILTER (WHERE c.table_name = %(parcels)s::regclass OR c.table_name IN (
-            SELECT inhrelid FROM pg_inherits WHERE inhparent = %(parcels)s::regclass))
+        array_agg(c.shardid) FILTER (WHERE c.table_name = %(group)s::regclass OR c.table_name IN (
+            SELECT inhrelid FROM pg_inherits WHERE inhparent = %(group)s::regclass))
     FROM citus_shards c JOIN pg_dist_shard s USING (shardid) WHERE c.citus_table_type = 'distributed'
     GROUP BY 2, 3, 4 ORDER BY 2
 """
@@ -85,7 +85,7 @@ def shards() -> list[Shard]:
             size,
             round(sum(parcels.get(each, 0) for each in of)),
         )
-        for number, low, high, node, size, of in rows(_SHARDS, {"parcels": group_table()})
+        for number, low, high, node, size, of in rows(_SHARDS, {"group": group_table()})
     ]
 
 

@@ -70,7 +70,7 @@ class Command(BaseCommand):
 
     def _show(self) -> None:
         found, silent = shards.shards(), shards.silent_nodes()
-        self.stdout.write(f"{'node':<28}{'shards':>8}{'parcels':>14}{'size':>12}  state")
+        self.stdout.write(f"{'node':<28}{'shards':>8}       parcels        size  state")
         for node in nodes():
             here = [shard for shard in found if shard.node == str(node)]
             size, parcels = (
@@ -79,7 +79,7 @@ class Command(BaseCommand):
             )
             state = "does not answer" if str(node) in silent else state_of(node)
             self.stdout.write(f"{node!s:<28}{len(here):>8}{parcels:>14,}{size:>12}  {state}")
-        self.stdout.write(f"\n{'homes':<8}{'node':<28}{'parcels':>14}{'size':>12}")
+        self.stdout.write(f"\n{'homes':<8}{'node':<28}       parcels        size")
         for shard in found:
             size = megabytes(shard.bytes)
             self.stdout.write(f"{shard.homes:<8}{shard.node:<28}{shard.parcels:>14,}{size:>12}")

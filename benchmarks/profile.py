@@ -17,7 +17,7 @@ from benchmarks.clients import run_parallel
 from benchmarks.database import print_progress
 from benchmarks.plans import parts_of_plan
 from benchmarks.scan_bodies import BATCH, RAMP, Lot, as_json
-from benchmarks.scan_loads import JSON, PATH, over_http
+from benchmarks.scan_loads import JSON, PATH, over_http, statement_parameters
 from benchmarks.world import Member, World
 from parcels.scans import sql
 
@@ -81,14 +81,8 @@ def _inside(courier: Member, parcels: list[int]) -> dict[str, float]:
 
 def _plan(world: World, courier: Member, parcels: list[int]) -> tuple[Sequence[dict[str, Any]], float, float]:
     """Return the statement's parts, and the microseconds per scan of planning and execution."""
-    from parcels.scans.batch import ScanBatch  # noqa: PLC0415 -- after django.setup()
-    from parcels.scans.lines import read_json  # noqa: PLC0415
-
     now = datetime.now(UTC)
-    [*first, last] = [
-        ScanBatch(read_json(as_json(lines)), now=now).parameters(courier_id=courier.organisation_id)
-        for lines in scan_bodies.batches(parcels, 1)
-    ]
+    [*first, last] = [statement_parameters(lines, courier, now) for lines in scan_bodies.batches(parcels, 1)]
     connection, may_look = _explaining(world)
     set_scope = f"SET LOCAL alliance.scope = 'courier:{courier.organisation_id}'"
     for params in first:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,15 +80,18 @@ def over_http(
     return sum_of([warm_up, counted])
 
 
+def statement_parameters(lines: Sequence[dict[str, str]], courier: Member, now: datetime) -> dict[str, Any]:
+    """Return the parameters of the product's statement for a batch, all of one server."""
+    batch = ScanBatch(read_json(as_json(lines)), now=now)
+    return batch.parameters(range(len(batch.parcel_ids)), courier_id=courier.organisation_id)
+
+
 def directly(
     ready: Callable[[], Any], connection_parameters: dict[str, Any], courier: Member, lot: Lot
 ) -> LoadResult:
     """Run the product's statement, in a transaction and scope like the product's."""
     now = datetime.now(UTC)
-    parameters = [
-        ScanBatch(read_json(as_json(lines)), now=now).parameters(courier_id=courier.organisation_id)
-        for lines in lot.batches()
-    ]
+    parameters = [statement_parameters(lines, courier, now) for lines in lot.batches()]
     connection = psycopg2.connect(**connection_parameters)
     result = LoadResult()
     for place, params in enumerate(parameters):

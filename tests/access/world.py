@@ -328,7 +328,9 @@ class _Builder:
 
     def _scorecard(self) -> Scorecard:
         refresh_scorecards(now=timezone.now())
-        scorecard = Scorecard.objects.filter(courier_id=self.courier.pk).latest("month")
+        # Of a month in which both couriers had something due: in the last night of a month not all are.
+        both = Scorecard.objects.filter(courier_id=self.rival_courier.pk).values("month")
+        scorecard = Scorecard.objects.filter(courier_id=self.courier.pk, month__in=both).latest("month")
         self.world.things["scorecard_month"] = f"{scorecard.month:%Y-%m}"
         return scorecard
 

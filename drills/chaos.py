@@ -39,6 +39,8 @@ QUIET, ABSENCE = (2.0, 5.0), (2.0, 8.0)
 WRITES_AGAIN_WITHIN = 15.0
 # Seconds that the move of a shard may take, with all tables of its group; and to settle what was prepared.
 MOVED_WITHIN, SETTLED_WITHIN = 120.0, 60.0
+# Complaints that are written out: several kinds of each hundred scans.
+MOST_SAID = 200
 # Seconds in which the first write is acknowledged, with every program just started.
 FIRST_WRITE_WITHIN = 60.0
 HAPPENINGS: Final = (
@@ -269,7 +271,7 @@ def main(arguments: Sequence[str]) -> int:
         finally:
             if drill.wrong:
                 keep_logs(drill)
-        for complaint in drill.wrong[:30]:
+        for complaint in drill.wrong[:MOST_SAID]:
             drill.say(f"WRONG: {complaint}")
         drill.say("nothing is wrong" if not drill.wrong else f"{len(drill.wrong)} things are wrong")
     return 1 if drill.wrong else 0

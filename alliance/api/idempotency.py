@@ -18,18 +18,26 @@ from alliance.api.authentication import actor_of
 from alliance.api.sql import CLAIM_KEY, KEEP_ANSWER
 from alliance.database.postgresql.messages import Unanswered
 from alliance.database.slices import delete_in_slices
-from alliance.errors import Conflict, FieldError, InvalidInput
+from alliance.errors import Conflict, FieldError, InvalidInput, Unavailable
 from alliance.models import IdempotentRequest
 from alliance.tenancy import raw_rows
 
 KEPT = timedelta(hours=24)
 
 
-def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]) -> Response:
+def idempotent(
+    request: Request,
+    route: str,
+    work: Callable[[], tuple[int, Any]],
+    *,
+    is_there: Callable[[Any], bool] = lambda body: True,
+) -> Response:
     """Run `work` (returning status and body) once for the request's Idempotency-Key.
 
-    The response is stored in the transaction of the work. Raises Conflict while another request
-    with the key runs, InvalidInput when the key was used with another body.
+    The response is stored in the transaction of the work. On a cluster it may be seen before what a worker
+    wrote that was killed meanwhile: `is_there` tells of a stored body whether that can be seen as well.
+    Raises Conflict while another request with the key runs, InvalidInput when the key was used with another
+    body, Unavailable while not all is there.
     """
     key = request.headers.get("Idempotency-Key", "")
     if not key:
@@ -43,7 +51,7 @@ def idempotent(request: Request, route: str, work: Callable[[], tuple[int, Any]]
     body_hash = _body_hash(request)
     call: dict[str, Any] = {"organisation_id": tenant_id, "route": route, "key": key}
     if (previous := _claim(call)) is not None:
-        return _replay(previous, body_hash)
+        return _replay(previous, body_hash, is_there)
     status, body = work()
     answer = json.dumps(body, default=str, ensure_ascii=False)
     with connection.cursor() as cursor:
@@ -109,12 +117,15 @@ def _claim(call: dict[str, Any]) -> _Kept | None:
     return None if kept[0] is None else _Kept(*kept)
 
 
-def _replay(previous: _Kept, body_hash: str) -> Response:
+def _replay(previous: _Kept, body_hash: str, is_there: Callable[[Any], bool]) -> Response:
     if previous.body_hash != body_hash:
         raise InvalidInput(
             _("This Idempotency-Key was used with a different body. Use a new key for a new request."),
             code="idempotency_key_reused",
         )
-    response = Response(json.loads(previous.answer), status=previous.status)
+    body = json.loads(previous.answer)
+    if not is_there(body):
+        raise Unavailable(_("The service was interrupted. Try again shortly."))
+    response = Response(body, status=previous.status)
     response["Idempotent-Replayed"] = "true"
     return response

@@ -1,5 +1,7 @@
 """API of quotes and parcels."""
 
+from typing import Any
+
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -27,7 +29,7 @@ from parcels.api.states import ParcelAnswer, ParcelPage
 from parcels.bookings.rules import BATCH_LIMIT, REFERENCE_LENGTH, BookingRequest, text_problems
 from parcels.bookings.services.booking import book_parcel, book_parcels
 from parcels.bookings.services.cancelling import cancel_parcel
-from parcels.bookings.services.writing import Booked
+from parcels.bookings.services.writing import Booked, are_there
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.models import Parcel
 from slas.listed import first_with_names
@@ -109,7 +111,9 @@ class ParcelListView(ApiView):
             booking_request = read_booking(request.data, Places(actor, [request.data]), at=now)
             return 201, answers.booked_json(book_parcel(actor=actor, request=booking_request, at=now))
 
-        response = idempotent(request, "parcels_create", work)
+        response = idempotent(
+            request, "parcels_create", work, is_there=lambda body: are_there([body["tracking_number"]])
+        )
         response["Location"] = reverse("api:parcels:parcel_detail", args=[response.data["tracking_number"]])
         return response
 
@@ -138,7 +142,11 @@ class ParcelBatchView(ApiView):
     def post(self, request: Request) -> Response:
         actor = actor_of(request)
         require(actor, Capability.BOOK_PARCELS)
-        return idempotent(request, "parcels_batch", lambda: (200, _book_batch(actor, request.data)))
+
+        def work() -> tuple[int, answers.JSON]:
+            return 200, _book_batch(actor, request.data)
+
+        return idempotent(request, "parcels_batch", work, is_there=_is_there)
 
 
 class ParcelDetailView(ApiView):
@@ -223,6 +231,10 @@ def _book_batch(actor: Actor, body: object) -> answers.JSON:
         if isinstance(result, AllianceError):
             result.errors = list(under(f"{base}/{index}", result.errors))
     return answers.batch_json([results[index] for index in range(len(items))], list(map(_reference, items)))
+
+
+def _is_there(body: Any) -> bool:
+    return are_there([result["tracking_number"] for result in body["results"] if "tracking_number" in result])
 
 
 def _reference(item: object) -> str:

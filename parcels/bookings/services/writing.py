@@ -15,11 +15,12 @@ from alliance.database.literals import moments, numbers, texts
 from alliance.database.together import commit_together
 from alliance.errors import Conflict
 from alliance.homes import draw_parcel_ids, one_of
-from alliance.identifiers import tracking_number
+from alliance.identifiers import parse_tracking_number, tracking_number
 from alliance.members.acquaintances import acquaint
 from alliance.models import City
 from alliance.tenancy import raw_rows
 from couriers.homes.queries import homes_for_new
+from parcels.bookings.models import Parcel
 from parcels.bookings.rules import BookingRequest
 from parcels.bookings.sql import BOOK_PARCELS, WRITE_BOOKINGS
 from parcels.choices import ParcelSource
@@ -48,6 +49,17 @@ class Booked:
     @property
     def number(self) -> str:
         return tracking_number(self.parcel_id)
+
+
+def are_there(tracking_numbers: Sequence[str]) -> bool:
+    """Whether all parcels of a booking that was made can be seen.
+
+    On a cluster, what a worker that was killed had not committed yet is seen some seconds after its return.
+    """
+    if not is_distributed():
+        return True
+    ids = [parse_tracking_number(number) for number in tracking_numbers]
+    return Parcel.objects.filter(pk__in=ids).count() == len(ids)
 
 
 def draw_ids(courier_ids: Sequence[int], at: datetime, *, used: AbstractSet[int] = frozenset()) -> list[int]:

@@ -12,6 +12,7 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, PickupAddress
 from slas.models import Offer
 from tests import factories
+from tests.helpers.owner import execute_as_owner
 from tests.parcels.helpers.bookings import BATCH, PARCELS, body_for, book, pointers, tomorrow
 from tests.slas.helpers.offers import fill, reserved
 
@@ -138,6 +139,21 @@ def test_invalid_booking_reports_every_field(merchant_api: APIClient, sold: Offe
 
 
 # --- idempotency ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("of_many", [False, True])
+def test_answer_is_not_repeated_before_its_parcels_are_there(
+    of_many: bool, merchant_api: APIClient, sold: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a cluster: a worker was killed before it committed what the coordinator had.
+    url, body = (BATCH, [body_for(reference="once")]) if of_many else (PARCELS, body_for(reference="once"))
+    first = merchant_api.post(url, body, headers={"Idempotency-Key": "k1"})
+    monkeypatch.setattr("parcels.bookings.services.writing.is_distributed", lambda: True)
+    assert merchant_api.post(url, body, headers={"Idempotency-Key": "k1"}).json() == first.json()
+    assert len(parcels()) == 1
+    execute_as_owner("DELETE FROM parcels_parcel")
+    again = merchant_api.post(url, body, headers={"Idempotency-Key": "k1"})
+    assert (again.status_code, again["Retry-After"].isdecimal()) == (503, True)
 
 
 def test_repeated_booking_with_the_same_key_books_once(merchant_api: APIClient, sold: Offer) -> None:

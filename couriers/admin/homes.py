@@ -49,5 +49,6 @@ class CourierHomeAdmin(ReadOnlyAdmin):
         return _("all") if row.home is None else str(row.home)
 
     @display(description=gettext_lazy("Share of all parcels"), ordering="share_ppm")
-    def share(self, row: CourierHome) -> str:
-        return f"{row.share_ppm / 10_000:.2f} %"
+    def share(self, row: CourierHome) -> str | None:
+        # Not counted before the first night, and not of past homes.
+        return f"{row.share_ppm / 10_000:.2f} %" if row.share_ppm else None

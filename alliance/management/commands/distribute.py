@@ -50,7 +50,7 @@ class Command(BaseCommand):
         for problem in problems:
             self.stderr.write(f"- {problem}")
         if problems:
-            raise CommandError(f"Nothing was changed: {len(problems)} things to do first.")
+            raise CommandError("Nothing was changed: do this first.")
         steps = [*plan.steps(shards=shards)]
         self.stdout.write(f"{readiness.database_name()} on " + ", ".join(str(node) for node in nodes()))
         if not dry_run:

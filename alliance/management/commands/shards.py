@@ -25,7 +25,7 @@ class Command(BaseCommand):
         add.add_argument("host")
         add.add_argument("port", type=int)
         move = verbs.add_parser("move", help="Move the shard of a home to a worker, and wait for it.")
-        move.add_argument("home", type=int, choices=range(HOMES), metavar="HOME", help=f"0 to {HOMES - 1}")
+        move.add_argument("home", type=int, help=f"0 to {HOMES - 1}")
         move.add_argument("node", help="host:port")
         drain = verbs.add_parser("drain", help="Move everything off a worker, in the background.")
         drain.add_argument("node", help="host:port")
@@ -62,6 +62,8 @@ class Command(BaseCommand):
                 self._show()
 
     def _move(self, home: int, node: str) -> None:
+        if home not in range(HOMES):
+            raise CommandError(f"Homes are numbers from 0 to {HOMES - 1}.")
         shard = shards.move(home, node)
         self.stdout.write(f"Homes {shard.homes} moved from {shard.node} to {node}.")
 

@@ -98,6 +98,8 @@ def _truncate(self: TransactionTestCase) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if workers.NAME:
         workers.in_order(items)
+    if servers.URL:
+        servers.skip_those_of_one_server(items)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> workers.ByFile:

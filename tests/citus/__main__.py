@@ -28,7 +28,8 @@ def main() -> int:
         return 0
     os.environ.update(servers.addresses())
     servers.make_roles()
-    return int(pytest.main(sys.argv[1:]))
+    # With the reasons of what is skipped.
+    return int(pytest.main(["-rs", *sys.argv[1:]]))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import Any
 
 import psycopg2
+import pytest
 from psycopg2.errors import ObjectInUse
 from psycopg2.extensions import make_dsn, parse_dsn
 
@@ -24,6 +25,14 @@ def addresses() -> dict[str, str]:
         variable: os.environ.get(variable) or f"postgres://{role}@{place}/alliance"
         for variable, role in _ROLES.items()
     }
+
+
+def skip_those_of_one_server(items: list[pytest.Item]) -> None:
+    """Skip what is marked `one_server(reason)`, and say the reason."""
+    for item in items:
+        if mark := item.get_closest_marker("one_server"):
+            (reason,) = mark.args
+            item.add_marker(pytest.mark.skip(reason=f"one server's: {reason}"))
 
 
 def make_roles() -> None:

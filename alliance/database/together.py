@@ -5,17 +5,33 @@ at home alone, and may be done twice. What counts once, as a booking and its pla
 needs both or neither, even if the coordinator is killed in between. Citus commits in two phases, by PREPARE
 TRANSACTION on the workers, as soon as a statement that it plans has written to a table on the coordinator.
 (A call at home in a transaction block is a write to Citus; outside of one it would be a read, not prepared.)
+
+A worker that is killed in between has its part prepared, and nobody sees it until Citus finishes the
+transaction, some seconds after the worker's return. Until then the coordinator's rows say more than there is.
 """
 
 from typing import Final
 
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from alliance.database.cluster import is_distributed
 from alliance.database.postgresql.messages import Unanswered
+from alliance.errors import Unavailable
 
 # Touches no row. The table is one that Citus knows of, as it refers to a table that is on every node.
 _WRITE: Final = "DELETE FROM alliance_idempotentrequest WHERE id = 0"
+# Citus notes here what the coordinator commits, before it does, and forgets it once every worker has.
+_UNSETTLED: Final = """
+    WITH noted AS MATERIALIZED (SELECT gid FROM pg_dist_transaction),
+        worker AS MATERIALIZED (
+            SELECT success, string_to_array(result, ' ') AS gids FROM run_command_on_workers(
+                'SELECT string_agg(gid, '' '') FROM pg_prepared_xacts WHERE database = current_database()'
+            )
+        )
+    SELECT EXISTS (SELECT 1 FROM worker WHERE NOT success)
+        OR EXISTS (SELECT 1 FROM worker JOIN noted ON noted.gid = ANY(worker.gids))
+"""
 
 
 def commit_together() -> None:
@@ -23,3 +39,16 @@ def commit_together() -> None:
     if is_distributed():
         with connection.cursor() as cursor:
             cursor.execute(Unanswered(_WRITE))
+
+
+def require_settled() -> None:
+    """Raise Unavailable while a worker may hold a part of what is committed, on a cluster.
+
+    For whoever is going to act on rows that are not there.
+    """
+    if is_distributed():
+        with connection.cursor() as cursor:
+            cursor.execute(_UNSETTLED)
+            [(is_unsettled,)] = cursor.fetchall()
+        if is_unsettled:
+            raise Unavailable(_("The service was interrupted. Try again shortly."))

@@ -18,6 +18,8 @@ from alliance.choices import Capability
 from alliance.csv_cells import safe_cell
 from alliance.csv_files.reading import make_utf8
 from alliance.csv_files.writing import append_rows, read_rows
+from alliance.database.cluster import is_distributed
+from alliance.database.together import require_settled
 from alliance.errors import FieldError, InvalidInput, NotPermitted
 from alliance.file_jobs import FileJobs, turn
 from alliance.jobs import after_commit
@@ -108,6 +110,9 @@ def results_path(file: ScanFile) -> Path:
 def _batches(file: ScanFile) -> Iterator[None]:
     actor = worker_of_organisation(file.courier_id, label=f"scan file {file.pk}")
     position = file.done
+    if position == file.rows:
+        # An outage came between its last batch and its end.
+        require_settled()
     with file.content.open("rb") as content:
         rows_left = scan_files.read_rows(content, file.encoding, skip=position)
         for rows in scan_files.batches(rows_left, BATCH):
@@ -116,6 +121,9 @@ def _batches(file: ScanFile) -> Iterator[None]:
             position = row.done
             if not row.is_finished:
                 yield
+    if is_distributed():
+        with turn(actor, file, position) as row:
+            _finish(row)
 
 
 def _record_batch(actor: Actor, file: ScanFile, rows: Sequence[FileRow]) -> None:
@@ -128,10 +136,15 @@ def _record_batch(actor: Actor, file: ScanFile, rows: Sequence[FileRow]) -> None
         setattr(file, name, getattr(file, name) + counts[name])
     cells = [[safe_cell(cell) for cell in result] for result in results]
     file.results_size = append_rows(results_path(file), file.results_size, scan_files.RESULT_COLUMNS, cells)
-    if file.done >= file.rows:
-        file.finish(FileState.DONE)
-        # What was typed into it is erased with the parcels; their results stay.
-        transaction.on_commit(partial(Path(file.content.path).unlink, missing_ok=True), robust=True)
+    # On a cluster the file is done once its last batch is, on every worker.
+    if file.done >= file.rows and not is_distributed():
+        _finish(file)
+
+
+def _finish(file: ScanFile) -> None:
+    file.finish(FileState.DONE)
+    # What was typed into it is erased with the parcels; their results stay.
+    transaction.on_commit(partial(Path(file.content.path).unlink, missing_ok=True), robust=True)
 
 
 def _at(row: FileRow, index: int) -> ScanLine | Rejection:

@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from django.db import connection
 
+from alliance.database.together import require_settled
+from alliance.errors import Unavailable
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.bookings.services.booking import book_parcel
@@ -12,6 +15,7 @@ from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
 from slas.models import Offer
 from slas.rates.services.folding import fold_tallies
+from tests.citus.servers import of_nodes, on_coordinator
 from tests.parcels.helpers.bookings import request_for
 from tests.slas.helpers.offers import offer, reserved, today_at
 
@@ -58,3 +62,29 @@ def test_deleted_tallies_and_their_cells_commit_together(merchant: Actor, sold: 
     book(merchant, sold)
     with in_two_phases(workers=1):
         assert fold_tallies().tallies == 2
+
+
+@contextmanager
+def left_prepared(name: str) -> Iterator[None]:
+    """Leave a transaction of a worker prepared while the block runs."""
+    database = connection.settings_dict["NAME"]
+    assert list(of_nodes(database, f"BEGIN; SELECT 1; PREPARE TRANSACTION '{name}'"))
+    try:
+        yield
+    finally:
+        assert list(of_nodes(database, f"ROLLBACK PREPARED '{name}'"))
+
+
+def test_what_is_committed_is_settled_once_each_worker_has_it(merchant: Actor, sold: Offer) -> None:
+    book(merchant, sold)
+    require_settled()
+    database = connection.settings_dict["NAME"]
+    with left_prepared("undecided"):
+        # The coordinator has not committed it, as far as anybody knows.
+        require_settled()
+        # Of a group that Citus knows no node of: it does not finish the transaction meanwhile.
+        on_coordinator(database, "INSERT INTO pg_dist_transaction (groupid, gid) VALUES (-1, 'undecided')")
+        with pytest.raises(Unavailable):
+            require_settled()
+    require_settled()
+    on_coordinator(database, "DELETE FROM pg_dist_transaction WHERE gid = 'undecided'")

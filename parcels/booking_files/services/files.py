@@ -1,7 +1,8 @@
 """Booking files: stored at upload, and booked in slices by workers, with the same results as by the API.
 
 The parcels of a slice, its counters and the position in the file are written in one transaction. So a worker
-that is killed, or runs twice, neither repeats a row nor skips one.
+that is killed, or runs twice, neither repeats a row nor skips one. On a cluster a file is done after its
+last slice: then it has all its parcels.
 """
 
 import time
@@ -21,6 +22,8 @@ from alliance import audit
 from alliance.choices import Capability
 from alliance.csv_files.reading import examine, make_utf8, read_header
 from alliance.csv_files.records import Record, Records
+from alliance.database.cluster import is_distributed
+from alliance.database.together import require_settled
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.file_jobs import UNFINISHED, FileJobs, turn
 from alliance.jobs import after_commit
@@ -145,6 +148,8 @@ class _Slice:
 
 
 def _slices(file: BookingFile) -> Iterator[None]:
+    # A reference is looked up among all parcels: one that cannot be seen yet would be booked a second time.
+    require_settled()
     actor = worker_of_organisation(file.merchant_id, label=f"booking file {file.pk}")
     with file.content.open("rb") as content:
         columns, records = read_header(content, file.encoding, FORMAT)
@@ -174,6 +179,9 @@ def _pieces(records: Records, *, start: int) -> Iterator[_Slice]:
         if len(batch) == SLICE or records.line - line >= SLICE_LINES:
             yield _Slice(batch, start, records.offset, records.line, is_last=False)
             batch, start, line = [], records.offset, records.line
+    if batch and is_distributed():
+        yield _Slice(batch, start, records.offset, records.line, is_last=False)
+        batch, start = [], records.offset
     yield _Slice(batch, start, records.offset, records.line, is_last=True)
 
 

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from alliance.choices import OrganisationStatus
-from alliance.errors import InvalidInput
+from alliance.errors import InvalidInput, Unavailable
 from alliance.identifiers import parse_tracking_number
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
@@ -258,6 +258,31 @@ def test_interrupted_work_resumes_where_it_stopped(
         file.refresh_from_db()
     assert (file.state, file.accepted, file.duplicate) == ("done", 4_500, 0)
     assert len({line for line, _result, _problem in results(file)}) == 4_500
+
+
+def test_file_is_not_done_before_its_last_batch_is_on_every_worker(
+    courier: Actor, parcels: list[Parcel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a cluster: a worker was killed before it committed the part that the coordinator had committed.
+    monkeypatch.setattr(scan_files, "is_distributed", lambda: True)
+
+    def refuse(*arguments: Any) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scan_files, "_finish", refuse)
+        file = receive(courier, big_file(parcels, 4_500))
+        assert not scan_files.process_scan_file(file_id=file.pk)
+    with monkeypatch.context() as patch:
+        patch.setattr(scan_files, "require_settled", refuse)
+        assert not scan_files.process_scan_file(file_id=file.pk)
+    with scope(Scope.everything()):
+        file.refresh_from_db()
+    assert (file.state, file.done, file.accepted, file.attempts) == ("running", 4_500, 4_500, 0)
+    assert scan_files.process_scan_file(file_id=file.pk)
+    with scope(Scope.everything()):
+        file.refresh_from_db()
+    assert (file.state, len(results(file))) == ("done", 4_500)
 
 
 def test_suspended_courier_still_reports_what_is_under_way(

@@ -36,7 +36,7 @@ from parcels.tracking.names import forget_names
 from slas.forecasts.curves import forget_near
 from tests import factories
 from tests.citus import servers
-from tests.helpers import workers
+from tests.helpers import counts, workers
 from tests.helpers.owner import execute_as_owner, tables_with_rows
 from tests.helpers.profiles import register_profiles
 from tests.helpers.statement_rules import watching as statement_rules
@@ -189,6 +189,16 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | int, ...]]:
     tasks: list[tuple[str | int, ...]] = []
     monkeypatch.setattr(jobs, "send", lambda *task: tasks.append(task))
     return tasks
+
+
+@pytest.fixture
+def django_assert_num_queries(
+    django_assert_num_queries: counts.Assert, django_assert_max_num_queries: counts.Assert
+) -> counts.Assert:
+    """Assert how many statements a block sends, as one server would get them."""
+    if servers.URL:
+        return counts.OnCluster(django_assert_max_num_queries)
+    return django_assert_num_queries
 
 
 @pytest.fixture

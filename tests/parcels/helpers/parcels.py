@@ -1,10 +1,10 @@
 """Parcels ready to be scanned, created in bulk in the system's scope."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from alliance.homes import draw_parcel_ids
+from alliance.homes import ALL_HOMES, draw_parcel_ids
 from alliance.members.acquaintances import acquaint
 from alliance.models import City, Organisation
 from alliance.tenancy import Scope, scope
@@ -17,7 +17,13 @@ PICKUP_HOURS, DELIVERY_HOURS = 6, 30
 
 
 def booked_parcels(
-    merchant: Organisation, courier: Organisation, *, booked_at: datetime, count: int = 1, **extra: Any
+    merchant: Organisation,
+    courier: Organisation,
+    *,
+    booked_at: datetime,
+    count: int = 1,
+    homes: Collection[int] = ALL_HOMES,
+    **extra: Any,
 ) -> list[Parcel]:
     """Parcels as a booking creates them: pickup due in 6 hours, delivery in 30."""
     tier = ServiceTier.objects.get(code="next_day")
@@ -39,7 +45,7 @@ def booked_parcels(
             **extra,
         )
         # Drawn independently, 200 ids of one millisecond would repeat in one of 200 runs.
-        for parcel_id in draw_parcel_ids(booked_at, count)
+        for parcel_id in draw_parcel_ids(booked_at, count, homes=homes)
     ]
     with scope(Scope.everything()):
         acquaint([(merchant.pk, courier.pk)])

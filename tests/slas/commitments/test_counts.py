@@ -145,6 +145,7 @@ def test_progress_adds_up_in_one_cell_whenever_it_is_folded(lane: Lane) -> None:
 
 
 def test_progress_is_folded_in_batches_and_left_when_the_time_is_up(lane: Lane) -> None:
+    lane = lane.of_one_home()
     for _parcel in range(3):
         journey(lane.promise(ready_at=NOON - 2 * HOUR), attempted=HOUR, delivered=HOUR, reached=HOUR)
     assert fold_progress(limit=2, budget=0) == (2, 1, False)

@@ -137,6 +137,7 @@ def test_duplicates_in_one_batch_are_merged_and_exact_ones_win(lane: Lane) -> No
 
 
 def test_tallies_of_one_batch_are_grouped(lane: Lane) -> None:
+    lane = lane.of_one_home()
     parcels = [lane.promise() for _ in range(5)]
     before = Tally.objects.count()
     settle([Milestone(parcel_id, DELIVERY, NOON) for parcel_id in parcels], now=NOON)

@@ -16,6 +16,7 @@ from slas.commitments.services.sweeping import sweep_overdue
 from slas.commitments.sql_settling import SWEEP
 from slas.models import Breach, Commitment, HistogramBin, Tally
 from slas.rates.services.folding import fold_tallies
+from tests.helpers.locks import is_somebody_waiting
 from tests.helpers.owner import execute_as_owner
 from tests.helpers.plans import plan_inside, plans_of
 from tests.slas.helpers.commitments import (
@@ -59,6 +60,7 @@ class TestSweep:
         assert Tally.objects.count() == tallies
 
     def test_sweep_works_in_slices_oldest_first(self, lane: Lane) -> None:
+        lane = lane.of_one_home()
         parcels = [lane.promise(NOON - hours * HOUR) for hours in range(5)]
         assert sweep_overdue(now=NOON + HOUR, limit=2) == (5, 3, False)
         assert {outcome(parcel_id) for parcel_id in parcels} == {"overdue"}
@@ -102,6 +104,7 @@ class TestSweep:
         assert standing_breaches() == {(parcel_id, "delivery")}
         assert_books_agree()
 
+    @pytest.mark.one_server("a worker plans what is inside a shard's function, and no plan shows it")
     def test_takes_the_same_way_whatever_the_statistics_say(self, lane: Lane) -> None:
         """Just after a sweep the statistics have no rows past due: the index of pending commitments looks
         free."""
@@ -144,9 +147,13 @@ class TestSweepAmongOthers:
         with scope(Scope.everything()):
             return [lane.promise(NOON) for _ in range(6)]
 
-    def test_killed_in_the_middle_keeps_whole_slices(self, parcels: list[int], settings: object) -> None:
-        # One courier's: of several shares, others would be empty.
+    def test_killed_in_the_middle_keeps_whole_slices(self, lane: Lane, settings: object) -> None:
+        # One courier's in one shard: of several shares, others would be empty.
         settings.WORK_SHARES = 1
+        lane = lane.of_one_home()
+        with scope(Scope.everything()):
+            for _parcel in range(6):
+                lane.promise(NOON)
 
         def fail_at_third_slice(execute, sql, *args):  # noqa: ANN001, ANN202
             if SWEEP.name in sql:
@@ -243,10 +250,8 @@ class TestSweepAmongOthers:
             settle([Milestone(parcel_id, DELIVERY, at) for parcel_id in parcels], now=NOON + DAY)
 
     def _wait_until_somebody_waits(self) -> None:
-        with connection.cursor() as cursor:
-            for _attempt in range(200):
-                cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-                if cursor.fetchone()[0]:
-                    return
-                time.sleep(0.02)
+        for _attempt in range(200):
+            if is_somebody_waiting():
+                return
+            time.sleep(0.02)
         raise AssertionError("nobody waits")

@@ -1,9 +1,11 @@
 """Commitments for tests, and the expected state of the database."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from alliance.homes import ALL_HOMES, home_of
 from alliance.identifiers import new_parcel_id
 from alliance.members.acquaintances import acquaint
 from alliance.models import City, Organisation
@@ -31,17 +33,22 @@ class Lane:
     tier: ServiceTier
     origin: City
     destination: City
+    homes: Collection[int] = ALL_HOMES
 
     def __post_init__(self) -> None:
         # As a booking does: both read each other's names.
         with scope(Scope.everything()):
             acquaint([(self.merchant.pk, self.courier.pk)])
 
+    def of_one_home(self) -> "Lane":
+        """Return the lane with parcels that a cluster has in one shard: one batch takes them all."""
+        return replace(self, homes=ALL_HOMES[:1])
+
     def draft(
         self, due_at: datetime = NOON, kind: CommitmentKind = DELIVERY, **fields: object
     ) -> CommitmentDraft:
         draft = CommitmentDraft(
-            parcel_id=new_parcel_id(NOON, random_bits=next(_bits)),
+            parcel_id=self._new_id(),
             kind=kind,
             merchant_id=self.merchant.pk,
             courier_id=self.courier.pk,
@@ -59,6 +66,10 @@ class Lane:
         draft = self.draft(due_at, kind, **fields)
         assert open_commitments([draft]) == 1
         return draft.parcel_id
+
+    def _new_id(self) -> int:
+        ids = (new_parcel_id(NOON, random_bits=bits) for bits in _bits)
+        return next(parcel_id for parcel_id in ids if home_of(parcel_id) in self.homes)
 
 
 def lane(merchant: Organisation, courier: Organisation) -> Lane:

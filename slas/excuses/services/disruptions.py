@@ -224,7 +224,7 @@ def breaches_affected_by(cause: Cause) -> list[AffectedBreach]:
         return []
     first = max(min(starts for _city, starts, _ends in cause.hits) - _PROMISED_AHEAD, EPOCH)
     # Literals, so that months are pruned when planning. Both are integers computed here.
-    sql = _TOUCHED.format(first=parcel_id_at(first), before=parcel_id_at(cause.declared_at))
+    sql = _TOUCHED.format(first=parcel_id_at(first), before=parcel_id_at(max(cause.declared_at, EPOCH)))
     city_ids, starts, ends = zip(*cause.hits, strict=True)
     parameters: dict[str, Any] = {
         "city_id": numbers(city_ids), "starts": moments(starts), "ends": moments(ends),

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from alliance.identifiers import new_parcel_id
+from alliance.identifiers import EPOCH, new_parcel_id
 from alliance.members.services.actors import actor_of_user
 from alliance.models import AuditEntry, City, Event, Member, User
 from alliance.tenancy import Actor
@@ -168,8 +168,10 @@ class TestClosures:
 
     def close(self, city: City, **given: Any) -> Closure:
         local = NOON.astimezone(ZoneInfo(city.time_zone))
-        values = {"announced_at": NOON, "name": "Power cut", "country": "CN", **given}
-        closure = Closure.objects.create(date=local.date(), city=city, **values)
+        values = {
+            "date": local.date(), "announced_at": NOON, "name": "Power cut", "country": "CN", **given
+        }  # fmt: skip
+        closure = Closure.objects.create(city=city, **values)
         # As it is read: times instead of texts.
         closure.refresh_from_db()
         return closure
@@ -201,6 +203,10 @@ class TestClosures:
     def test_closure_announced_in_time_affects_no_breach(self, broken: Break, chengdu: City) -> None:
         broken(5)
         assert not self.found(self.close(chengdu, announced_at=NOON - 2 * DAY))
+
+    def test_closure_from_before_all_parcels_affects_no_breach(self, broken: Break, chengdu: City) -> None:
+        broken(5)
+        assert not self.found(self.close(chengdu, date=EPOCH.date(), announced_at=EPOCH - 60 * DAY))
 
     def test_withdrawn_closure_affects_no_breach(self, broken: Break, chengdu: City) -> None:
         broken(5)

@@ -1,7 +1,8 @@
 """Cursor pagination: a page costs the same at any depth."""
 
 from base64 import b64decode, b64encode
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from django.core.exceptions import ValidationError
@@ -33,6 +34,29 @@ def wrong_cursor(name: str) -> InvalidInput:
     return InvalidInput(errors=[FieldError(f"/{name}", message, "invalid")])
 
 
+class Narrow(Protocol):
+    """Returns a list with only those rows of which so many are the first: see couriers.homes.lists.at_homes."""
+
+    def __call__(self, rows: Any, *, most: int) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """A list that is narrowed when a page is cut from it: what DRF asks of a queryset."""
+
+    rows: Any
+    narrow: Narrow
+
+    def order_by(self, *names: str) -> "Narrowed":
+        return replace(self, rows=self.rows.order_by(*names))
+
+    def filter(self, *conditions: Any, **values: Any) -> "Narrowed":
+        return replace(self, rows=self.rows.filter(*conditions, **values))
+
+    def __getitem__(self, page: slice) -> Any:
+        return self.narrow(self.rows, most=page.stop)[page]
+
+
 class CursorPagination(pagination.CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
@@ -41,7 +65,11 @@ class CursorPagination(pagination.CursorPagination):
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         self.model: type[Model] = queryset.model
-        return super().paginate_queryset(queryset, request, view)
+        return super().paginate_queryset(self.narrowed(queryset), request, view)
+
+    def narrowed(self, queryset: Any) -> Any:
+        """Return what pages are cut from: for a list that is asked of some shards, see `Narrowed`."""
+        return queryset
 
     def get_page_size(self, request: Request) -> int:
         """Return the requested size. An invalid one is refused instead of replaced by the default."""

@@ -37,7 +37,7 @@ from slas.forecasts.curves import forget_near
 from tests import factories
 from tests.citus import servers
 from tests.helpers import counts, workers
-from tests.helpers.owner import execute_as_owner, tables_with_rows
+from tests.helpers.owner import empty_on_nodes, execute_as_owner
 from tests.helpers.profiles import register_profiles
 from tests.helpers.statement_rules import watching as statement_rules
 
@@ -80,9 +80,7 @@ collect_ignore = [] if servers.URL else ["citus"]
 
 def _truncate(self: TransactionTestCase) -> None:
     if cluster.is_distributed():
-        # Of what is on other nodes no size is known here.
-        if tables := sorted({*tables_with_rows()} - REFERENCE_TABLES):
-            execute_as_owner(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+        empty_on_nodes(REFERENCE_TABLES)
         return
     with connection.cursor() as cursor:
         # A table of no size was never written to, or truncated since: most are, and each costs.
@@ -151,7 +149,7 @@ def django_db_setup(
         workers.make_database(shared, keep=django_db_keepdb and not django_db_createdb)
     yield
     # What is kept is what was migrated; copies are made anew.
-    if workers.NAME or not django_db_keepdb:
+    if workers.is_copy() or not django_db_keepdb:
         with django_db_blocker.unblock():
             workers.drop_database()
 

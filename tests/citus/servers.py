@@ -46,12 +46,20 @@ def make_roles() -> None:
 
 def make_database(name: str) -> None:
     """Make an empty database on every node, whose coordinator knows the others."""
+    drop_database(name)
+    spread_database(name)
+
+
+def spread_database(name: str) -> None:
+    """Make the database where it is missing, and make the coordinator's know the others."""
     owner = parse_dsn(addresses()["OWNER_DATABASE_URL"])["user"]
     places = _nodes()
-    drop_database(name)
     for place in places:
-        _rows(place, f"CREATE DATABASE {name} OWNER {owner}")
+        if not _has_database(place, name):
+            _rows(place, f"CREATE DATABASE {name} OWNER {owner}")
         _rows({**place, "dbname": name}, "CREATE EXTENSION citus")
+        # A test database need not survive a power cut.
+        _rows(place, f"ALTER DATABASE {name} SET synchronous_commit = off")
     coordinator, *workers = places
     here = {**coordinator, "dbname": name}
     _rows(here, "SELECT citus_set_coordinator_host(%s, %s)", *_name_of(coordinator))
@@ -72,7 +80,7 @@ def drop_database(name: str) -> None:
 
 
 def has_database(name: str) -> bool:
-    return all(_rows(place, "SELECT 1 FROM pg_database WHERE datname = %s", name) for place in _nodes())
+    return all(_has_database(place, name) for place in _nodes())
 
 
 def on_coordinator(name: str, statement: str) -> list[tuple[Any, ...]]:
@@ -91,6 +99,10 @@ def _nodes() -> list[dict[str, str]]:
     here = parse_dsn(URL)
     found = _rows(here, "SELECT nodename, nodeport FROM pg_dist_node ORDER BY groupid")
     return [{**here, "host": host, "port": str(port)} for host, port in found]
+
+
+def _has_database(place: dict[str, str], name: str) -> bool:
+    return bool(_rows(place, "SELECT 1 FROM pg_database WHERE datname = %s", name))
 
 
 def _name_of(place: dict[str, str]) -> tuple[str, int]:

@@ -55,26 +55,42 @@ def use_own_valkey_database() -> None:
 def make_database(shared: Path, *, keep: bool) -> None:
     """Migrate the test database, or copy the one that a worker of this run has migrated."""
     migrated = connection.creation._get_test_db_name()
+    name = f"{migrated}_{NAME}" if NAME else migrated
     with as_owner():
-        if servers.URL:
-            _distribute(f"{migrated}_{NAME}".rstrip("_"), keep=keep)
-        elif not NAME:
+        # What is distributed cannot be copied, so each worker keeps its own.
+        is_kept = keep and bool(servers.URL) and servers.has_database(name)
+        if is_kept:
+            connection.settings_dict["TEST"]["NAME"] = name
+        elif servers.URL:
+            servers.drop_database(name)
+        if is_kept or not NAME:
             _migrate(keep=keep)
         else:
             done = shared / "migrated"
             with (shared / "migrating.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not done.exists():
+                    if servers.URL:
+                        # A run of one process may have distributed it.
+                        servers.drop_database(migrated)
                     _migrate(keep=keep)
                     done.touch()
                 connection.close()
                 connection.settings_dict["NAME"] = migrated
                 connection.creation.clone_test_db(suffix=NAME, verbosity=0, autoclobber=True)
-            connection.settings_dict["NAME"] = f"{migrated}_{NAME}"
+            connection.settings_dict["NAME"] = name
             _prefer_speed()
-        name = connection.settings_dict["NAME"]
+        if servers.URL and not is_kept:
+            connection.close()
+            servers.spread_database(name)
+            call_command("distribute", shards=servers.SHARDS, stdout=StringIO())
     # From now on, and in all threads, the server's role.
     connection.settings_dict["NAME"] = settings.DATABASES["default"]["NAME"] = name
+
+
+def is_copy() -> bool:
+    """Whether this process's database is a copy of what another has migrated."""
+    return bool(NAME) and not servers.URL
 
 
 def drop_database() -> None:
@@ -110,19 +126,6 @@ def _migrate(*, keep: bool) -> None:
     partitions.ensure_months_ahead()
     make_function()
     _prefer_speed()
-
-
-def _distribute(name: str, *, keep: bool) -> None:
-    """Make the database on a cluster. It cannot be copied, so each worker does."""
-    keep = keep and servers.has_database(name)
-    if not keep:
-        servers.make_database(name)
-    # What is there is used.
-    connection.settings_dict["TEST"]["NAME"] = name
-    _migrate(keep=True)
-    if not keep:
-        connection.close()
-        call_command("distribute", shards=servers.SHARDS, stdout=StringIO())
 
 
 def _prefer_speed() -> None:

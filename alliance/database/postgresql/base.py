@@ -9,7 +9,7 @@ from psycopg2 import OperationalError
 from alliance.database import cluster
 from alliance.database.literals import written
 from alliance.database.postgresql import hosts
-from alliance.database.postgresql.messages import Connection, Cursor, Unanswered
+from alliance.database.postgresql.messages import Connection, Cursor, Savepoint
 from alliance.database.postgresql.schema import DatabaseSchemaEditor
 from alliance.database.postgresql.silence import WATCH, Demoted, answers_within
 
@@ -25,10 +25,10 @@ LIMITS = {
 
 class DatabaseOperations(operations.DatabaseOperations):
     def savepoint_create_sql(self, sid: str) -> str:
-        return Unanswered(super().savepoint_create_sql(sid))
+        return Savepoint(super().savepoint_create_sql(sid))
 
     def savepoint_commit_sql(self, sid: str) -> str:
-        return Unanswered(super().savepoint_commit_sql(sid))
+        return Savepoint(super().savepoint_commit_sql(sid))
 
     def last_executed_query(self, cursor: Cursor, sql: Any, params: Any) -> str:
         return cursor.statement

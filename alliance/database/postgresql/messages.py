@@ -10,6 +10,8 @@ is sent after what waits, not with it.
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_INTRANS
@@ -28,6 +30,12 @@ class Unanswered(str):
 
 class Settings(Unanswered):
     """The text of one SET LOCAL, or of several: settings until the transaction ends."""
+
+    __slots__ = ()
+
+
+class Savepoint(Unanswered):
+    """The text that makes or releases a savepoint."""
 
     __slots__ = ()
 
@@ -53,9 +61,9 @@ class Connection(silence.Connection):
         self.begins = False
         # Whether the tables are on a cluster; the backend says so once it is connected.
         self.is_distributed = False
-        self._waiting: list[str] = []
+        self._waiting: list[Unanswered] = []
 
-    def put_off(self, statement: str) -> None:
+    def put_off(self, statement: Unanswered) -> None:
         """Have a statement wait for the next one."""
         self._waiting.append(statement)
 
@@ -75,7 +83,8 @@ class Connection(silence.Connection):
             self._waiting.clear()
 
     def commit(self) -> None:
-        if self._is_idle():
+        # Settings and savepoints of nothing need not be sent; what writes has to be.
+        if self._is_idle() and all(isinstance(each, Settings | Savepoint) for each in self._waiting):
             self._waiting.clear()
             return
         with self.committing(), self.cursor() as cursor:
@@ -87,14 +96,33 @@ class Connection(silence.Connection):
             with self.cursor() as cursor:
                 cursor.execute("ROLLBACK")
 
-    def unsent(self) -> list[str] | None:
+    def unsent(self) -> list[Unanswered] | None:
         """Return what waits, of a transaction of which nothing was sent yet; None once something was."""
         return [*self._waiting] if self.begins and self._is_idle() else None
 
-    def begin_again(self, unsent: list[str]) -> None:
+    def begin_again(self, unsent: list[Unanswered]) -> None:
         """Roll back, and have what waited before the first statement wait again."""
         self.rollback()
         self._waiting = [*unsent]
+
+    def has_only_settings(self) -> bool:
+        """Tell whether a transaction is open of which nothing was sent, and nothing waits but settings."""
+        unsent = self.unsent()
+        return unsent is not None and all(isinstance(each, Settings) for each in unsent)
+
+    @contextmanager
+    def outside(self) -> Iterator[None]:
+        """Send a statement outside of such a transaction: it commits itself. What waits goes on waiting.
+
+        Raises Unconfirmed if the server warns, as it does beside a commit that is not confirmed.
+        """
+        waiting, self._waiting, self.begins = self._waiting, [], False
+        self.notices.clear()
+        try:
+            yield
+        finally:
+            self._waiting, self.begins = waiting, True
+        self.require_no_warning()
 
     def _is_idle(self) -> bool:
         return bool(self.get_transaction_status() == TRANSACTION_STATUS_IDLE)
@@ -114,7 +142,7 @@ class Cursor(silence.Cursor):
             self._put_off = text = self.mogrify(query, vars).decode()
             if isinstance(query, Settings):
                 text = as_sent(text, is_distributed=connection.is_distributed)
-            connection.put_off(text)
+            connection.put_off(type(query)(text))
             return
         first = connection.first()
         if first:

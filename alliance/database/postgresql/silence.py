@@ -332,9 +332,15 @@ class Connection(PlainConnection):
         except Silent:
             CONFIRMATION.is_doubtful = True
             raise
+        self.require_no_warning()
+
+    def require_no_warning(self) -> None:
+        """Raise Unconfirmed if the server warned beside a commit.
+
+        It warns, in its own language, and says COMMIT: somebody ended the wait for a standby, or a worker of
+        the cluster went away before it answered that it has committed its part.
+        """
         if warnings := [text for text in self.notices if not text.startswith(_NOTICE)]:
-            # The server warns, in its own language, and says COMMIT: somebody ended the wait for a standby,
-            # or a worker of the cluster went away before it answered that it has committed its part.
             raise Unconfirmed(f"not confirmed: {warnings[-1].strip()}")
 
     def close(self) -> None:

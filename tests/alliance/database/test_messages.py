@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from alliance.database import cluster
 from alliance.database.postgresql import silence
-from alliance.database.postgresql.messages import as_sent
+from alliance.database.postgresql.commits import Unconfirmed
+from alliance.database.postgresql.messages import Unanswered, as_sent
 from alliance.models import City
 from alliance.tenancy import SETTING, Scope, in_index_order, limited, raw_rows, rows_in, scope
 
@@ -54,6 +55,31 @@ def test_nothing_is_sent_for_a_transaction_without_a_statement(sent: list[str]) 
     with pytest.raises(ZeroDivisionError), scope(Scope.everything()):
         raise ZeroDivisionError
     assert sent == []
+
+
+def test_what_was_put_off_and_writes_is_sent_with_the_commit(sent: list[str]) -> None:
+    with scope(Scope.everything()), connection.cursor() as cursor:
+        cursor.execute(Unanswered("DELETE FROM alliance_auditentry WHERE id = 0"))
+    [message] = sent
+    assert message.startswith("BEGIN; ")
+    assert message.endswith("; DELETE FROM alliance_auditentry WHERE id = 0; COMMIT")
+
+
+def test_statement_outside_commits_itself_and_what_waits_goes_on_waiting(sent: list[str]) -> None:
+    with scope(Scope.everything()):
+        with connection.connection.outside():
+            raw_rows("SELECT 1")
+        raw_rows("SELECT 2")
+        assert not connection.connection.has_only_settings()
+    settings = as_sent(EVERYTHING, is_distributed=cluster.is_distributed())
+    assert sent == ["SELECT 1", f"BEGIN; {settings}; SELECT 2", "COMMIT"]
+
+
+def test_statement_outside_beside_which_the_server_warns_is_not_confirmed() -> None:
+    with scope(Scope.everything()):
+        with pytest.raises(Unconfirmed, match="no standby"), connection.connection.outside():
+            raw_rows("DO $$ BEGIN RAISE WARNING 'no standby'; END $$")
+        assert raw_rows(CURRENT) == [("all",)]
 
 
 def test_savepoints_are_made_and_released_with_the_next_statement(sent: list[str]) -> None:

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, cast
 
 from django.db import connection, connections, migrations, models, transaction
 from django.utils.translation import gettext as _
@@ -164,10 +164,20 @@ def require_member(actor: Actor, capability: Capability) -> None:
 # --- row-level security ----------------------------------------------------------------------
 
 SETTING = "alliance.scope"
+
+
+class _Limits(NamedTuple):
+    """Limits of statements, as settings, and that of a lock wait."""
+
+    settings: str = ""
+    lock_ms: int = 0
+
+
 _current: ContextVar[str] = ContextVar("alliance_scope", default="")
 # Planner settings that allow plans with a sort.
 _SORT_SETTINGS = ("enable_sort", "enable_bitmapscan", "enable_seqscan")
-_limits: ContextVar[str] = ContextVar("alliance_limits", default="")
+_NO_LIMITS = _Limits()
+_limits: ContextVar[_Limits] = ContextVar("alliance_limits", default=_NO_LIMITS)
 # Numbers, and prefixes of keys.
 _PLAIN = re.compile(r"[0-9A-Za-z:_]*").fullmatch
 
@@ -244,7 +254,7 @@ def scope(to: Scope) -> Iterator[None]:
     is_nested = connection.in_atomic_block
     outer = _current.get() if is_nested else ""
     with transaction.atomic(durable=False):
-        _set(to, limits="" if is_nested else _limits.get())
+        _set(to, limits="" if is_nested else _limits.get().settings)
         token = _current.set(to.value)
         try:
             yield
@@ -261,7 +271,7 @@ def limited(*, statement_seconds: float, lock_seconds: float) -> Iterator[None]:
 
     Not by session settings: behind PgBouncer, another client may get the session next.
     """
-    token = _limits.set(_limits_text(statement_seconds, lock_seconds))
+    token = _limits.set(_limits_of(statement_seconds, lock_seconds))
     try:
         yield
     finally:
@@ -269,11 +279,20 @@ def limited(*, statement_seconds: float, lock_seconds: float) -> Iterator[None]:
 
 
 @lru_cache(maxsize=16)
-def _limits_text(statement_seconds: float, lock_seconds: float) -> str:
-    return (
-        f"SET LOCAL statement_timeout = {int(statement_seconds * 1000)};"
-        f" SET LOCAL lock_timeout = {int(lock_seconds * 1000)}; "
-    )
+def _limits_of(statement_seconds: float, lock_seconds: float) -> _Limits:
+    lock_ms = int(lock_seconds * 1000)
+    statement = f"SET LOCAL statement_timeout = {int(statement_seconds * 1000)}"
+    return _Limits(f"{statement}; SET LOCAL lock_timeout = {lock_ms}; ", lock_ms)
+
+
+def lock_limit_ms() -> int:
+    """Return the limit of a lock wait that holds now, in milliseconds; 0 for none."""
+    return _limits.get().lock_ms
+
+
+def current_scope() -> Scope:
+    """Return the scope that holds now."""
+    return Scope(_current.get())
 
 
 def _set(to: Scope, *, limits: str = "") -> None:
@@ -407,7 +426,7 @@ def rows_in(
         with scope(to):
             return database.rows(sql, parameters)
     settings = as_sent(
-        f"{_limits.get()}SET LOCAL {SETTING} = {to.literal}", is_distributed=cluster.is_distributed()
+        f"{_limits.get().settings}SET LOCAL {SETTING} = {to.literal}", is_distributed=cluster.is_distributed()
     )
     return database.rows(f"{settings}; {sql}", parameters or None)
 

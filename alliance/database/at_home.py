@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connections, transaction
 from django.utils.translation import gettext as _
 
 from alliance.database.cluster import MOVED, by_shard, is_distributed
 from alliance.database.literals import numbers
+from alliance.database.postgresql.messages import Savepoint
 from alliance.database.stored_functions import StoredStatement
 from alliance.errors import Unavailable
-from alliance.tenancy import Scope, raw_rows, rows_in
+from alliance.tenancy import Scope, current_scope, lock_limit_ms, raw_rows, rows_in
 
 if TYPE_CHECKING:
     from alliance.database.postgresql.base import DatabaseWrapper
@@ -72,6 +73,57 @@ def of_parcel(statement: StoredStatement, parcel_id: int) -> Any:
     return value
 
 
+def value_at_home(statement: StoredStatement, parameters: Mapping[str, Any]) -> Any:
+    """Return the value of a statement that returns NULL if its shard has moved away; see `null_if_moved`.
+
+    Runs in the current transaction. Raises Unavailable if the shard keeps moving away.
+    """
+    for _attempt in range(_TRIES):
+        [(value,)] = raw_rows(statement.call, dict(parameters))
+        if value is not None:
+            return value
+        time.sleep(_PAUSE)
+    raise Unavailable(_("The service was interrupted. Try again shortly."))
+
+
+def value_alone(statement: StoredStatement, parameters: Mapping[str, Any], *, courier_id: int | None) -> Any:
+    """Return the value of a statement that writes for one courier; see `of_courier`.
+
+    On a cluster it is one message to the worker and commits itself, if it is what the courier's scope begins
+    with: else it is a part of the transaction. What it stores must count once however often it is called.
+    """
+    if not _may_be_alone(courier_id):
+        with transaction.atomic(savepoint=False):
+            [(value,)] = where_shards_are(lambda: raw_rows(statement.call, dict(parameters)))
+        return value
+    database = cast("DatabaseWrapper", connections["default"])
+    told = {**parameters, "lock_ms": lock_limit_ms()}
+    for _attempt in range(_TRIES):
+        try:
+            with database.wrap_database_errors, database.connection.outside():
+                [(value,)] = raw_rows(statement.call_alone, told)
+            return value
+        except DatabaseError as error:
+            if not _has_moved(error):
+                raise
+        time.sleep(_PAUSE)
+    raise Unavailable(_("The service was interrupted. Try again shortly."))
+
+
+def _may_be_alone(courier_id: int | None) -> bool:
+    """Tell whether nothing is undone, and nothing else is seen, if a call commits itself."""
+    database = cast("DatabaseWrapper", connections["default"])
+    # Within another transaction the scope is a savepoint, which may be rolled back.
+    if courier_id is None or not is_distributed() or len(database.atomic_blocks) != 1:
+        return False
+    database.ensure_connection()
+    return current_scope() == Scope.courier(courier_id) and database.connection.has_only_settings()
+
+
+def _has_moved(error: DatabaseError) -> bool:
+    return getattr(error.__cause__, "pgcode", None) == MOVED
+
+
 def where_shards_are(work: Callable[[], T], *, using: str = "default") -> T:
     """Do what calls statements at home, once more if a shard has moved away; on one server simply do it.
 
@@ -86,11 +138,11 @@ def where_shards_are(work: Callable[[], T], *, using: str = "default") -> T:
         # A savepoint would be released in the end: one more message to each worker.
         unsent = database.connection.unsent()
         if unsent is None:
-            database.connection.put_off("SAVEPOINT at_home")
+            database.connection.put_off(Savepoint("SAVEPOINT at_home"))
         try:
             return work()
         except DatabaseError as error:
-            if getattr(error.__cause__, "pgcode", None) != MOVED:
+            if not _has_moved(error):
                 raise
         if unsent is None:
             database.rows("ROLLBACK TO SAVEPOINT at_home")

@@ -58,6 +58,11 @@ class StoredStatement:
     where ids come from: a shard's columns have no default. One server takes no notice of its home.
     What reads one parcel, which is its home, opens the parcel's scope itself there: called by
     `alliance.database.at_home.of_parcel`, it needs no transaction, which would be two messages more.
+    What returns NULL if its shard has moved away, and else never does, is called again in the same
+    transaction without a savepoint, whose release would be one more message.
+    What writes for one courier, its parameter `courier_id`, may be called without a transaction as well
+    (`alliance.database.at_home.value_alone`). Told how long to wait for locks, it opens the courier's scope
+    unless there is one.
     """
 
     prefix: str
@@ -71,6 +76,8 @@ class StoredStatement:
     at_home: bool = False
     planning: Mapping[str, str] = field(default_factory=dict)
     of_parcel: bool = False
+    of_courier: bool = False
+    null_if_moved: bool = False
 
     def __post_init__(self) -> None:
         if self.at_home and next(iter(self.parameters.items())) != ("home", "bigint"):
@@ -78,13 +85,20 @@ class StoredStatement:
 
     @cached_property
     def name(self) -> str:
-        return f"{self.prefix}_{hashlib.sha256(self.text.definition.encode()).hexdigest()[:12]}"
+        # On a cluster what may be called alone has a parameter more.
+        text = f"{self.text.definition}{' alone' if self.of_courier else ''}"
+        return f"{self.prefix}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     @cached_property
     def call(self) -> str:
         """Return the statement that calls the function with the same parameters."""
         arguments = ", ".join(f"%({name})s" for name in self.parameters)
         return f"SELECT {self._selected}{self.name}({arguments})"
+
+    @cached_property
+    def call_alone(self) -> str:
+        """Return the call that needs no transaction on a cluster, with `lock_ms`: see `of_courier`."""
+        return f"{self.call[:-1]}, %(lock_ms)s)"
 
     def call_with(self, number: int) -> str:
         """Return the call with its only parameter, a whole number, in it: the driver would take longer."""

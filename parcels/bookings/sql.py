@@ -95,6 +95,7 @@ WRITE_BOOKINGS: Final = StoredStatement(
     returns={"written_ids": "bigint[]"},
     is_value=True,
     at_home=True,
+    null_if_moved=True,
     body=f"""
 DECLARE
     written_ids bigint[] := '{{}}';

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -138,7 +139,11 @@ class _Choice:
             pickup_address_id=address.pk if address else None,
             **(expected_of(query) or {}),
         )
-        return book_parcel(actor=self._actor, request=booking, at=self._quote.at, source=ParcelSource.PORTAL)
+        # A savepoint: after a refusal the page is shown in the same transaction.
+        with transaction.atomic():
+            return book_parcel(
+                actor=self._actor, request=booking, at=self._quote.at, source=ParcelSource.PORTAL
+            )
 
     def page(self, form: RecipientForm, problem: str = "") -> HttpResponse:
         query = self._request.GET

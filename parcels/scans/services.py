@@ -10,18 +10,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability
-from alliance.database.at_home import where_shards_are
+from alliance.database.at_home import value_alone, where_shards_are
 from alliance.database.cluster import by_shard
 from alliance.database.literals import numbers
 from alliance.errors import NotPermitted
 from alliance.tenancy import Actor, raw_rows, require
-from parcels.scans import sql, sql_single
+from parcels.scans import sql
 from parcels.scans.batch import ScanBatch, microseconds_of
 from parcels.scans.lines import Rejection, ScanLine
 from parcels.scans.repeats import Content
 from parcels.scans.rules import MOST_SCANS
 from parcels.scans.sql_refold import REFOLD
 from parcels.scans.sql_repeats import STORED_SCANS
+from parcels.scans.sql_single import RECORD_SCAN
 from parcels.scans.texts import WARNINGS
 
 
@@ -51,9 +52,10 @@ def record_scans(
 ) -> ScanReport:
     """Store the new scans of a batch, fold statuses and settle commitments, in one call.
 
-    Runs in the current scope. A bad line is rejected and does not affect the others. A line that was
-    stored before is a duplicate and changes nothing, so a batch may be sent again at any time. Raises
-    NotPermitted for actors other than a courier (or one of our tasks).
+    Runs in the current scope; on a cluster a single scan commits itself if the scope begins with it. A bad
+    line is rejected and does not affect the others. A line that was stored before is a duplicate and changes
+    nothing, so a batch may be sent again at any time. Raises NotPermitted for actors other than a courier (or
+    one of our tasks).
     """
     require(actor, Capability.SEND_SCANS)
     if not actor.is_courier and actor.kind != "system":
@@ -87,6 +89,9 @@ class _Result:
 
 
 def _write(batch: ScanBatch, actor: Actor) -> tuple[int, list[_Remark]]:
+    single = batch.parameters_of_one(courier_id=actor.organisation_id)
+    if single is not None and value_alone(RECORD_SCAN, single, courier_id=actor.organisation_id):
+        return 1, []
     # A savepoint would cost the server another command: the scope's transaction is enough.
     with transaction.atomic(savepoint=False):
         result = where_shards_are(lambda: _record(batch, actor.organisation_id))
@@ -105,12 +110,8 @@ def _write(batch: ScanBatch, actor: Actor) -> tuple[int, list[_Remark]]:
 
 def _record(batch: ScanBatch, courier_id: int | None) -> _Result:
     """Store a batch in the current transaction, shard by shard; they lock parcels in one order."""
+    result = _Result()
     with connection.cursor() as cursor:
-        if (single := batch.parameters_of_one(courier_id=courier_id)) is not None:
-            cursor.execute(sql_single.RECORD, single)
-            if cursor.fetchone()[0]:
-                return _Result(accepted=1)
-        result = _Result()
         for places in by_shard(batch.parcel_ids):
             parameters = batch.parameters(places, courier_id=courier_id)
             cursor.execute(sql.RECORD, parameters)

@@ -119,6 +119,7 @@ _SETTLE: Final = f"""
 RECORD_SCAN: Final = StoredStatement(
     "parcels_record_scan",
     at_home=True,
+    of_courier=True,
     parameters={
         "home": "bigint",
         "now": "timestamptz",
@@ -144,4 +145,3 @@ BEGIN{_LOCK}{_FOLD}{_STORE}{_SETTLE}
     RETURN true;
 END""",
 )
-RECORD: Final = RECORD_SCAN.call

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -14,13 +14,18 @@ from django.db import connection
 from django.utils import timezone
 
 from alliance.database.owner import as_owner
-from alliance.database.postgresql.messages import Connection
-from alliance.models import Organisation
+from alliance.homes import home_of
+from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
+from parcels.bookings.services import booking
+from parcels.bookings.services.booking import book_parcel
+from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
+from tests.parcels.helpers.bookings import request_for
 from tests.parcels.helpers.parcels import booked_parcels
+from tests.slas.helpers.offers import offer, reserved, today_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,7 +99,7 @@ def held_from_moving(place: Place) -> Iterator[None]:
 def until_so_many_wait(count: int) -> None:
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = ''advisory''"
     for _attempt in range(600):
-        rows = raw_rows(f"SELECT result FROM run_command_on_workers('{waiting}')")
+        rows = raw_rows(f"SELECT result FROM run_command_on_all_nodes('{waiting}')")
         if sum(int(result) for (result,) in rows) >= count:
             return
         time.sleep(0.05)
@@ -141,9 +146,38 @@ def send_behind_the_move(courier: Actor, parcel: Parcel) -> None:
     send(courier, parcel)
 
 
+def test_booking_that_comes_when_the_move_is_over_is_written_where_the_shard_is(
+    merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City, parcel: Parcel
+) -> None:
+    sold, noon, before = offer(courier_organisation, hangzhou, chengdu), today_at(12), place_of(parcel)
+    booked: list[Booked] = []
+
+    def book() -> None:
+        until_so_many_wait(1)
+        request = request_for(hangzhou, chengdu, noon)
+        with pytest.MonkeyPatch.context() as patch, scope(Scope.of(merchant)):
+            # In the shard that moves.
+            patch.setattr(booking, "draw_ids", lambda *_: [neighbour_of(parcel)])
+            booked.append(book_parcel(actor=merchant, request=request, at=noon))
+
+    with meanwhile(book), meanwhile(lambda: move(before)), held_from_moving(before):
+        until_so_many_wait(2)
+    [made] = booked
+    assert place_of(Parcel(pk=made.parcel_id)) == place_of(parcel) != before
+    assert reserved(sold, noon.date()) == 1
+
+
+def neighbour_of(parcel: Parcel) -> int:
+    """Another id in the shard of a parcel."""
+    home = home_of(parcel.pk)
+    return next(number for number in range(parcel.pk + 1, parcel.pk + 10_000) if home_of(number) == home)
+
+
 def test_move_waits_for_a_scan_that_is_being_stored(courier: Actor, parcel: Parcel) -> None:
     before = place_of(parcel)
     with meanwhile(lambda: move(before)), scope(Scope.of(courier)):
+        # A part of a transaction, which alone would be over at once.
+        raw_rows("SELECT 1")
         line = ScanLine(parcel.number, "picked_up", timezone.now() - timedelta(minutes=1))
         assert record_scans(actor=courier, lines=[line]).accepted == 1
         # Asked on another connection: this transaction stays as it is.
@@ -151,21 +185,3 @@ def test_move_waits_for_a_scan_that_is_being_stored(courier: Actor, parcel: Parc
             pass
     assert place_of(parcel)[1:] != before[1:]
     assert scans_of(parcel) == ("picked_up", 1, 1)
-
-
-def test_batch_of_one_shard_is_one_call_of_its_worker(
-    courier: Actor, parcel: Parcel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nothing is prepared for a commit in two phases, and nothing else is sent than what is needed."""
-    # Which takes what is said during a COMMIT for the warning of a standby.
-    monkeypatch.setattr(Connection, "committing", lambda _self: nullcontext())
-    send(courier, parcel)
-    raw_rows("SET client_min_messages = notice")
-    raw_rows("SET citus.log_remote_commands = on")
-    connection.connection.notices.clear()
-    lines = [ScanLine(parcel.number, "departed", timezone.now(), event_id=f"{n}") for n in range(9)]
-    with scope(Scope.of(courier)):
-        assert record_scans(actor=courier, lines=lines).accepted == 9
-    raw_rows("SET citus.log_remote_commands = off")
-    sent = [text.split("issuing ", 1)[1] for text in connection.connection.notices if "issuing" in text]
-    assert [command.split(maxsplit=1)[0] for command in sent] == ["BEGIN", "SELECT", "COMMIT"]

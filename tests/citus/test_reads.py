@@ -1,18 +1,15 @@
 """What reads send to the workers."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from alliance.database.cluster import missing_workers
-from alliance.database.postgresql.messages import Connection
 from alliance.homes import home_of
 from alliance.models import Organisation
-from alliance.tenancy import Actor, Scope, raw_rows, scope
+from alliance.tenancy import Actor, Scope, scope
 from couriers.homes import lists
 from couriers.homes.lists import at_homes
 from parcels.models import Parcel
@@ -27,24 +24,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def parcels(merchant_organisation: Organisation, courier_organisation: Organisation) -> list[Parcel]:
     booked_at = timezone.now() - timedelta(hours=1)
     return booked_parcels(merchant_organisation, courier_organisation, booked_at=booked_at, count=20)
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], list[str]]:
-    """Return the commands that something sends to workers."""
-    monkeypatch.setattr(Connection, "committing", lambda _self: nullcontext())
-
-    def commands(work: Callable[[], object]) -> list[str]:
-        # The first call opens connections to the workers.
-        work()
-        raw_rows("SET client_min_messages = notice")
-        raw_rows("SET citus.log_remote_commands = on")
-        connection.connection.notices.clear()
-        work()
-        raw_rows("SET citus.log_remote_commands = off")
-        return [text.split("issuing ", 1)[1] for text in connection.connection.notices if "issuing" in text]
-
-    return commands
 
 
 def test_tracking_is_one_message(parcels: list[Parcel], sent: Callable[..., list[str]]) -> None:

@@ -51,12 +51,14 @@ def book_parcels(
     the limit of a new merchant. Runs in the merchant's scope; the caller makes retries safe
     (Idempotency-Key). `requested_at` is the time of the request if it was earlier: ready times are compared
     with it, so that none is refused because of the wait.
-    Raises NotPermitted unless the actor is an active merchant.
+    Raises NotPermitted unless the actor is an active merchant, and Conflict while others take all places: the
+    caller's transaction has to be rolled back then.
     """
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant or actor.organisation_id is None:
         raise NotPermitted(_("Only merchants can book parcels."))
-    with transaction.atomic():
+    # Without a savepoint: on a cluster its release would be a message to each worker.
+    with transaction.atomic(savepoint=False):
         opening, addresses = Opening(actor.organisation_id), _own_addresses(actor, requests)
         batch = _Batch(
             requests,

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from types import MappingProxyType
 
 from alliance.clocks import local_clock
-from alliance.database.at_home import where_shards_are
+from alliance.database.at_home import value_at_home
 from alliance.database.cluster import by_shard, is_distributed
 from alliance.database.literals import moments, numbers, texts
 from alliance.database.together import commit_together
@@ -119,7 +119,7 @@ def _write(
     if is_distributed():
         reserve(reserving)
         commit_together()
-        return where_shards_are(lambda: _write_at_home(booked, common))
+        return _write_at_home(booked, common)
     reserved = {f"reserved_{name}": column for name, column in demand_columns(reserving).items()}
     [(written_ids,)] = raw_rows(BOOK_PARCELS.call, {**reserved, **common, **_columns(booked)})
     if written_ids is None:
@@ -132,8 +132,7 @@ def _write_at_home(booked: Sequence[Booked], common: Mapping[str, object]) -> se
     written_ids: set[int] = set()
     for places in by_shard([item.parcel_id for item in booked]):
         part = [booked[place] for place in places]
-        [(ids,)] = raw_rows(WRITE_BOOKINGS.call, {**common, **_columns(part)})
-        written_ids |= set(ids)
+        written_ids |= set(value_at_home(WRITE_BOOKINGS, {**common, **_columns(part)}))
     return written_ids
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 from django.apps import apps
-from django.db import connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import AutoField
 
 from alliance import checks
-from alliance.database import stored_functions
+from alliance.database import cluster, stored_functions
 from alliance.database.function_texts import FunctionText, names_in, renamed
 from alliance.database.placements import BY_PARCEL
 from alliance.database.shard_functions import Shards, texts_of
@@ -93,6 +93,16 @@ def test_function_of_the_shard_that_is_held_is_called() -> None:
     for name, text in texts_of(value, SHARDS).items():
         raw_rows(f"CREATE FUNCTION {name} {text.definition}")
     assert raw_rows(value.call, {"home": 71, "text": "by"}) == [("by",)]
+    told = replace(value, null_if_moved=True)
+    raw_rows(f"CREATE OR REPLACE FUNCTION {told.name} {texts_of(told, SHARDS)[told.name].definition}")
+    assert raw_rows(told.call, {"home": 171, "text": "by"}) == [(None,)]
+    assert raw_rows(told.call, {"home": 72, "text": "by"}) == [("by",)]
+    for statement in (NOTE, told):
+        # For one that returns NULL, a shard that has no function yet.
+        elsewhere = {"home": 73 if statement is told else 171, "text": "by"}
+        with pytest.raises(DatabaseError, match="not on this node") as raised, transaction.atomic():
+            raw_rows(statement.call, elsewhere)
+        assert raised.value.__cause__.pgcode == cluster.MOVED
 
 
 def test_what_only_reads_holds_no_shard() -> None:

@@ -9,8 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
+from alliance.errors import Conflict
 from alliance.models import City, Organisation
-from alliance.tenancy import Actor, Scope, scope
+from alliance.tenancy import Actor, Scope, raw_rows, scope
+from parcels.bookings.services import booking
 from parcels.models import Parcel, PickupAddress
 from slas.models import Offer
 from tests.parcels.helpers.bookings import tomorrow
@@ -126,6 +128,21 @@ def test_offer_that_became_full_is_refused_and_the_next_one_shown(
     again = merchant_client.post(response.context["offer"].book_url, RECIPIENT)
     assert again.status_code == 302
     assert parcels()[0].pickup_date > tomorrow().date()
+
+
+def test_booking_that_others_outran_is_refused_with_the_form(
+    merchant_client: Client, sold: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def outrun(**_booking: object) -> None:
+        raw_rows("SELECT 1")
+        raise Conflict("Too many bookings at once.", code="busy")
+
+    url = first_book_url(merchant_client)
+    monkeypatch.setattr(booking, "write_parcels", outrun)
+    response = merchant_client.post(url, RECIPIENT)
+    assert response.status_code == 409
+    assert response.context["problem"] == "Too many bookings at once."
+    assert RECIPIENT["address"] in response.content.decode()
 
 
 def change_price(price_fen: int) -> None:

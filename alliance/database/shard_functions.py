@@ -134,8 +134,8 @@ def make(statement: "StoredStatement", cursor: Any) -> None:
         cursor.execute("SELECT quote_ident(current_schema())")
         [(schema,)] = cursor.fetchall()
         cursor.execute(_HOLD.format(hold=_HOLD_NAME, schema=schema, source=_hold_source()))
-    if statement.of_courier and made.get(statement.name) != texts[statement.name].digest:
-        # Of one server, with a parameter less: both would go by the name.
+    if texts[statement.name].parameters != statement.text.parameters:
+        # That of one server, which takes something else: both would go by the name.
         cursor.execute(f"DROP FUNCTION IF EXISTS {statement.name}({', '.join(statement.text.parameters)})")
     for name, text in texts.items():
         if made.get(name) != text.digest:
@@ -213,7 +213,10 @@ def _on_coordinator(text: FunctionText, shards: Shards) -> FunctionText:
 
 def _sending(statement: "StoredStatement", shards: Shards) -> FunctionText:
     """Return the function that Citus sends to the shard's worker."""
-    values = ", ".join(f"${place}" for place in range(1, len(statement.parameters) + 1))
+    values = ", ".join(
+        f"${place}::{kind}" if kind.endswith("[]") else f"${place}"
+        for place, kind in enumerate(statement.text.parameters, start=1)
+    )
     find = (
         f"get_shard_id_for_distribution_column('{group_table()}', $1)"
         if statement.is_stable
@@ -234,8 +237,16 @@ BEGIN{_opening(statement)}
     {_choice(calls)}
     {_refusal(statement)}
 END"""
-    own = ("int DEFAULT NULL",) if statement.of_courier else ()
-    return replace(statement.text, parameters=(*statement.text.parameters, *own), settings={}, body=body)
+    return replace(statement.text, parameters=_sent(statement), settings={}, body=body)
+
+
+def _sent(statement: "StoredStatement") -> tuple[str, ...]:
+    """Return the types of what is sent on.
+
+    An array goes as the text that it was given as: the coordinator would read each value and write it again.
+    """
+    given = tuple("text" if kind.endswith("[]") else kind for kind in statement.text.parameters)
+    return (*given, "int DEFAULT NULL") if statement.of_courier else given
 
 
 def _opening(statement: "StoredStatement") -> str:

@@ -55,7 +55,8 @@ class StoredStatement:
     that back, takes a fifth of its time.
     At home it runs where the shard is that its first parameter `home`, any parcel's id of that shard, belongs
     to. It may touch rows of this shard alone, only tables by parcel and reference tables, and says itself
-    where ids come from: a shard's columns have no default. One server takes no notice of its home.
+    where ids come from: a shard's columns have no default. One server takes no notice of its home. Arrays are
+    given as texts (`alliance.database.literals`), which is what a cluster sends on.
     What reads one parcel, which is its home, opens the parcel's scope itself there: called by
     `alliance.database.at_home.of_parcel`, it needs no transaction, which would be two messages more.
     What returns NULL if its shard has moved away, and else never does, is called again in the same
@@ -85,8 +86,8 @@ class StoredStatement:
 
     @cached_property
     def name(self) -> str:
-        # On a cluster what may be called alone has a parameter more.
-        text = f"{self.text.definition}{' alone' if self.of_courier else ''}"
+        # A cluster sends something else on: see shard_functions. What it sends goes by the name, too.
+        text = f"{self.text.definition}{' sent as text' if self.at_home else ''}"
         return f"{self.prefix}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     @cached_property

@@ -123,7 +123,7 @@ def _record(batch: ScanBatch, courier_id: int | None) -> _Result:
             if known:
                 result.known.append((known, parameters))
             if whole:
-                cursor.execute(REFOLD, {**parameters, "parcels": whole})
+                cursor.execute(REFOLD, {**parameters, "parcels": numbers(whole)})
                 result.remarks += cursor.fetchall()
     return result
 

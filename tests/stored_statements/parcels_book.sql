@@ -37,7 +37,7 @@ BEGIN
         %(reserved_n)s)) THEN
         RETURN NULL;
     END IF;
-    RETURN parcels_write_bookings_e653e30709ec(%(home)s,
+    RETURN parcels_write_bookings_759aebee98e8(%(home)s,
         %(merchant_id)s,
         %(source)s,
         %(at)s,

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from django.apps import apps
@@ -11,6 +12,7 @@ from django.db.models import AutoField
 from alliance import checks
 from alliance.database import cluster, stored_functions
 from alliance.database.function_texts import FunctionText, names_in, renamed
+from alliance.database.literals import moments, texts
 from alliance.database.placements import BY_PARCEL
 from alliance.database.shard_functions import Shards, texts_of
 from alliance.database.stored_functions import StoredStatement
@@ -109,6 +111,28 @@ def test_what_only_reads_holds_no_shard() -> None:
     assert "alliance_hold_shard" in [*names_in(texts_of(NOTE, SHARDS)[NOTE.name].body)]
     reading = replace(NOTE, is_stable=True)
     assert "alliance_hold_shard" not in [*names_in(texts_of(reading, SHARDS)[reading.name].body)]
+
+
+@pytest.mark.django_db
+def test_arrays_are_sent_on_as_the_texts_that_were_given() -> None:
+    role = connection.ops.quote_name(connection.settings_dict["USER"])
+    execute_as_owner(f"GRANT CREATE ON SCHEMA public TO {role}")
+    raw_rows("CREATE FUNCTION alliance_hold_shard(bigint) RETURNS bigint LANGUAGE sql AS 'SELECT $1'")
+    added = StoredStatement(
+        "alliance_added",
+        parameters={"home": "bigint", "names": "text[]", "at": "timestamptz[]"},
+        returns={"names": "text[]"},
+        body="BEGIN RETURN array_append(%(names)s, (SELECT count(*) FROM unnest(%(at)s))::text); END",
+        is_value=True,
+        at_home=True,
+    )
+    on_shards = texts_of(added, SHARDS)
+    assert on_shards[added.name].parameters == ("bigint", "text", "text")
+    assert on_shards[f"{added.name}_72"].parameters == added.text.parameters
+    for name, text in on_shards.items():
+        raw_rows(f"CREATE FUNCTION {name} {text.definition}")
+    given = {"home": 72, "names": texts(['a "b" \\', "c'd,{}"]), "at": moments([datetime.now(tz=UTC)])}
+    assert raw_rows(added.call, given) == [(['a "b" \\', "c'd,{}", "1"],)]
 
 
 @pytest.mark.django_db

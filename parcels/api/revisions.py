@@ -16,6 +16,7 @@ from alliance.api.idempotency import idempotent
 from alliance.api.parsing import Body, WordField, refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.clocks import local_clock
+from alliance.database.cluster import is_distributed
 from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
@@ -124,7 +125,12 @@ class RevisionsView(APIView):
             revise_parcel(actor=actor, parcel_id=parcel_id, asked=revision_request, now=timezone.now())
             return 201, _answer(actor, _parcel(actor, number))
 
-        return idempotent(request, f"parcels_revisions:{parcel_id}", work)
+        def is_there(body: Any) -> bool:
+            # On a cluster: a worker that was killed commits its part some seconds after its return.
+            promised = promised_delivery(parcel_id=parcel_id) if is_distributed() else None
+            return promised is None or len(promised.revisions) >= len(body["revisions"])
+
+        return idempotent(request, f"parcels_revisions:{parcel_id}", work, is_there=is_there)
 
 
 def revision_json(revision: Revision, zone: str) -> dict[str, Any]:

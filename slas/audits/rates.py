@@ -11,6 +11,7 @@ from django.utils import timezone
 from alliance import audit
 from alliance.database.partitions import retired_before
 from alliance.database.retirement import is_detaching, retired_through
+from alliance.database.together import require_settled
 from alliance.health import note_heartbeat
 from alliance.tenancy import Actor, raw_rows
 from slas.choices import Measure, Outcome
@@ -315,8 +316,10 @@ def audit_rates() -> AuditReport:
     """Recompute cells, bins and credits from the commitments and report differences; change nothing.
 
     Needs the scope of everything. Cells that include parcels moved out of the database (see
-    `alliance.database.retirement`) are not compared. Each list is cut at MOST_ROWS.
+    `alliance.database.retirement`) are not compared. Each list is cut at MOST_ROWS. Raises Unavailable while
+    a worker of a cluster has not committed what the coordinator has.
     """
+    require_settled()
     parameters = {"kept_from": kept_from(), "retired": retired_through(), "first": retired_before()}
     # The overdue promises of a month being detached no longer count, and are subtracted from the counts in a
     # moment.

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability, OrganisationKind
+from alliance.database.together import require_settled
 from alliance.errors import Conflict, FieldError, InvalidInput
 from alliance.events import Topic
 from alliance.tenancy import Actor, raw_rows, require
@@ -95,14 +96,16 @@ def close_month(*, actor: Actor, month: date, now: datetime) -> MonthBooks:
     """Make the statements of a month final: one for each merchant and courier with an entry in it.
 
     A replay changes nothing and returns the same. Raises NotPermitted for everyone but ops, InvalidInput for
-    a month that is not over, Conflict while an earlier one is open.
+    a month that is not over, Conflict while an earlier one is open, Unavailable while a worker is away.
     """
     require(actor, Capability.OPERATE)
     if month.day != 1 or not is_over(month, now):
         message = _("%(month)s is not over yet.") % {"month": spell(month)}
         raise InvalidInput(message, errors=[FieldError("/month", message, "not_over")])
-    # Waits for entries being written, and blocks new ones: each statement after it sees all of them.
+    # Waits for entries being written, and blocks new ones: each statement after it sees all of them, but on a
+    # cluster those that a killed worker has not committed yet.
     lock_books(closing=True)
+    require_settled()
     books = books_of(month)
     if books.closed:
         return books

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from alliance.identifiers import tracking_number
 from alliance.models import Organisation
 from parcels.models import Parcel
+from tests.helpers.owner import execute_as_owner
 from tests.parcels.helpers.parcel_views import scan, some_parcels
 from tests.parcels.helpers.revisions import day, revisions_of
 
@@ -70,6 +71,18 @@ def test_same_key_moves_a_delivery_once(parcel: Parcel, merchant_api: APIClient)
     assert again["Idempotent-Replayed"] == "true"
     assert len(revisions_of(parcel)) == 1
     assert send(merchant_api, parcel, key="k", reason="Another").status_code == 422
+
+
+def test_answer_is_not_repeated_before_its_revision_is_there(
+    parcel: Parcel, merchant_api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a cluster: a worker was killed before it committed what the coordinator had.
+    first = send(merchant_api, parcel, key="k")
+    monkeypatch.setattr("parcels.api.revisions.is_distributed", lambda: True)
+    assert send(merchant_api, parcel, key="k").json() == first.json()
+    execute_as_owner("DELETE FROM slas_revision")
+    again = send(merchant_api, parcel, key="k")
+    assert (again.status_code, again["Retry-After"].isdecimal()) == (503, True)
 
 
 def test_courier_is_refused(parcel: Parcel, courier_api: APIClient) -> None:

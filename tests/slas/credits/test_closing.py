@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
-from alliance.errors import Conflict, InvalidInput, NotPermitted
+from alliance.errors import Conflict, InvalidInput, NotPermitted, Unavailable
 from alliance.models import AuditEntry, Event, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from slas.credits.audit import audit_credits
@@ -62,6 +62,26 @@ def test_a_statement_for_each_side_of_each_entry(lane: Lane, rival_merchant: Org
     assert statements() == {"Lotus Tea": (2, 700), "Bamboo Books": (1, 200), "Swift Express": (3, 900)}
     assert (books.entries, books.total_fen, books.statements, books.closed) == (3, 900, 3, True)
     assert_ledger_agrees(NOON + HOUR)
+
+
+@seen
+def test_month_is_not_closed_before_each_worker_has_its_entries(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a cluster: an entry that a killed worker has not committed would come into a final statement.
+    send(lane)
+    work()
+
+    def refuse() -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(closing, "require_settled", refuse)
+        with pytest.raises(Unavailable):
+            close()
+    assert (statements(), open_months(now=AFTER)) == ({}, [MONTH])
+    close()
+    assert statements() == {"Lotus Tea": (1, 200), "Swift Express": (1, 200)}
 
 
 @seen

@@ -181,7 +181,8 @@ class CreditEntryAdmin(NumberSearchAdmin):
 
     list_display = ("at", "parcel", "merchant", "courier", "tier", "cause", "amount", "statement")
     list_filter = ("cause", "tier", "month")
-    list_select_related = ("merchant", "courier__organisation", "tier")
+    list_prefetch_related = ("merchant", "courier")
+    list_select_related = ("tier",)
     ordering = ("-pk",)  # type: ignore[assignment]
     exclude = ("parcel_id", "amount_fen", "month", "late_by")
     readonly_fields = ("parcel", "amount", "lateness", "statement")

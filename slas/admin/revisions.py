@@ -51,7 +51,7 @@ class RevisionAdmin(NumberSearchAdmin, EnteredAdmin):
         "merchant", "courier", "created_at",
     )  # fmt: skip
     list_filter = ("requested_by", "judged", "courier")
-    list_select_related = ("merchant", "courier")
+    list_prefetch_related = ("merchant", "courier")
     exclude = ("parcel_id",)
     readonly_fields = ("parcel",)
     ordering = ("-pk",)  # type: ignore[assignment]

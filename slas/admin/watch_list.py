@@ -61,7 +61,8 @@ class WatchItemAdmin(NumberSearchAdmin):
         "lane",
     )  # fmt: skip
     list_filter = (DueFilter, "reason", ChanceFilter, "tier", "courier")
-    list_select_related = ("courier__organisation", "merchant", "tier", "origin", "destination")
+    list_prefetch_related = ("courier", "merchant")
+    list_select_related = ("tier", "origin", "destination")
     exclude = ("parcel_id", "chance", "is_in_trouble")
     readonly_fields = ("parcel", "chance_late")
     # Links lead to the parcel: a reason has no page of its own.

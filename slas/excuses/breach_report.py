@@ -105,7 +105,8 @@ def breach_report(
         setattr(commitment, name, getattr(commitment, name) or getattr(journey, name))
     of_breach = {"parcel_id": parcel_id, "kind": kind}
     excuses = Excuse.objects.visible_to(actor).filter(**of_breach).order_by("-pk")
-    rows = list(excuses.select_related("disruption", "closure", "claimed_by", "decided_by"))
+    deciders = ("claimed_by", "decided_by")
+    rows = list(excuses.select_related("disruption", "closure").prefetch_related(*deciders))
     return BreachReport(
         commitment=commitment,
         breach=breach,

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         table.writerow(("at", "what", "object", "merchant", "courier", "reference_or_person"))
         # An id holds its moment.
         parcels = Parcel.objects.filter(pk__gte=parcel_id_at(since))
-        for parcel in in_slices(parcels.select_related("merchant__organisation", "courier__organisation")):
+        for parcel in in_slices(parcels.prefetch_related("merchant__organisation", "courier__organisation")):
             cells = (parcel.booked_at.isoformat(), Topic.PARCEL_BOOKED, parcel.number)
             names = (parcel.merchant, parcel.courier, parcel.reference)
             table.writerow((*cells, *(safe_cell(str(name)) for name in names)))

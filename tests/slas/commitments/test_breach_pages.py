@@ -212,7 +212,7 @@ def test_page_costs_the_same_for_one_and_many(
 
 @pytest.mark.one_server("a worker plans what a courier's list asks a home, and no plan shows it")
 def test_a_page_is_read_along_its_index_and_not_sorted(judged: Lane, courier: Actor) -> None:
-    result = BreachListing.objects.visible_to(courier).select_related("courier__organisation", "merchant")
+    result = BreachListing.objects.visible_to(courier)
     with scope(Scope.of(courier)):
         with CaptureQueriesContext(connection) as queries:
             asked = breaches.LIST.asked(SimpleNamespace(GET=QueryDict(), actor=courier))

@@ -35,6 +35,7 @@ class AllianceConfig(AppConfig):
         # In place of Django's own, which is connected later under this name.
         user_logged_in.connect(note_moment, dispatch_uid="update_last_login")
         user_logged_in.connect(begin_session, dispatch_uid="begin_session")
+        post_migrate.connect(following.place_misplaced, sender=self, dispatch_uid="place_misplaced")
         post_migrate.connect(stored_functions.install_all, sender=self, dispatch_uid="install_statements")
         post_migrate.connect(owner.grant_to_server, sender=self, dispatch_uid="grant_to_server")
         post_migrate.connect(partitions.set_storage, sender=self, dispatch_uid="set_storage")

@@ -14,6 +14,7 @@ from alliance.database.distribution import access, following, tables
 from alliance.database.distribution.nodes import json_of_nodes
 from alliance.database.distribution.tables import Kind
 from alliance.database.online_indexes import AddIndexConcurrently, AddIndexToMonths
+from alliance.database.online_keys import AddParcelToKey
 from alliance.database.owner import as_owner
 from alliance.database.partitions import (
     CreatePartitionedModel,
@@ -44,6 +45,18 @@ COLUMNS: list[tuple[Operation, bool]] = [
     (AddIndexToMonths("commitment", models.Index(fields=["mood"], name="moods")), False),
     (AddIndexConcurrently("watchitem", models.Index(fields=["parcel_id"], name="watched")), False),
 ]
+TIER = models.ForeignKey("slas.ServiceTier", models.PROTECT, null=True)
+# Keys, checks, indexes and policies.
+DESCRIBED = """
+    SELECT conname::text, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE conrelid = 'slas_note'::regclass AND contype <> 'n'
+    UNION ALL SELECT 'index', pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'slas_note'::regclass
+    UNION ALL SELECT policyname::text, concat_ws(' ', cmd, qual, with_check) FROM pg_policies
+    WHERE tablename = 'slas_note'
+    UNION ALL SELECT 'policies', concat(relrowsecurity, relforcerowsecurity) FROM pg_class
+    WHERE oid = 'slas_note'::regclass
+    ORDER BY 1, 2
+"""
 POLICY = """
     -- A release's script has several statements; and a semicolon in a comment.
     CREATE FUNCTION test_own(id bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$ SELECT id > 0; $$;
@@ -141,6 +154,42 @@ def test_a_key_to_a_table_on_every_node_is_added_and_dropped(releases: Releases)
     assert kind_of("slas_paper") is Kind.MANAGED
     releases.run(migrations.RemoveField("Paper", "by"))
     assert kind_of("slas_paper") is Kind.MANAGED
+
+
+def test_a_table_that_was_on_every_node_is_divided_with_all_that_belongs_to_it(
+    releases: Releases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(placements.BY_PARCEL, "slas_note")
+    placements.REFERENCE.append("slas_note")
+    key = models.UniqueConstraint(
+        fields=["parcel_id", "text"], condition=~models.Q(text=""), name="said_once"
+    )
+    text = models.CheckConstraint(condition=~models.Q(text="none"), name="not_none")
+    fields = [ID, PARCEL_ID, ("text", models.CharField(max_length=9)), ("tier", TIER)]
+    releases.run(migrations.CreateModel("Note", fields, options={"constraints": [key, text]}))
+    in_key = AddParcelToKey("note")
+    # At the end, the table is by parcel.
+    in_key.reversible = False
+    releases.run(in_key, is_atomic=False)
+    releases.run(migrations.RunSQL(POLICY, "DROP FUNCTION test_own(bigint) CASCADE"))
+    assert kind_of("slas_note") is Kind.REFERENCE
+    with as_owner(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO slas_note (parcel_id, text) SELECT n, 'n' || n FROM generate_series(1, 50) n"
+        )
+        cursor.execute(DESCRIBED)
+        described = cursor.fetchall()
+        placements.REFERENCE.remove("slas_note")
+        monkeypatch.setitem(placements.BY_PARCEL, "slas_note", "parcel_id")
+        following.place_misplaced()
+        cursor.execute(DESCRIBED)
+        assert cursor.fetchall() == described
+        cursor.execute("INSERT INTO slas_note (parcel_id, text) VALUES (7, 'again') RETURNING id")
+        assert cursor.fetchone() == (51,)
+        cursor.execute("SELECT sum(parcel_id), count(DISTINCT text) FROM slas_note")
+        assert cursor.fetchone() == (50 * 51 // 2 + 7, 51)
+        access.require_alike_policies()
+    assert kind_of("slas_note") is Kind.BY_PARCEL
 
 
 def test_months_are_made_with_storage_and_policies_and_leave() -> None:

@@ -16,19 +16,27 @@ def place(table: str) -> None:
         tables.copy_to_nodes(table)
 
 
+def place_misplaced(**_signal: Any) -> None:
+    """Put tables that the release before had elsewhere where they belong.
+
+    Called after each `migrate`, and first: stored statements are made over a table's shards.
+    """
+    if cluster.is_distributed():
+        for table in misplaced():
+            place(table)
+
+
 def follow(**_signal: Any) -> None:
     """Have the workers know what this release added; called after each `migrate`, and last."""
     if not cluster.is_distributed():
         return
-    for table in misplaced():
-        place(table)
     functions.make_missing()
     access.grant_on_nodes()
     access.require_alike_policies()
 
 
 def misplaced() -> list[str]:
-    """Return the tables that are on the coordinator and belong elsewhere."""
+    """Return the tables that belong elsewhere than they are."""
     found = tables.kinds()
     wanted = dict.fromkeys(BY_PARCEL, Kind.BY_PARCEL) | dict.fromkeys(REFERENCE, Kind.REFERENCE)
     return [

@@ -8,6 +8,7 @@ from enum import Enum
 from django.db import transaction
 
 from alliance.database.distribution.nodes import rows, value
+from alliance.database.distribution.remaking import take_back
 from alliance.database.partitions import months_of
 from alliance.database.placements import BY_PARCEL, group_table
 
@@ -99,15 +100,22 @@ def spread(table: str, *, shards: int = DEFAULT_SHARDS) -> None:
     """Divide a table into shards by parcel, with its months. In one transaction.
 
     What its foreign keys point to is copied to every node with it: Citus would take over a table with keys to
-    such a copy, and could not divide it any more. Raises RowsDiffer.
+    such a copy, and could not divide it any more. One that was on every node itself, or was taken over for
+    a key of another table's, is taken back before. Raises RowsDiffer.
     """
     with transaction.atomic(), _counted(table):
         rows(f"SET LOCAL citus.shard_count = {int(shards)}")
         # Triggers of ours look at their own row only.
         rows("SET LOCAL citus.enable_unsafe_triggers = on")
+        # A key to a copy on every node is made over one connection to each.
+        rows("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
+        # Else dropping its keys would have Citus give it back, which fails.
+        keep_managed()
         keys = keys_of(table)
         for key in keys:
             rows(f"ALTER TABLE {table} DROP CONSTRAINT {key.name}")
+        if table in kinds():
+            take_back(table)
         # The first one defines the ranges of the shards, and the others take them over.
         group = "none" if table == group_table() else group_table()
         rows("SELECT create_distributed_table(%s, %s, colocate_with := %s)", [table, BY_PARCEL[table], group])

@@ -34,8 +34,8 @@ test: $(VENV)/.dev build/.assets ## Run every test, browser tests included (ARGS
 	@if [ -z "$(CHROMIUM)" ] && [ "$$CI" = true ]; then echo "CI=true requires Chromium." >&2; exit 1; fi
 	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m pytest -n $(WORKERS) $(ARGS); status=$$?; $(call say_chromium); exit $$status
 
-test-citus: $(VENV)/.dev build/.assets ## Run the tests on a Citus cluster, in one process (CITUS_URL=, ARGS='tests/slas -q')
-	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m tests.citus $(ARGS)
+test-citus: $(VENV)/.dev build/.assets ## Run the tests on a Citus cluster (CITUS_URL=, ARGS='tests/slas -q', WORKERS=)
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m tests.citus -n $(WORKERS) $(ARGS)
 
 test-long: override ARGS += --hypothesis-profile=long
 test-long: export CHAOS_SECONDS = $(SECONDS)

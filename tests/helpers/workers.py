@@ -80,12 +80,13 @@ def make_database(shared: Path, *, keep: bool) -> None:
                 connection.creation.clone_test_db(suffix=NAME, verbosity=0, autoclobber=True)
             connection.settings_dict["NAME"] = name
             _prefer_speed()
+        # From now on, and in all threads; the server's role, too.
+        connection.settings_dict["NAME"] = settings.DATABASES["default"]["NAME"] = name
         if servers.URL and not is_kept:
             connection.close()
             servers.spread_database(name)
             call_command("distribute", shards=servers.SHARDS, stdout=StringIO())
-    # From now on, and in all threads, the server's role.
-    connection.settings_dict["NAME"] = settings.DATABASES["default"]["NAME"] = name
+    connection.settings_dict["NAME"] = name
 
 
 def is_copy() -> bool:

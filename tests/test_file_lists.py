@@ -181,6 +181,7 @@ def test_a_page_costs_the_same_for_one_for_many_and_deep_down(
     assert len(set(costs)) == 1, costs
 
 
+@pytest.mark.one_server("a plan; its tables are the coordinator's alone, who plans as one server does")
 def test_a_page_is_read_along_its_index_however_many_others_there_are(
     files: FileList, reader: Actor, merchant: Actor, rival_merchant: Organisation, rival_courier: Organisation
 ) -> None:

@@ -32,15 +32,16 @@ def pretend_to_have_shards(ranges: list[tuple[int, int]]) -> None:
             raw_rows("INSERT INTO pg_dist_shard VALUES (%s, %s, %s)", [table, str(low), str(high)])
 
 
+@pytest.mark.one_server("a cluster is distributed")
 def test_one_server_is_not_distributed() -> None:
     assert not cluster.is_distributed()
     assert cluster.shard_keys() == (0,)
 
 
 def test_server_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    cluster.is_distributed()
+    answer = cluster.is_distributed()
     monkeypatch.setattr(cluster, "_rows", None)
-    assert not cluster.is_distributed()
+    assert cluster.is_distributed() == answer
 
 
 def test_asking_is_no_statement_of_the_callers(
@@ -60,6 +61,7 @@ def test_each_shard_has_a_key_in_its_range(monkeypatch: pytest.MonkeyPatch) -> N
         assert low <= value <= high
 
 
+@pytest.mark.one_server("it pretends to become a cluster")
 def test_distribution_is_seen_once_it_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not cluster.is_distributed()
     monkeypatch.setattr(cluster, "_HAS_EXTENSION", "SELECT true")
@@ -69,6 +71,7 @@ def test_distribution_is_seen_once_it_is_asked_for_again(monkeypatch: pytest.Mon
     assert cluster.is_distributed()
 
 
+@pytest.mark.one_server("a cluster has several")
 def test_one_server_has_one_part() -> None:
     assert [[*part] for part in cluster.by_shard([9, 4, 7])] == [[0, 1, 2]]
 

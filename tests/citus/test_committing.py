@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -14,6 +15,7 @@ from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
 from slas.models import Offer
+from slas.offers.sql import RESERVE
 from slas.rates.services.folding import fold_tallies
 from tests.citus.servers import of_nodes, on_coordinator
 from tests.parcels.helpers.bookings import request_for
@@ -49,6 +51,23 @@ def test_booking_and_its_place_commit_together(merchant: Actor, sold: Offer) -> 
     with in_two_phases(workers=1):
         book(merchant, sold)
     assert reserved(sold, NOON.date()) == 1
+
+
+def test_booking_waits_for_its_place_under_a_number_of_its_own(merchant: Actor, sold: Offer) -> None:
+    """All that have none are one to the detector of deadlocks: two of them in a queue are one to it."""
+    numbers: list[int] = []
+
+    def note(execute: Any, sql: str, *args: Any) -> Any:
+        if RESERVE.name in sql:
+            with connection.connection.cursor() as cursor:
+                cursor.execute("SELECT transaction_number FROM get_current_transaction_id()")
+                numbers.extend(number for (number,) in cursor.fetchall())
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(note):
+        book(merchant, sold)
+    assert len(numbers) == 1
+    assert all(numbers)
 
 
 def test_cancelling_and_the_place_given_back_commit_together(merchant: Actor, sold: Offer) -> None:

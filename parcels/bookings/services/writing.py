@@ -12,7 +12,6 @@ from alliance.clocks import local_clock
 from alliance.database.at_home import value_at_home
 from alliance.database.cluster import by_shard, is_distributed
 from alliance.database.literals import moments, numbers, texts
-from alliance.database.together import commit_together
 from alliance.errors import Conflict
 from alliance.homes import draw_parcel_ids, one_of
 from alliance.identifiers import parse_tracking_number, tracking_number
@@ -118,7 +117,6 @@ def _write(
     common = {"merchant_id": merchant_id, "source": source.value, "at": at}
     if is_distributed():
         reserve(reserving)
-        commit_together()
         return _write_at_home(booked, common)
     reserved = {f"reserved_{name}": column for name, column in demand_columns(reserving).items()}
     [(written_ids,)] = raw_rows(BOOK_PARCELS.call, {**reserved, **common, **_columns(booked)})

@@ -141,6 +141,7 @@ def test_invalid_booking_reports_every_field(merchant_api: APIClient, sold: Offe
 # --- idempotency ------------------------------------------------------------------------------
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("of_many", [False, True])
 def test_answer_is_not_repeated_before_its_parcels_are_there(
     of_many: bool, merchant_api: APIClient, sold: Offer, monkeypatch: pytest.MonkeyPatch

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from alliance.database import work_shares
 from alliance.models import Event, Heartbeat
 from alliance.tenancy import Scope, scope
 from slas import tasks
@@ -147,13 +148,14 @@ class TestSweepAmongOthers:
         with scope(Scope.everything()):
             return [lane.promise(NOON) for _ in range(6)]
 
-    def test_killed_in_the_middle_keeps_whole_slices(self, lane: Lane, settings: object) -> None:
-        # One courier's in one shard: of several shares, others would be empty.
-        settings.WORK_SHARES = 1
+    def test_killed_in_the_middle_keeps_whole_slices(
+        self, lane: Lane, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         lane = lane.of_one_home()
         with scope(Scope.everything()):
-            for _parcel in range(6):
-                lane.promise(NOON)
+            parcels = [lane.promise(NOON) for _ in range(6)]
+        # One share, where all are: others would be empty.
+        monkeypatch.setattr(work_shares, "all_shares", lambda: [work_shares.Share(parcels[0], 0, 1)])
 
         def fail_at_third_slice(execute, sql, *args):  # noqa: ANN001, ANN202
             if SWEEP.name in sql:

@@ -206,16 +206,16 @@ def test_schedule_is_withdrawn_before_it_is_in_force(staff_client: Client) -> No
 
 
 @pytest.fixture
-def old_entry(lane: Lane) -> CreditEntry:
+def old_entry(transactional_db: None, lane: Lane) -> CreditEntry:
     """An entry of the month before last, or the one before it."""
     with scope(Scope.everything()):
         send(lane)
         work()
-        month = month_of(timezone.now() - 70 * DAY)
         [entry] = CreditEntry.objects.all()
-        # As if written then: entries cannot be changed, so this one replaces another.
-        execute_as_owner("TRUNCATE slas_creditentry")
-        entry.month = month
+    # As if written then: entries cannot be changed, so this one replaces another.
+    execute_as_owner("TRUNCATE slas_creditentry")
+    entry.month = month_of(timezone.now() - 70 * DAY)
+    with scope(Scope.everything()):
         entry.save(force_insert=True)
     return entry
 

@@ -1,10 +1,14 @@
-"""The scheduler of beat."""
+"""The scheduler of beat, which watches the workers of a cluster besides."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
+from celery.signals import beat_init
 from django.utils import timezone
 from django_celery_beat.schedulers import DatabaseScheduler
+
+from alliance.database.fencing import keep_watch
 
 TOLERANCE = timedelta(seconds=1)
 
@@ -26,3 +30,8 @@ class SteadyScheduler(DatabaseScheduler):
             self._heap = None
             self._last_full_sync = timezone.make_naive(now)
         return float(super().tick(*args, **named))
+
+
+@beat_init.connect
+def watch_workers(**_signal: Any) -> None:
+    threading.Thread(target=keep_watch, name="fencing", daemon=True).start()

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import psycopg2
 
@@ -22,7 +22,7 @@ from drills import journal
 from drills.cluster import WITHOUT, Cluster, Node, programs
 from drills.load import clients
 from drills.product import ROOT, Product
-from drills.servers import ProgramFailed, Site, site
+from drills.servers import ROLE, ProgramFailed, Site, site
 from tests.chaos.programs import running as programs_running
 
 CLIENTS: Final = (
@@ -35,6 +35,8 @@ CLIENTS: Final = (
 SHARDS: Final = 8
 # Seconds under load before something happens, and of a node's absence: at least and at most.
 QUIET, ABSENCE = (2.0, 5.0), (2.0, 8.0)
+# Seconds that a worker says nothing, and within which each call is answered meanwhile.
+FROZEN, FROZEN_ANSWERED_WITHIN = 25.0, 15.0
 # Seconds after a node's return within which a write is acknowledged again.
 WRITES_AGAIN_WITHIN = 15.0
 # Seconds that the move of a shard may take, with all tables of its group; and to settle what was prepared.
@@ -50,8 +52,14 @@ HAPPENINGS: Final = (
     "kill-the-coordinator",
     "kill-a-worker-in-a-move",
     "kill-a-program",
+    "freeze-a-worker",
 )
 SHORT: Final = HAPPENINGS[:3]
+# Sessions of the product that the coordinator has wait for a worker.
+_WAITING: Final = f"""
+    SELECT count(*) FROM pg_stat_activity
+    WHERE usename = '{ROLE}' AND state = 'active' AND wait_event = 'ClientRead'
+"""  # noqa: S608 -- a constant
 
 
 @dataclass
@@ -84,6 +92,22 @@ class Drill:
 
     def kill_the_coordinator(self) -> None:
         self._lose(self.cluster.coordinator)
+
+    def freeze_a_worker(self) -> None:
+        """Have a worker say nothing, its connections open: calls are answered all the same."""
+        node = self.source.choice(self.cluster.workers)
+        at = time.time()
+        node.freeze()
+        self.say(f"{node.name} frozen")
+        time.sleep(FROZEN)
+        waiting = self.cluster.coordinator.value(_WAITING)
+        node.thaw()
+        self._wait_for_writes(node, gone_at=at)
+        calls = [call for call in self._calls() if at < call["at"] - call["seconds"] < at + FROZEN]
+        slowest = max(call["seconds"] for call in calls)
+        self.say(f"{waiting} sessions waited for it; of {len(calls)} calls the slowest took {slowest:.1f} s")
+        if slowest > FROZEN_ANSWERED_WITHIN:
+            self.wrong.append(f"a call took {slowest:.1f} s while {node.name} was frozen")
 
     def kill_a_program(self) -> None:
         """Kill what works beside the web server; `up` starts it again."""
@@ -135,12 +159,16 @@ class Drill:
         self.say(f"{node.name} killed")
         time.sleep(self.source.uniform(*ABSENCE))
         node.start()
+        self._wait_for_writes(node, gone_at=killed)
+
+    def _wait_for_writes(self, node: Node, *, gone_at: float) -> None:
+        """Wait until a write is acknowledged, now that a node is back."""
         back = time.time()
         again = journal.wait_for_writes(self.journals, since=back, seconds=WRITES_AGAIN_WITHIN + 30)
         if again is None:
-            self.wrong.append(f"no write was acknowledged again after {node.name} was killed")
+            self.wrong.append(f"no write was acknowledged again after {node.name} was back")
             return
-        pause = journal.longest_pause(self._calls(), since=killed, until=again)
+        pause = journal.longest_pause(self._calls(), since=gone_at, until=again)
         self.say(f"{node.name} is back: {pause:.1f} s without any write, then one after {again - back:.1f} s")
         if again - back > WRITES_AGAIN_WITHIN:
             self.wrong.append(f"writes took {again - back:.1f} s to go on after {node.name} was back")
@@ -174,7 +202,7 @@ class Drill:
     def _shards_of(self, worker: Node) -> list[int]:
         return self.cluster.shards_by_worker()[worker.port]
 
-    def _calls(self) -> list[dict[str, object]]:
+    def _calls(self) -> list[dict[str, Any]]:
         return journal.notes_in(self.journals, "calls-*.jsonl")
 
 

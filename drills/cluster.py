@@ -28,7 +28,9 @@ SETTINGS: Final = {
     "max_locks_per_transaction": "1024",
     "max_worker_processes": "32",
     "max_replication_slots": "64",
-    "citus.node_conninfo": "sslmode=disable",
+    "citus.node_conninfo": "sslmode=disable keepalives_idle=10 keepalives_interval=5 keepalives_count=3"
+    " tcp_user_timeout=10000",
+    "citus.node_connection_timeout": "3s",
     "citus.enable_statistics_collection": "off",
     # What a killed node left prepared holds locks: it is ended within seconds.
     "citus.recover_2pc_interval": "5s",
@@ -84,6 +86,8 @@ class Cluster:
         self.coordinator.execute(f"SELECT citus_set_coordinator_host('127.0.0.1', {self.coordinator.port})")
         for worker in self.workers:
             self.coordinator.execute(f"SELECT citus_add_node('127.0.0.1', {worker.port})")
+        # A worker that says nothing is fenced off.
+        self.coordinator.execute(f"GRANT SELECT, INSERT, DELETE ON pg_dist_poolinfo TO {OWNER}")
 
     def make_worker(self) -> Node:
         """Make and start another worker, of which the coordinator knows nothing yet."""

@@ -286,6 +286,11 @@ class Server:
         if (pid := self.pid()) is not None:
             self._send(signal.SIGSTOP, pid)
 
+    def thaw(self) -> None:
+        """Have it go on after `freeze`."""
+        if (pid := self.pid()) is not None:
+            self._send(signal.SIGCONT, pid)
+
     @staticmethod
     def _send(signum: signal.Signals, pid: int) -> list[int]:
         """Send a signal to a server's processes, and return them."""

@@ -65,6 +65,7 @@ def spread_database(name: str) -> None:
     _rows(here, "SELECT citus_set_coordinator_host(%s, %s)", *_name_of(coordinator))
     for worker in workers:
         _rows(here, "SELECT citus_add_node(%s, %s)", *_name_of(worker))
+    _rows(here, f"GRANT SELECT, INSERT, DELETE ON pg_dist_poolinfo TO {owner}")
 
 
 def drop_database(name: str) -> None:

@@ -113,6 +113,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """
         if self.connection.closed or WATCH.is_silent(self.connection):
             return False
+        if WATCH.fences.may_hang(self.connection):
+            return False
         if self.connection.has_data() and not super().is_usable():
             return False
         return not self.connection.became_read_only

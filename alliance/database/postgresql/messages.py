@@ -59,8 +59,6 @@ class Connection(silence.Connection):
         self.autocommit = True
         # Whether the next statement begins a transaction if none is open.
         self.begins = False
-        # Whether the tables are on a cluster; the backend says so once it is connected.
-        self.is_distributed = False
         self._waiting: list[Unanswered] = []
 
     def put_off(self, statement: Unanswered) -> None:

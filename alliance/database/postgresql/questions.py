@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_WRITE
 
+from alliance.database.postgresql.fences import IS_READ_ONLY, IS_READ_ONLY_AND_FENCES
 from alliance.database.postgresql.hosts import Place, each_of, prefer
 
 # Errors of the network, in the words of libpq, which mean the same as no answer.
@@ -29,11 +30,12 @@ def plain(params: dict[str, Any]) -> dict[str, Any]:
 class _Inquiry:
     """Whether one host can be written to, asked on a connection of its own."""
 
-    def __init__(self, params: dict[str, Any]) -> None:
+    def __init__(self, params: dict[str, Any], statement: str) -> None:
         self.begun = time.monotonic()
         # How it ended: the host serves, or refuses to, or no answer will come any more.
         self.serves = self.refuses = self.has_failed = False
-        self._params = params
+        self.fences: str | None = None
+        self._params, self._statement = params, statement
         self._connection: Any = None
         # Kept: psycopg2 reads an answer only for a cursor that is still there.
         self._cursor: Any = None
@@ -50,15 +52,17 @@ class _Inquiry:
             state = self._connection.poll()
             if state == POLL_OK and self._cursor is None:
                 self._cursor = self._connection.cursor()
-                self._cursor.execute("SHOW transaction_read_only")
+                self._cursor.execute(self._statement)
                 state = self._connection.poll()
         except psycopg2.Error as error:
             self.has_failed = any(words in str(error) for words in _UNREACHABLE)
             self.refuses = not self.has_failed
             return None
         if state == POLL_OK:
-            self.serves = self._cursor.fetchone()[0] == "off"
+            is_read_only, *fences = self._cursor.fetchone()
+            self.serves = is_read_only == "off"
             self.refuses = not self.serves
+            self.fences = fences[0] if fences else None
             return None
         return self._connection, state == POLL_WRITE
 
@@ -70,10 +74,14 @@ class _Inquiry:
 class Question:
     """One inquiry to each host that parameters name: they may be as different as alive and dead."""
 
-    def __init__(self, params: dict[str, Any]) -> None:
-        self.begun = time.monotonic()
+    def __init__(self, params: dict[str, Any], *, of_cluster: bool = False) -> None:
+        self.begun, self.of_cluster = time.monotonic(), of_cluster
         self._params = each_of(plain(params))
-        self._inquiries = {place: _Inquiry(found) for place, found in self._params.items()}
+        self._statement = IS_READ_ONLY_AND_FENCES if of_cluster else IS_READ_ONLY
+        self._inquiries = {place: self._ask(place) for place in self._params}
+
+    def _ask(self, place: Place) -> _Inquiry:
+        return _Inquiry(self._params[place], self._statement)
 
     def is_answered(self, seconds: float) -> bool:
         """Wait so long; tell whether there is a server, be it one that refuses."""
@@ -105,7 +113,7 @@ class Question:
         for place, inquiry in self._inquiries.items():
             if inquiry.refuses and inquiry.begun < before and self._open():
                 inquiry.close()
-                self._inquiries[place] = _Inquiry(self._params[place])
+                self._inquiries[place] = self._ask(place)
 
     @property
     def has_answer(self) -> bool:
@@ -128,6 +136,11 @@ class Question:
     @property
     def serving_place(self) -> Place | None:
         return next((place for place, one in self._inquiries.items() if one.serves), None)
+
+    @property
+    def fences(self) -> str | None:
+        """The fences of a cluster; None if nobody has told."""
+        return next((one.fences for one in self._inquiries.values() if one.fences is not None), None)
 
     def note_life(self, place: Place | None) -> None:
         """Note that this host has answered somebody else: a pooler may have only our question wait."""

@@ -32,6 +32,7 @@ from alliance.database.postgresql.commits import (
     Unconfirmed,
     waits_for_standby,
 )
+from alliance.database.postgresql.fences import Fences
 from alliance.database.postgresql.hosts import DEFAULT_PORT, Place
 from alliance.database.postgresql.questions import Question, plain
 
@@ -128,6 +129,7 @@ class Watch:
         self.silent_since: float | None = None
         # Of several hosts, those that were silent when they were asked last.
         self.silent_places: frozenset[Place] = frozenset()
+        self.fences = Fences()
         self._params: dict[str, Any] = {}
         self._question: Question | None = None
         self._asked_at = float("-inf")
@@ -220,15 +222,18 @@ class Watch:
             is_due = longest > ASK_AFTER_SECONDS and now - self._asked_at > ASK_AGAIN_SECONDS
             if is_due or self.silent_since is not None:
                 self._asked_at = now
-                self._question = Question(self._params)
+                of_cluster = any(wait.connection and wait.connection.is_distributed for wait in waits)
+                self._question = Question(self._params, of_cluster=of_cluster)
         else:
             self._judge(self._question)
 
     def _judge(self, question: Question) -> None:
         """Give the hosts another moment; conclude who serves, who is silent, and who is only busy."""
         is_settled = question.is_settled(TICK_SECONDS)
+        is_late = time.monotonic() - question.begun > ANSWER_SECONDS
         for place, at in list(self._answered_at.items()):
-            if at > question.begun:
+            # Answers to others do not tell of a cluster's fences.
+            if at > question.begun and (is_late or not question.of_cluster):
                 question.note_life(place)
         if not question.has_answer:
             self._note_silence(question)
@@ -236,14 +241,17 @@ class Watch:
         self.silent_since = None
         if (place := question.serving_place) is not None:
             hosts.prefer(self._params, place)
-        if is_settled or time.monotonic() - question.begun > ANSWER_SECONDS:
-            self.silent_places = question.silent_places()
-            self._cut(self.silent_places)
+        if is_settled or is_late:
+            self._cut(question)
             self._drop_question()
 
-    def _cut(self, places: frozenset[Place]) -> None:
+    def _cut(self, question: Question) -> None:
+        """Cut off what waits for a silent host, and what may wait for a worker that is fenced off."""
+        self.silent_places = question.silent_places()
+        self.fences.note(question.fences)
         for wait in list(self._waits):
-            if wait.place in places:
+            is_slow = time.monotonic() - wait.begun > ASK_AFTER_SECONDS
+            if wait.place in self.silent_places or is_slow and self.fences.may_hang(wait.connection):
                 wait.cut()
 
     def _announce(self, wait: _Wait, connection: "Connection") -> None:
@@ -291,9 +299,12 @@ class Connection(PlainConnection):
 
     _line = -1
     place: Place = ("", DEFAULT_PORT)
+    # Whether the tables are on a cluster; the backend says so once it is connected.
+    is_distributed = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.opened_at = time.monotonic()
         self.place = (self.info.host or "", str(self.info.port))
         self._reported = self._report()
         self._poll = select.poll()

@@ -14,8 +14,10 @@ import pytest
 from django.db import OperationalError, connection
 
 from alliance.database.postgresql import commits, silence
+from alliance.database.postgresql.fences import NOWHERE
 from alliance.database.postgresql.questions import Question, answers
 from alliance.database.postgresql.silence import Silent, Watch, answers_within
+from tests.helpers.owner import execute_as_owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -287,3 +289,36 @@ def test_connection_lets_go_of_its_descriptor(watch: Watch) -> None:
     connection.close()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(line)
+
+
+@pytest.fixture
+def of_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have this server play a coordinator, with a list of its workers' other addresses."""
+    monkeypatch.setattr("alliance.database.cluster.is_distributed", lambda **using: True)
+    execute_as_owner("CREATE TABLE pg_dist_poolinfo (nodeid integer, poolinfo text)")
+    yield
+    execute_as_owner("DROP TABLE pg_dist_poolinfo")
+
+
+@pytest.mark.usefixtures("of_cluster")
+def test_what_waits_since_before_a_worker_was_fenced_off_is_cut_off(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ASK_AFTER_SECONDS", "ASK_AGAIN_SECONDS", "TICK_SECONDS"):
+        monkeypatch.setattr(silence, name, 0.02)
+    older = Statement("SELECT pg_sleep(30)")
+    execute_as_owner("INSERT INTO pg_dist_poolinfo VALUES (2, 'host=pooler')")
+    for _look in range(20):
+        watch.look()
+        time.sleep(0.01)
+    assert older.is_alive()
+    execute_as_owner(f"INSERT INTO pg_dist_poolinfo VALUES (3, '{NOWHERE}')")
+    look_until(watch, lambda: not older.is_alive())
+    assert "did not answer" in older.error
+    # This thread's connection is as old; those of later cannot wait for that worker.
+    assert not connection.is_usable()
+    connection.close()
+    younger = Statement("SELECT pg_sleep(0.3)")
+    look_until(watch, lambda: not younger.is_alive())
+    assert younger.error == ""
+    execute_as_owner("DELETE FROM pg_dist_poolinfo")

@@ -39,7 +39,13 @@ class Disruption(models.Model):
     recovery_hours = models.PositiveSmallIntegerField(_("hours to recover"), default=24)
     declared_at = models.DateTimeField(_("declared"), default=timezone.now)
     declared_by = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", verbose_name=_("declared by")
+        User,
+        models.PROTECT,
+        null=True,
+        # Users are on the coordinator of a cluster alone.
+        db_constraint=False,
+        related_name="+",
+        verbose_name=_("declared by"),
     )
 
     class Meta:
@@ -91,13 +97,21 @@ class Excuse(models.Model):
         models.PROTECT,
         null=True,
         blank=True,
+        # Users may be on another node of a cluster than the parcel.
+        db_constraint=False,
         related_name="+",
         verbose_name=pgettext_lazy("a person", "requested by"),
     )
     claimed_at = models.DateTimeField(_("requested"), default=timezone.now)
     decision_note = models.TextField(_("reason for the decision"), blank=True)
     decided_by = models.ForeignKey(
-        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by")
+        User,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        db_constraint=False,
+        related_name="+",
+        verbose_name=_("decided by"),
     )
     decided_at = models.DateTimeField(pgettext_lazy("on an excuse", "decided"), null=True, blank=True)
 

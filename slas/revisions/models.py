@@ -31,7 +31,14 @@ class Revision(models.Model):
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     # Who recorded it: a member of the merchant, ops, or NULL for the recipient.
     agreed_by = models.ForeignKey(
-        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("agreed by")
+        User,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        # Users are on another node of a cluster.
+        db_constraint=False,
+        related_name="+",
+        verbose_name=_("agreed by"),
     )
     label = models.CharField(_("by"), max_length=160)
     created_at = models.DateTimeField(_("recorded at"), default=timezone.now)

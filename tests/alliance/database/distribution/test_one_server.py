@@ -57,9 +57,9 @@ def test_facts_of_a_table_without_months() -> None:
 
 @pytest.mark.django_db
 def test_keys_to_other_tables_are_found_with_their_definition() -> None:
-    [key] = tables.keys_of("slas_revision")
-    assert key.target == "alliance_user"
-    assert key.definition.startswith("FOREIGN KEY (agreed_by_id) REFERENCES alliance_user(id)")
+    [key] = tables.keys_of("slas_tierversion")
+    assert key.target == "slas_servicetier"
+    assert key.definition.startswith("FOREIGN KEY (tier_id) REFERENCES slas_servicetier(id)")
     assert tables.keys_of("parcels_parcel") == []
 
 

@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
+from alliance.database.cluster import is_distributed
 from alliance.tenancy import Scope, raw_rows, scope
 
 # The id of a new event, in statements that may write to a shard, whose columns have no default.
@@ -69,31 +71,77 @@ class NewEvent:
     topic: Topic
     merchant_id: int | None = None
     courier_id: int | None = None
-    # 0: about no parcel.
+    # 0 or less: about no parcel.
     parcel_id: int = 0
     payload: dict[str, Any] = field(default_factory=dict)
 
 
+# On a cluster: the greatest number up to 0 for each worker, whose rows it would hold.
+_NUMBERS_OF_NO_PARCEL: Final = """
+    SELECT max(number) FROM generate_series(-1000, 0) AS number
+    JOIN pg_dist_placement ON shardid = get_shard_id_for_distribution_column('alliance_event', number)
+    GROUP BY groupid ORDER BY 1 DESC
+"""
+
+
+_INSERT_ROWS: Final = (
+    "INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)"
+    " SELECT t, %s, m, c, p, j::jsonb"
+    " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[])"
+    " AS x(t, m, c, p, j) RETURNING 1"
+)
+_INSERT_ROW: Final = (
+    "INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)"
+    " VALUES (%s, %s, %s, %s, %s, %s::jsonb) RETURNING 1"
+)
+
+
 def record(events: Iterable[NewEvent], *, at: datetime | None = None) -> None:
-    """Append events in the current transaction, in one statement."""
-    rows = list(events)
+    """Append events in the current transaction: those about parcels in one statement."""
+    moment, rows = at or timezone.now(), list(events)
+    if is_distributed():
+        for event in (row for row in rows if not row.parcel_id):
+            _record_anywhere(event, moment)
+        rows = [row for row in rows if row.parcel_id]
     if not rows:
         return
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO alliance_event (topic, at, merchant_id, courier_id, parcel_id, payload)"
-            " SELECT t, %s, m, c, p, j::jsonb"
-            " FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[])"
-            " AS x(t, m, c, p, j) RETURNING 1",
+            _INSERT_ROWS,
             [
-                at or timezone.now(),
+                moment,
                 [row.topic for row in rows],
                 [row.merchant_id for row in rows],
                 [row.courier_id for row in rows],
                 [row.parcel_id for row in rows],
-                [json.dumps(row.payload, default=str, ensure_ascii=False) for row in rows],
+                [_json(row) for row in rows],
             ],
         )
+
+
+def _record_anywhere(event: NewEvent, moment: datetime) -> None:
+    """Append an event about no parcel on a worker that answers: an approval waits for none that is down.
+
+    By VALUES: after a failed INSERT ... SELECT, Citus lets the transaction commit no more.
+    """
+
+    def insert(number: int) -> None:
+        values = [event.topic, moment, event.merchant_id, event.courier_id, number, _json(event)]
+        with transaction.atomic():
+            raw_rows(_INSERT_ROW, values)
+
+    try:
+        insert(0)
+    except OperationalError:
+        _first, *others = [number for (number,) in raw_rows(_NUMBERS_OF_NO_PARCEL)]
+        for number in others:
+            with suppress(OperationalError):
+                return insert(number)
+        raise
+
+
+def _json(event: NewEvent) -> str:
+    return json.dumps(event.payload, default=str, ensure_ascii=False)
 
 
 def forget_old_events(*, now: datetime) -> int:

@@ -87,7 +87,7 @@ class Event(models.Model):
     at = models.DateTimeField(_("at"), default=timezone.now)
     merchant_id = models.BigIntegerField(_("merchant id"), null=True)
     courier_id = models.BigIntegerField(_("courier id"), null=True)
-    # 0: about no parcel. The database's key is (id, parcel_id): see alliance/database/online_keys.py.
+    # 0 or less: about no parcel. The database's key is (id, parcel_id): see alliance/database/online_keys.py.
     parcel_id = models.BigIntegerField(_("parcel id"), db_default=0)
     payload = models.JSONField(_("content"), default=dict)
 

@@ -8,11 +8,7 @@ PLACEMENTS: Final = Placements(
     by_parcel={
         "alliance_event": "parcel_id",
     },
-    reference=(
-        "alliance_city",
-        "alliance_organisation",
-        "alliance_user",
-    ),
+    reference=("alliance_city",),
     local=(
         "alliance_acquaintance",
         "alliance_apikey",
@@ -22,9 +18,11 @@ PLACEMENTS: Final = Placements(
         "alliance_idempotentrequest",
         "alliance_invitation",
         "alliance_member",
+        "alliance_organisation",
         "alliance_outgoingmail",
         "alliance_retiredmonth",
         "alliance_savedview",
+        "alliance_user",
         "alliance_user_groups",
         "alliance_user_user_permissions",
         # Django's and those of packages.

@@ -5,11 +5,11 @@ from typing import Final
 from alliance.database.placements import Placements
 
 PLACEMENTS: Final = Placements(
-    reference=("couriers_courier",),
     local=(
         "couriers_application",
         "couriers_applicationevent",
         "couriers_changerequest",
+        "couriers_courier",
         "couriers_courierhome",
         "couriers_document",
         "couriers_facility",

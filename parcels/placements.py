@@ -10,9 +10,9 @@ PLACEMENTS: Final = Placements(
         "parcels_recipientproof": "parcel_id",
         "parcels_scan": "parcel_id",
     },
-    reference=("parcels_merchant",),
     local=(
         "parcels_bookingfile",
+        "parcels_merchant",
         "parcels_pickupaddress",
         "parcels_scanfile",
     ),

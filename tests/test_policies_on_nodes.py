@@ -195,12 +195,13 @@ def _sees_nothing_outside(node: Node) -> bool:
 def test_each_scope_gets_what_the_policies_say_on_every_node(scopes: list[str], nodes: list[Node]) -> None:
     with scope(Scope.everything()):
         tables = protected_tables()
-    differences, compared, seen = [], 0, 0
+    differences, asked, compared, seen = [], 0, 0, 0
     for node in nodes:
         assert _sees_nothing_outside(node)
         for name in tables:
             for table in _tables(node, name):
                 for value in scopes:
+                    asked += table == name
                     for command, meant, taken in _compared(node, table, name, value):
                         compared += taken is not None
                         seen += taken or 0
@@ -208,5 +209,7 @@ def test_each_scope_gets_what_the_policies_say_on_every_node(scopes: list[str], 
                             differences.append((node.name, table, value, command, meant, taken))
     assert differences == []
     # Most commands: ledgers and the like refuse to be changed by anybody.
-    assert compared > 2 * len(tables) * len(scopes) * len(nodes)
+    assert compared > 2 * asked
+    # What is on the coordinator alone, no worker knows.
+    assert asked >= len(tables) * len(scopes)
     assert seen > len(tables)

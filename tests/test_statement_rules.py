@@ -59,9 +59,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
             "SELECT 1 FROM parcels_parcel p JOIN slas_offer o ON o.courier_id = p.courier_id",
             "UPDATE parcels_parcel p SET status = '' FROM slas_offer o WHERE o.id = p.offer_id",
             "SELECT 1 FROM slas_tally p WHERE EXISTS (SELECT 1 FROM slas_offer o WHERE o.id = p.offer_id)",
+            "SELECT 1 FROM slas_breach_listing b JOIN alliance_organisation o ON o.id = b.merchant_id",
         ],
         [
-            "SELECT 1 FROM parcels_parcel p JOIN couriers_courier c ON c.organisation_id = p.courier_id",
+            "SELECT 1 FROM parcels_parcel p JOIN alliance_city c ON c.id = p.origin_id",
             "WITH o AS MATERIALIZED (SELECT * FROM slas_offer) SELECT 1 FROM parcels_parcel p JOIN o ON true",
             "SELECT 1 FROM parcels_parcel p WHERE p.offer_id IN (SELECT o.id FROM slas_offer o)",
             "INSERT INTO slas_ontimerate (kind) SELECT kind FROM slas_commitment",

@@ -19,9 +19,10 @@ class Placements:
 
     # Divided among the workers: table -> the column of the parcel's id. The rows of a parcel are on one node.
     by_parcel: Mapping[str, str] = field(default_factory=dict)
-    # With a copy on every node: small, seldom written, and joined with tables by parcel.
+    # With a copy on every node: of rules, written by ops alone, and joined with tables by parcel. None can be
+    # written while a worker is down.
     reference: tuple[str, ...] = ()
-    # On the coordinator only: never joined with tables by parcel.
+    # On the coordinator only: never joined with tables by parcel, and tied to no others by keys on a cluster.
     local: tuple[str, ...] = ()
 
 
@@ -68,7 +69,10 @@ def problems_of(tables: Iterable[type[models.Model]]) -> Iterator[str]:
         elif len(places) > 1:
             yield f"The table {table} is in several lists of placements: {', '.join(places)}."
         elif table in BY_PARCEL:
-            yield from (f"The table {table} is by parcel: {problem}" for problem in _misfits(model))
+            problems = (*_misfits(model), *_loose_ends(model))
+            yield from (f"The table {table} is by parcel: {problem}" for problem in problems)
+        elif table in REFERENCE:
+            yield from (f"The table {table} is on every node: {problem}" for problem in _loose_ends(model))
 
 
 def _misfits(model: type[models.Model]) -> Iterator[str]:
@@ -90,7 +94,12 @@ def _misfits(model: type[models.Model]) -> Iterator[str]:
     }
     for names in sorted(names for names in unique if name not in names):
         yield f"its unique key ({', '.join(names)}) needs {name} as well."
-    for each in fields.values():
+
+
+def _loose_ends(model: type[models.Model]) -> Iterator[str]:
+    """Yield what a table that is not on the coordinator refers to there."""
+    options: Any = model._meta
+    for each in options.concrete_fields:
         has_constraint = getattr(each, "db_constraint", False)
         target = each.related_model._meta.db_table if has_constraint else ""
         if target and not can_be_joined(target):

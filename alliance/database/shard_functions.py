@@ -75,7 +75,7 @@ class Shards:
     reference: Mapping[str, int]
     # The least hash of each shard.
     lows: Sequence[int] = ()
-    # Of tables on the coordinator that Citus knows of, as they refer to reference tables.
+    # Of tables on the coordinator that Citus knows of.
     local: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod

@@ -4,6 +4,7 @@ A call at home is committed on its worker before the coordinator's transaction i
 at home alone, and may be done twice. What counts once, as a booking and its place or a tally and its cell,
 needs both or neither, even if the coordinator is killed in between. Citus commits in two phases, by PREPARE
 TRANSACTION on the workers, as soon as a statement that it plans has written to a table on the coordinator.
+It plans those of tables that it knows, and is told of one (alliance/database/distribution/coordinator.py).
 (A call at home in a transaction block is a write to Citus; outside of one it would be a read, not prepared.)
 
 A worker that is killed in between has its part prepared, and nobody sees it until Citus finishes the
@@ -19,8 +20,10 @@ from alliance.database.cluster import is_distributed
 from alliance.database.postgresql.messages import Unanswered
 from alliance.errors import Unavailable
 
-# Touches no row. The table is one that Citus knows of, as it refers to a table that is on every node.
-_WRITE: Final = "DELETE FROM alliance_idempotentrequest WHERE id = 0"
+# Of the tables on the coordinator alone. No key ties it to another, which Citus would have to take over, too.
+PLANNED_BY_CITUS: Final = "alliance_retiredmonth"
+# Touches no row.
+_WRITE: Final = f"DELETE FROM {PLANNED_BY_CITUS} WHERE month = '0001-01-01'"  # noqa: S608 -- of constants
 # Citus notes here what the coordinator commits, before it does, and forgets it once every worker has.
 _UNSETTLED: Final = """
     WITH noted AS MATERIALIZED (SELECT gid FROM pg_dist_transaction),

@@ -22,6 +22,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from alliance.api.throttling import forget as forget_calls
 from alliance.choices import Capability, OrganisationStatus, Role
+from alliance.database.cluster import is_distributed
 from alliance.health import note_heartbeat
 from alliance.members.services.actors import actor_of_user
 from alliance.members.services.api_keys import create_api_key
@@ -40,7 +41,7 @@ from alliance.models import (
     User,
 )
 from alliance.saved_views.services import save_view
-from alliance.tenancy import KEY_SCOPES, Actor, Scope, scope
+from alliance.tenancy import KEY_SCOPES, Actor, Scope, raw_rows, scope
 from alliance.web import sessions
 from couriers.applications.services import applications, reviews
 from couriers.changes.services import propose_change
@@ -154,6 +155,9 @@ class _Builder:
         self._merchants()
         self._keys()
         with scope(Scope.everything()):
+            if is_distributed():
+                # Rules are written after parcels were read, and in one transaction.
+                raw_rows("SET LOCAL citus.multi_shard_modify_mode = 'sequential'")
             self._parcels()
             self._records()
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg2
@@ -87,6 +87,21 @@ def has_database(name: str) -> bool:
 def on_coordinator(name: str, statement: str) -> list[tuple[Any, ...]]:
     """Return what the coordinator says to a statement of the superuser."""
     return _rows({**_nodes()[0], "dbname": name}, statement)
+
+
+@contextmanager
+def worker_away(name: str, *, last: bool) -> Iterator[None]:
+    """Have the coordinator find nobody where a worker of a database is, as if it were down."""
+    order = "DESC" if last else "ASC"
+    [(node, known)] = on_coordinator(
+        name, f"SELECT nodeid, nodeport FROM pg_dist_node WHERE groupid > 0 ORDER BY nodeid {order} LIMIT 1"
+    )
+    move = "UPDATE pg_dist_node SET nodeport = {port} WHERE nodeid = {node}"
+    on_coordinator(name, move.format(port="nodeport + 20000", node=node))
+    try:
+        yield
+    finally:
+        on_coordinator(name, move.format(port=known, node=node))
 
 
 def of_nodes(name: str, statement: str) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:

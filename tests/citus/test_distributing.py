@@ -13,6 +13,7 @@ import pytest
 from django.conf import settings
 
 from alliance.database.placements import BY_PARCEL, LOCAL, REFERENCE
+from alliance.database.together import PLANNED_BY_CITUS
 from tests.citus import servers
 
 DATABASE = "test_distributing"
@@ -100,3 +101,28 @@ def test_killed_anywhere_it_is_called_again_and_loses_nothing(environment: dict[
     again = manage(environment, "distribute", "--dry-run", "--shards", "4")
     assert not re.search(r"divide|copy ", again)
     assert "agree with the commitments" in manage(environment, "audit_rates")
+
+
+def test_what_a_release_before_had_on_every_node_is_taken_back(environment: dict[str, str]) -> None:
+    # Citus then has all that keys tie to it, as it had.
+    servers.on_coordinator(DATABASE, "SELECT create_reference_table('alliance_organisation') -- citus")
+    before, keys = counts(), foreign_keys()
+    assert "take back to the coordinator alone" in manage(environment, "distribute", "--dry-run")
+    kill_in_step(environment, 2, after=0.3)
+    wait_for_its_session()
+    assert counts() == before
+    manage(environment, "distribute", "--shards", "4")
+    assert (counts(), foreign_keys()) == (before, keys)
+    managed = "SELECT logicalrelid::text FROM pg_dist_partition WHERE partmethod = 'n' AND repmodel <> 't'"
+    assert servers.on_coordinator(DATABASE, managed) == [(PLANNED_BY_CITUS,)]
+    # Ids go on behind those that are taken.
+    password = {"DJANGO_SUPERUSER_PASSWORD": "correct-horse-battery"}
+    manage(environment | password, "createsuperuser", "--noinput", "--email", "later@alliance.example")
+
+
+def foreign_keys() -> list[tuple[str, str]]:
+    return servers.on_coordinator(
+        DATABASE,
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'"
+        " AND connamespace = 'public'::regnamespace ORDER BY 1, 2",
+    )

@@ -10,7 +10,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from alliance.database import placements
-from alliance.database.distribution import access, following, tables
+from alliance.database.distribution import access, coordinator, following, tables
 from alliance.database.distribution.nodes import json_of_nodes
 from alliance.database.distribution.tables import Kind
 from alliance.database.online_indexes import AddIndexConcurrently, AddIndexToMonths
@@ -25,6 +25,8 @@ from alliance.database.partitions import (
     months_of,
     partitioned_tables,
 )
+from alliance.database.together import PLANNED_BY_CITUS
+from alliance.tenancy import raw_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -147,13 +149,31 @@ def test_new_tables_go_where_they_belong_with_keys_months_and_policies(releases:
         assert access.require_alike_policies() == before
 
 
-def test_a_key_to_a_table_on_every_node_is_added_and_dropped(releases: Releases) -> None:
-    releases.run(migrations.CreateModel("Paper", [ID, ("name", models.CharField(max_length=9))]))
-    assert kind_of("slas_paper") is None
+def test_a_key_between_the_coordinator_and_other_nodes_is_left_out(releases: Releases) -> None:
+    name = ("name", models.CharField(max_length=9))
+    city = models.ForeignKey("alliance.City", models.PROTECT)
+    releases.run(migrations.CreateModel("Paper", [ID, name, ("city", city)]))
     releases.run(migrations.AddField("Paper", *BY))
-    assert kind_of("slas_paper") is Kind.MANAGED
-    releases.run(migrations.RemoveField("Paper", "by"))
-    assert kind_of("slas_paper") is Kind.MANAGED
+    releases.run(
+        migrations.AddField("Paper", "place", models.ForeignKey("alliance.City", models.PROTECT, null=True))
+    )
+    with as_owner():
+        keys = raw_rows(
+            "SELECT confrelid::regclass::text FROM pg_constraint"
+            " WHERE contype = 'f' AND conrelid = 'slas_paper'::regclass"
+        )
+        assert coordinator.crossing_keys() == []
+    # What is on the coordinator, too, is tied to it.
+    assert keys == [("alliance_user",)]
+    assert kind_of("slas_paper") is kind_of("alliance_user") is None
+    releases.run(migrations.RemoveField("Paper", "city"))
+
+
+def test_citus_has_one_table_of_the_coordinator() -> None:
+    with as_owner():
+        found = tables.kinds()
+    assert {table for table, kind in found.items() if kind is Kind.MANAGED} == {PLANNED_BY_CITUS}
+    assert not found.keys() & {*placements.LOCAL} - {PLANNED_BY_CITUS}
 
 
 def test_a_table_that_was_on_every_node_is_divided_with_all_that_belongs_to_it(

@@ -3,9 +3,15 @@
 from typing import Any
 
 from alliance.database import cluster
-from alliance.database.distribution import access, functions, tables
+from alliance.database.distribution import access, coordinator, functions, tables
 from alliance.database.distribution.tables import Kind
 from alliance.database.placements import BY_PARCEL, REFERENCE
+
+_TO_TAKE_BACK = (
+    "These tables belong to the coordinator alone, and Citus has them from a release before: {tables}."
+    " All goes on, but those on every node cannot be written while a worker is down. Stop the product for a"
+    " while and run `manage.py distribute`: it takes them back.\n"
+)
 
 
 def place(table: str) -> None:
@@ -26,10 +32,13 @@ def place_misplaced(**_signal: Any) -> None:
             place(table)
 
 
-def follow(**_signal: Any) -> None:
+def follow(*, stdout: Any = None, **_signal: Any) -> None:
     """Have the workers know what this release added; called after each `migrate`, and last."""
     if not cluster.is_distributed():
         return
+    coordinator.have_one_planned()
+    if stdout is not None and (tables_elsewhere := coordinator.taken_over()):
+        stdout.write(_TO_TAKE_BACK.format(tables=", ".join(tables_elsewhere)))
     functions.make_missing()
     access.grant_on_nodes()
     access.require_alike_policies()

@@ -7,12 +7,13 @@ from functools import partial
 from django.db import connection
 
 from alliance.database import cluster, stored_functions
-from alliance.database.distribution import access, functions, tables
+from alliance.database.distribution import access, coordinator, functions, tables
 from alliance.database.distribution.nodes import rows
 from alliance.database.distribution.readiness import megabytes
 from alliance.database.distribution.tables import Kind
 from alliance.database.owner import grant_to_server
 from alliance.database.placements import BY_PARCEL, REFERENCE, group_table
+from alliance.database.together import PLANNED_BY_CITUS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,12 @@ def steps(*, shards: int) -> Iterator[Step]:
     """Yield what is to be done yet, in order. A step is done in one transaction, or does nothing twice."""
     found = tables.kinds()
     yield Step(f"take all rights to rows from {access.server_role()} until the end", _shut_out)
+    if keys := coordinator.crossing_keys():
+        names = ", ".join(key.name for key in keys)
+        yield Step(f"drop the keys between tables of the coordinator and others: {names}", _drop_keys)
+    if taken_over := coordinator.taken_over():
+        text = f"take back to the coordinator alone, from a release before: {', '.join(taken_over)}"
+        yield Step(text, _take_back)
     copied = {table for table in REFERENCE if found.get(table) is Kind.REFERENCE}
     for table in in_order(BY_PARCEL):
         if found.get(table) is Kind.BY_PARCEL:
@@ -47,7 +54,7 @@ def steps(*, shards: int) -> Iterator[Step]:
 def finishing_steps() -> Iterator[Step]:
     """Yield what is done at every end, whatever was done before."""
     yield Step("empty the coordinator's own files of what is on the workers now", _empty)
-    yield Step("keep what Citus took over for foreign keys to those copies", _keep)
+    yield Step(f"have Citus know {PLANNED_BY_CITUS}, by which commits of several nodes are prepared", _know)
     yield Step("set on the sequences of ids that began again", _set_on)
     yield Step("make functions on the workers, and have others planned with their values", _functions)
     yield Step("have scopes travel to the workers", _scopes)
@@ -90,8 +97,16 @@ def _empty() -> str:
     return f"{len(parts)} tables and months"
 
 
-def _keep() -> str:
-    return f"{tables.keep_managed()} tables, which stay on the coordinator"
+def _drop_keys() -> str:
+    return f"{coordinator.drop_crossing_keys()} keys; services alone hold them from now on"
+
+
+def _take_back() -> str:
+    return f"{coordinator.take_all_back()} tables, with as many rows as before"
+
+
+def _know() -> str:
+    return "" if coordinator.have_one_planned() else "known already"
 
 
 def _set_on() -> str:

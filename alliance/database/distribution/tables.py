@@ -103,7 +103,7 @@ def spread(table: str, *, shards: int = DEFAULT_SHARDS) -> None:
     such a copy, and could not divide it any more. One that was on every node itself, or was taken over for
     a key of another table's, is taken back before. Raises RowsDiffer.
     """
-    with transaction.atomic(), _counted(table):
+    with transaction.atomic(), counted(table):
         rows(f"SET LOCAL citus.shard_count = {int(shards)}")
         # Triggers of ours look at their own row only.
         rows("SET LOCAL citus.enable_unsafe_triggers = on")
@@ -128,12 +128,12 @@ def spread(table: str, *, shards: int = DEFAULT_SHARDS) -> None:
 
 def copy_to_nodes(table: str) -> None:
     """Put a copy of a table on every node. In one transaction. Raises RowsDiffer."""
-    with transaction.atomic(), _counted(table):
+    with transaction.atomic(), counted(table):
         rows("SELECT create_reference_table(%s)", [table])
 
 
 @contextmanager
-def _counted(table: str) -> Iterator[None]:
+def counted(table: str) -> Iterator[None]:
     """Count rows before and after, while nobody else writes any."""
     rows(f"LOCK TABLE {table} IN EXCLUSIVE MODE")
     before = count(table)

@@ -3,10 +3,12 @@
 from typing import Any
 
 import sqlparse
+from django.db.backends.ddl_references import Statement
 from django.db.backends.postgresql import schema
 from django.db.models import Model
 
 from alliance.database import cluster
+from alliance.database.placements import can_be_joined
 
 _SETTINGS = (
     # As `migrate` waits on the coordinator: the workers have to be told.
@@ -18,26 +20,32 @@ _SETTINGS = (
 )
 
 
+def _makes_crossing_key(statement: Statement) -> bool:
+    """Whether a statement makes a key that a cluster does not have: see distribution/coordinator.py."""
+    if "to_table" not in statement.parts:
+        return False
+    table, target = statement.parts["table"].table, statement.parts["to_table"].table
+    return can_be_joined(table) != can_be_joined(target)
+
+
 class DatabaseSchemaEditor(schema.DatabaseSchemaEditor):
     """On one server it is Django's."""
 
     def __enter__(self) -> "DatabaseSchemaEditor":
         super().__enter__()
-        if self.atomic_migration and self._is_on_cluster():
-            for setting in _SETTINGS:
-                super().execute(f"SET LOCAL {setting}")
+        if self._is_on_cluster():
+            # Keys are made by statements of their own.
+            self.sql_create_column_inline_fk = ""
+            if self.atomic_migration:
+                for setting in _SETTINGS:
+                    super().execute(f"SET LOCAL {setting}")
         return self
-
-    def __exit__(self, exc_type: Any, exc_value: Any, traceback: Any) -> None:
-        super().__exit__(exc_type, exc_value, traceback)
-        if exc_type is None and self._is_on_cluster():
-            from alliance.database.distribution import tables  # noqa: PLC0415 -- it needs connections
-
-            tables.keep_managed()
 
     def execute(self, sql: Any, params: Any = ()) -> None:
         if not self._is_on_cluster():
             super().execute(sql, params)
+            return
+        if isinstance(sql, Statement) and _makes_crossing_key(sql):
             return
         if params is not None:
             sql = self.connection.ops.compose_sql(str(sql), params)

@@ -19,8 +19,8 @@ from alliance.database.placements import (
     problems_of,
 )
 from alliance.database.released import LAST_MIGRATIONS
+from alliance.models import City, User
 from alliance.tenancy import raw_rows
-from couriers.models import Courier
 from slas.models import Offer
 
 
@@ -72,7 +72,7 @@ def test_the_lists_name_the_tables_of_the_database() -> None:
         (
             {
                 "parcel_id": models.BigIntegerField(),
-                "courier": models.ForeignKey(Courier, models.PROTECT, related_name="+"),
+                "origin": models.ForeignKey(City, models.PROTECT, related_name="+"),
                 "offer": models.ForeignKey(Offer, models.PROTECT, related_name="+"),
                 "hint": models.ForeignKey(Offer, models.PROTECT, related_name="+", db_constraint=False),
             },
@@ -86,6 +86,13 @@ def test_a_table_by_parcel_that_a_cluster_would_refuse_is_refused(
 ) -> None:
     monkeypatch.setitem(BY_PARCEL, "slas_parking", "parcel_id")
     assert list(problems_of([model(**fields)])) == [f"The table slas_parking is by parcel: {problem}"]
+
+
+def test_a_table_on_every_node_points_at_no_table_of_the_coordinator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alliance.database.placements.REFERENCE", [*REFERENCE, "slas_parking"])
+    made_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    [problem] = problems_of([model(made_by=made_by)])
+    assert problem.startswith("The table slas_parking is on every node: made_by points at alliance_user")
 
 
 def test_what_has_a_parcel_id_is_by_parcel_but_excuses() -> None:

@@ -6,7 +6,6 @@ import pytest
 from django.db import connection
 
 from alliance.database import cluster
-from alliance.database.distribution import tables
 from alliance.database.owner import as_owner
 
 SCRIPT = """
@@ -38,7 +37,6 @@ def test_on_one_server_a_script_is_one_message() -> None:
 def test_on_a_cluster_each_statement_is_alone_and_waits_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
     # PostgreSQL takes settings of an extension that it does not know.
     monkeypatch.setattr(cluster, "is_distributed", lambda **_using: True)
-    monkeypatch.setattr(tables, "keep_managed", lambda: 0)
     sent = messages_of(SCRIPT)
     assert sent[0] == "SET LOCAL lock_timeout = '2s'"
     made = [message for message in sent if message.startswith("CREATE FUNCTION")]

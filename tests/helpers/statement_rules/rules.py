@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
+from django.apps import apps
 from pglast.parser import ParseError
 
 from alliance.database.placements import BY_PARCEL, LOCAL, REFERENCE
@@ -54,6 +55,13 @@ def place(table: str) -> str:
     if name in BY_PARCEL:
         return "parcel"
     return "reference" if name in REFERENCE else "local" if name in LOCAL else ""
+
+
+@cache
+def views() -> set[str]:
+    """Return the views of tables by parcel."""
+    unmanaged = [model for model in apps.get_models() if not model._meta.managed]
+    return {model._meta.db_table for model in unmanaged if hasattr(model, "parcel_id")}
 
 
 def _by_parcel(level: Level) -> dict[str, str]:
@@ -140,7 +148,7 @@ def _mixed_joins(statement: Statement) -> Iterator[str]:
         tables = [table for each in level.with_correlated() for table in each.tables.values()]
         if level.kind == "insert":
             tables = tables[1:]
-        places = {place(table) for table in tables}
+        places = {"parcel" if table in views() else place(table) for table in tables}
         if {"parcel", "local"} <= places:
             local = sorted({table for table in tables if place(table) == "local"})
             yield (

@@ -8,11 +8,11 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alliance.database.distribution import plan, tables
+from alliance.database.distribution import coordinator, plan, tables
 from alliance.database.distribution.shards import Refused, execute_as_superuser, home_of_hash
 from alliance.database.owner import as_owner
 from alliance.database.partitions import months_of
-from alliance.database.placements import BY_PARCEL
+from alliance.database.placements import BY_PARCEL, LOCAL
 from alliance.homes import hash_of, home_of
 from tests import factories
 from tests.helpers.owner import execute_as_owner
@@ -61,6 +61,13 @@ def test_keys_to_other_tables_are_found_with_their_definition() -> None:
     assert key.target == "slas_servicetier"
     assert key.definition.startswith("FOREIGN KEY (tier_id) REFERENCES slas_servicetier(id)")
     assert tables.keys_of("parcels_parcel") == []
+
+
+@pytest.mark.django_db
+def test_keys_between_tables_of_the_coordinator_and_others_are_found() -> None:
+    found = [(key.table, key.definition.split(" DEFERRABLE")[0]) for key in coordinator.crossing_keys()]
+    assert ("slas_offer", "FOREIGN KEY (tier_id) REFERENCES slas_servicetier(id)") in found
+    assert {table for table, _definition in found} <= {*LOCAL}
 
 
 def test_the_table_of_parcels_comes_first_because_it_defines_the_shards() -> None:

@@ -32,7 +32,7 @@ class SlasConfig(AppConfig):
         from slas.forecasts.sql import PROGRESS  # noqa: PLC0415
         from slas.forecasts.sql_watch import CANDIDATES, CLEAR, STORE  # noqa: PLC0415
         from slas.models import CreditCheck, ProgressTally, Tally  # noqa: PLC0415
-        from slas.offers.sql import MARKET, RESERVE  # noqa: PLC0415
+        from slas.offers.sql import MARKET, RESERVE, RESERVE_OR_FAIL  # noqa: PLC0415
         from slas.portal.finders import FINDERS  # noqa: PLC0415
         from slas.portal.menu import MENU  # noqa: PLC0415
         from slas.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
@@ -41,7 +41,7 @@ class SlasConfig(AppConfig):
 
         FILE_KINDS.register(STORED_FILES)
         QUEUES.register({"tallies": Tally, "progress": ProgressTally, "credit_checks": CreditCheck})
-        STATEMENTS += [READ_CURVES, MARKET, RESERVE, *SETTLING, TALLIES.take, PROGRESS.take]
+        STATEMENTS += [READ_CURVES, MARKET, RESERVE, RESERVE_OR_FAIL, *SETTLING, TALLIES.take, PROGRESS.take]
         STATEMENTS += [CANDIDATES, CLEAR, STORE]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)

@@ -108,3 +108,21 @@ EXCEPTION WHEN no_data_found THEN
     RETURN NEXT;
 END""",  # noqa: S608 -- built of constants
 )
+
+# SQLSTATE of a slot without room.
+NO_ROOM: Final = "AL002"
+# The same in front of another statement of its message, which is not run without room.
+RESERVE_OR_FAIL: Final = StoredStatement(
+    "slas_reserve_or_fail",
+    parameters=RESERVE.parameters,
+    returns={"has_room": "boolean"},
+    is_value=True,
+    is_plain=True,
+    body=f"""
+BEGIN
+    IF (SELECT has_room FROM {RESERVE.name}({", ".join(f"%({name})s" for name in RESERVE.parameters)})) THEN
+        RETURN true;
+    END IF;
+    RAISE EXCEPTION 'there is no room' USING ERRCODE = '{NO_ROOM}';
+END""",  # noqa: S608 -- built of constants
+)

@@ -54,15 +54,22 @@ def place_of(parcel: Parcel) -> Place:
 
 
 def move(place: Place) -> None:
+    limit = time.monotonic() + 20
     [(host, port)] = raw_rows(
         "SELECT nodename, nodeport FROM pg_dist_node WHERE shouldhaveshards"
         " AND (nodename, nodeport) IS DISTINCT FROM (%s, %s) ORDER BY nodeid LIMIT 1",
         [place.host, place.port],
     )
+    moving = "SELECT citus_move_shard_placement(%s, %s, %s, %s, %s, 'block_writes')"
     with as_owner():
-        raw_rows(
-            "SELECT citus_move_shard_placement(%s, %s, %s, %s, %s, 'block_writes')", [*place, host, port]
-        )
+        # What a move before left behind is dropped once nobody reads it any more.
+        while (
+            raw_rows("SELECT EXISTS (SELECT 1 FROM pg_dist_cleanup)") == [(True,)]
+            and time.monotonic() < limit
+        ):
+            raw_rows("CALL citus_cleanup_orphaned_resources()")
+            time.sleep(0.1)
+        raw_rows(moving, [*place, host, port])
 
 
 def send(courier: Actor, parcel: Parcel) -> None:

@@ -1,6 +1,7 @@
 """What writes send to the workers, and what they leave there."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
@@ -17,7 +18,7 @@ from parcels.scans.lines import ScanLine
 from parcels.scans.services import ScanReport, record_scans
 from tests.parcels.helpers.bookings import request_for
 from tests.parcels.helpers.parcels import booked_parcels
-from tests.slas.helpers.offers import offer, today_at
+from tests.slas.helpers.offers import offer, reserved, today_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Sent = Callable[[Callable[[], object]], list[str]]
@@ -65,6 +66,18 @@ def test_booking_is_four_messages(
             book_parcel(actor=merchant, request=request_for(hangzhou, chengdu, noon), at=noon)
 
     assert commands(sent(book)) == ["BEGIN", "SELECT", "PREPARE", "COMMIT"]
+
+
+def test_booking_of_a_full_day_goes_to_the_next(
+    merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
+) -> None:
+    sold, noon = offer(courier_organisation, hangzhou, chengdu, daily_capacity=1), today_at(12)
+    for days in range(2):
+        request = replace(request_for(hangzhou, chengdu, noon), if_full="next")
+        with scope(Scope.of(merchant)):
+            booked = book_parcel(actor=merchant, request=request, at=noon)
+        assert booked.promise.effective_date == noon.date() + timedelta(days=days)
+        assert reserved(sold, booked.promise.effective_date) == 1
 
 
 def test_single_scan_counts_once(courier: Actor, parcel: Parcel) -> None:

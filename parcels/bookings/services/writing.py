@@ -24,7 +24,7 @@ from parcels.bookings.rules import BookingRequest
 from parcels.bookings.sql import BOOK_PARCELS, WRITE_BOOKINGS
 from parcels.choices import ParcelSource
 from slas.offers.market import OnSale
-from slas.offers.services.capacity import Slot, Taken, demand_columns, reserve
+from slas.offers.services.capacity import Slot, Taken, demand_columns, reserving_first
 from slas.promises.rules import Promise
 from slas.promises.tiers_in_force import TierInForce
 
@@ -116,8 +116,8 @@ def _write(
     """Write the bookings whose ids are free; return their ids."""
     common = {"merchant_id": merchant_id, "source": source.value, "at": at}
     if is_distributed():
-        reserve(reserving)
-        return _write_at_home(booked, common)
+        with reserving_first(reserving):
+            return _write_at_home(booked, common)
     reserved = {f"reserved_{name}": column for name, column in demand_columns(reserving).items()}
     [(written_ids,)] = raw_rows(BOOK_PARCELS.call, {**reserved, **common, **_columns(booked)})
     if written_ids is None:

@@ -4,13 +4,17 @@ A day's row is created by its first reservation. Rows are always locked in the o
 statement per round, so that bookings never deadlock.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from typing import NamedTuple
 
+from django.db import DatabaseError, connection
+
 from alliance.database.literals import moments, numbers
+from alliance.database.postgresql.messages import Savepoint, Unanswered
 from alliance.tenancy import raw_rows
-from slas.offers.sql import MAKE_DAYS, RESERVE
+from slas.offers.sql import MAKE_DAYS, NO_ROOM, RESERVE, RESERVE_OR_FAIL
 
 
 class Slot(NamedTuple):
@@ -51,6 +55,29 @@ def reserve(demands: Mapping[Slot, int]) -> None:
         [(has_room,)] = raw_rows(RESERVE.call, demand_columns(demands))
         if not has_room:
             raise Taken
+
+
+@contextmanager
+def reserving_first(demands: Mapping[Slot, int]) -> Iterator[None]:
+    """Reserve n places in each slot in the message of the next statement, which is sent inside the block.
+
+    Raises Taken when one of them has too little room by now: then that statement was not run either.
+    """
+    if not any(demands.values()):
+        yield
+        return
+    with connection.cursor() as cursor:
+        # Released before anything is sent to a worker of a cluster, which would be sent the release, too.
+        cursor.execute(Savepoint("SAVEPOINT reserving"))
+        cursor.execute(Unanswered(RESERVE_OR_FAIL.call), demand_columns(demands))
+        cursor.execute(Savepoint("RELEASE SAVEPOINT reserving"))
+    try:
+        yield
+    except DatabaseError as error:
+        if getattr(error.__cause__, "pgcode", None) != NO_ROOM:
+            raise
+        raw_rows("ROLLBACK TO SAVEPOINT reserving")
+        raise Taken from None
 
 
 def demand_columns(demands: Mapping[Slot, int]) -> dict[str, str]:

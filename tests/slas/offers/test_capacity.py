@@ -6,13 +6,22 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import DatabaseError, transaction
 
 from alliance.models import City, Organisation
-from alliance.tenancy import Scope, scope
+from alliance.tenancy import Scope, raw_rows, scope
 from slas.models import CapacityDay
 from slas.offers.market import Lane, Market
 from slas.offers.services.allocation import Group, Placement, Want, allocate
-from slas.offers.services.capacity import Slot, Taken, follow_offers, places_left, release, reserve
+from slas.offers.services.capacity import (
+    Slot,
+    Taken,
+    follow_offers,
+    places_left,
+    release,
+    reserve,
+    reserving_first,
+)
 from tests.slas.helpers.offers import fill, in_threads, offer, reserved, today_at
 
 NOON = today_at(12)
@@ -53,6 +62,26 @@ def test_reserve_takes_all_slots_or_none(
     with pytest.raises(Taken):
         reserve({Slot(sold.pk, TODAY): 1, Slot(sold.pk, TOMORROW): 1})
     assert reserved(sold, TODAY) == 0
+
+
+def test_reserving_in_front_of_a_statement_does_both_or_neither(
+    courier_organisation: Organisation, hangzhou: City, chengdu: City, everything: None
+) -> None:
+    sold = offer(courier_organisation, hangzhou, chengdu, daily_capacity=3)
+    slot, note = Slot(sold.pk, TODAY), "INSERT INTO notes VALUES (1) RETURNING at"
+    raw_rows("CREATE TEMPORARY TABLE notes (at int) ON COMMIT DROP")
+    with reserving_first({slot: 2}):
+        assert raw_rows(note) == [(1,)]
+    with pytest.raises(Taken), reserving_first({slot: 2}):
+        raw_rows(note)
+    # The transaction goes on.
+    assert places_left([slot]) == {slot: 1}
+    with reserving_first({}):
+        raw_rows(note)
+    with pytest.raises(DatabaseError, match="other"), transaction.atomic(), reserving_first({slot: 1}):
+        raw_rows("SELECT other")
+    assert reserved(sold, TODAY) == 2
+    assert raw_rows("SELECT at FROM notes") == [(1,), (1,)]
 
 
 def test_release_gives_back_and_never_below_zero(

@@ -15,6 +15,8 @@ from alliance.errors import AllianceError, MalformedInput, Unavailable
 # from a server that stops, starts, recovers, or has no connection left.
 _BUSY = {"57014", "55P03", "40P01", "40001"}
 _DISK_FULL = "53100"
+# What the coordinator of a cluster says of a worker that does not answer it, before anything is committed.
+_NODE_AWAY = "08006"
 # Of our own files: a full disk; and too many open files, or a disk that fails.
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _BROKEN = {errno.EMFILE, errno.ENFILE, errno.EIO, errno.EROFS, errno.ENOMEM}
@@ -50,6 +52,10 @@ def outage_of(exception: BaseException | None) -> AllianceError | None:
             return Unavailable(_("The server is busy. Send the request again."), code="busy")
         case OperationalError() if getattr(exception.__cause__, "pgcode", None) == _DISK_FULL:
             return _full()
+        case OperationalError() if getattr(exception.__cause__, "pgcode", None) == _NODE_AWAY:
+            return Unavailable(
+                _("A part of our storage does not answer. Nothing was changed: try again shortly.")
+            )
         case DatabaseError() if type(exception.__cause__) is psycopg2.DatabaseError:
             # libpq lost the connection, and psycopg2 has no better name for it.
             return Unavailable(_("The service was interrupted. Try again shortly."))

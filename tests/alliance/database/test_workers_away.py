@@ -45,6 +45,13 @@ def test_worker_that_is_away_is_an_outage_that_passes(text: str, code: str) -> N
 
 
 @pytest.mark.django_db
+def test_who_asked_for_what_it_holds_is_told_that_nothing_was_changed() -> None:
+    with pytest.raises(Error) as raised:
+        fail(REFUSED, "08006")
+    assert "Nothing was changed" in str(outage_of(raised.value))
+
+
+@pytest.mark.django_db
 def test_worker_that_left_a_transaction_is_what_tasks_try_again_for() -> None:
     with pytest.raises(OperationalError):
         fail("failure on connection marked as essential: 10.0.0.2:5432", "XX000")

@@ -26,6 +26,7 @@ from alliance.choices import Capability
 from alliance.database import cluster, partitions
 from alliance.demo_progress import demo_progress
 from alliance.durations import duration_text
+from alliance.figures import kept
 from alliance.health import BEAT_SILENT_AFTER, MONTHS_AHEAD_NEEDED
 from alliance.models import Heartbeat
 from alliance.tenancy import Actor
@@ -83,7 +84,9 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     actor = actor_of(request)
     now, today = timezone.now(), timezone.localdate()
     if not actor.can(Capability.OPERATE):
-        claims = _claims(now) if admin.site.get_model_admin(Excuse).has_view_permission(request) else None
+        claims = (
+            _claims(actor, now) if admin.site.get_model_admin(Excuse).has_view_permission(request) else None
+        )
         return context | {"title": _("Dashboard"), "claims": claims, "looks_up": True}
     delivery = summary_for(actor=actor, today=today, kind=CommitmentKind.DELIVERY)
     pickup = summary_for(actor=actor, today=today, kind=CommitmentKind.PICKUP)
@@ -106,7 +109,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "trend": trend,
         "couriers": _couriers(actor, today),
         "waiting": _waiting(now),
-        "claims": _claims(now),
+        "claims": _claims(actor, now),
         "jobs": [*jobs, *_backup_lines(found, now)],
         "months_ahead": ahead,
         "months_needed": MONTHS_AHEAD_NEEDED,
@@ -149,11 +152,18 @@ def _waiting(now: datetime) -> dict[str, Any]:
     return {"count": len(submitted), "since": timesince(oldest, now, depth=1) if oldest else ""}
 
 
-def _claims(now: datetime) -> dict[str, Any]:
-    """How many excuses wait for a decision, and for how long the oldest has waited."""
-    waiting = Excuse.objects.waiting().aggregate(count=Count("pk"), oldest=Min("claimed_at"))
-    oldest = waiting["oldest"]
-    return {"count": waiting["count"], "since": timesince(oldest, now, depth=1) if oldest else ""}
+def _claims(actor: Actor, now: datetime) -> dict[str, Any]:
+    """How many excuses wait for a decision, and for how long the oldest has waited.
+
+    No count while a worker of a cluster is away and there is no last one.
+    """
+
+    def waiting() -> dict[str, Any]:
+        return Excuse.objects.waiting().aggregate(count=Count("pk"), oldest=Min("claimed_at"))
+
+    found = kept("claims", actor, waiting, otherwise={"count": None, "oldest": None})
+    oldest = found["oldest"]
+    return {"count": found["count"], "since": timesince(oldest, now, depth=1) if oldest else ""}
 
 
 def _jobs(now: datetime) -> list[Job]:

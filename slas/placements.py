@@ -10,6 +10,7 @@ PLACEMENTS: Final = Placements(
         "slas_commitment": "parcel_id",
         "slas_creditcheck": "parcel_id",
         "slas_creditentry": "parcel_id",
+        "slas_excuse": "parcel_id",
         # The least parcel of those that it counts.
         "slas_progresstally": "parcel_id",
         "slas_revision": "parcel_id",
@@ -21,8 +22,6 @@ PLACEMENTS: Final = Placements(
         # Entries name the schedule they were worked out by.
         "slas_creditschedule",
         "slas_disruption",
-        # It has a parcel's id, but is decided and locked by its own key.
-        "slas_excuse",
         "slas_servicetier",
         "slas_tierversion",
     ),

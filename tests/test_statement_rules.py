@@ -97,8 +97,8 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     ),
     "correlated": (
         [
-            "SELECT 1 FROM slas_excuse e"
-            " WHERE EXISTS (SELECT 1 FROM parcels_parcel p WHERE p.id = e.parcel_id)",
+            "SELECT 1 FROM slas_closure c"
+            " WHERE EXISTS (SELECT 1 FROM parcels_parcel p WHERE p.origin_id = c.city_id)",
             "WITH x AS MATERIALIZED (SELECT id FROM parcels_parcel) SELECT 1 FROM x"
             " WHERE EXISTS (SELECT 1 FROM slas_commitment c WHERE c.parcel_id = x.id)",
             "SELECT (SELECT 1 FROM parcels_parcel p WHERE p.id = k.id) FROM unnest($1::bigint[]) k (id)",

@@ -1,4 +1,4 @@
-"""Commit what the coordinator and workers have written as one.
+"""Commit what the coordinator and workers have written as one; or write it over one connection to each.
 
 A call at home is committed on its worker before the coordinator's transaction is: right for what is written
 at home alone, and may be done twice. What counts once, as a booking and its place or a tally and its cell,
@@ -17,7 +17,7 @@ from django.db import connection
 from django.utils.translation import gettext as _
 
 from alliance.database.cluster import is_distributed
-from alliance.database.postgresql.messages import Unanswered
+from alliance.database.postgresql.messages import Settings, Unanswered
 from alliance.errors import Unavailable
 
 # Of the tables on the coordinator alone. No key ties it to another, which Citus would have to take over, too.
@@ -35,6 +35,16 @@ _UNSETTLED: Final = """
     SELECT EXISTS (SELECT 1 FROM worker WHERE NOT success)
         OR EXISTS (SELECT 1 FROM worker JOIN noted ON noted.gid = ANY(worker.gids))
 """
+
+
+def over_one_connection() -> None:
+    """Have this transaction reach each worker over one connection, if it is on a cluster.
+
+    Citus changes no table that is on every node after one by parcel with a key to it was read over several.
+    """
+    if is_distributed():
+        with connection.cursor() as cursor:
+            cursor.execute(Settings("SET LOCAL citus.multi_shard_modify_mode = 'sequential'"))
 
 
 def commit_together() -> None:

@@ -108,22 +108,20 @@ def _decide(service: Actor, random: Random, now: datetime) -> None:
         due = claims.filter(
             state=ExcuseState.CLAIMED, claimed_at__lte=now - timedelta(days=DECIDED_AFTER_DAYS)
         )
-        ids_by_decision: dict[Decision, list[int]] = {
+        keys_by_decision: dict[Decision, list[tuple[int, int]]] = {
             Decision.GRANT: [],
             Decision.DECLINE: [],
             Decision.REVOKE: [],
         }
-        for pk in due.values_list("pk", flat=True):
-            ids_by_decision[Decision.GRANT if random.random() < GRANTED else Decision.DECLINE].append(pk)
-        for pk in claims.filter(state=ExcuseState.GRANTED).values_list("pk", flat=True)[:5]:
+        for key in due.values_list("parcel_id", "pk"):
+            keys_by_decision[Decision.GRANT if random.random() < GRANTED else Decision.DECLINE].append(key)
+        for key in claims.filter(state=ExcuseState.GRANTED).values_list("parcel_id", "pk")[:5]:
             if random.random() < REVOKED:
-                ids_by_decision[Decision.REVOKE].append(pk)
+                keys_by_decision[Decision.REVOKE].append(key)
         notes = {Decision.GRANT: "", Decision.DECLINE: WHY_NOT, Decision.REVOKE: WHY_REVOKED}
-        for decision, ids in ids_by_decision.items():
-            if ids:
-                decide_excuses(
-                    actor=service, excuse_ids=ids, decision=decision, note=notes[decision], now=now
-                )
+        for decision, keys in keys_by_decision.items():
+            if keys:
+                decide_excuses(actor=service, keys=keys, decision=decision, note=notes[decision], now=now)
 
 
 def _picture() -> SimpleUploadedFile:

@@ -1,7 +1,8 @@
 """Forms of excuses: reasons, filters, decisions, declared events."""
 
+import re
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -14,7 +15,9 @@ from unfold.widgets import (
 )
 
 from alliance.city_fields import CityField
+from alliance.figures import unless_away
 from couriers.models import Courier
+from slas.admin.commitments import LARGEST_ID
 from slas.admin.tier_forms import text_input
 from slas.choices import (
     CommitmentKind,
@@ -27,10 +30,16 @@ from slas.choices import (
 from slas.excuses.querysets import ExcuseQuerySet
 from slas.excuses.services.decisions import STEPS
 from slas.excuses.services.disruptions import MOST_RECOVERY_HOURS, RECOVERY_HOURS
-from slas.excuses.services.permissions import MOST_TEXT
+from slas.excuses.services.permissions import MOST_TEXT, ExcuseKey
 from slas.models import Closure, Disruption, Excuse
 
+# Excuse.key in an address or a form.
+_KEY: Final = re.compile(r"([0-9]{1,19})-([0-9]{1,19})").fullmatch
 NOTE_ROWS = {"rows": 3, "maxlength": MOST_TEXT}
+
+
+def _closures_with_excuses() -> list[int]:
+    return list(Excuse.objects.exclude(closure=None).order_by().values_list("closure", flat=True).distinct())
 
 
 def note_field(label: Any, help_text: Any = "") -> forms.CharField:
@@ -84,7 +93,7 @@ class DecisionFilterForm(forms.Form):
     kind = _any(CommitmentKind.choices, gettext_lazy("Pickup and delivery"))
     first = forms.DateField(required=False, widget=text_input("date"))
     last = forms.DateField(required=False, widget=text_input("date"))
-    # The ids selected on the list.
+    # The keys of those selected on the list.
     ids = forms.CharField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -97,19 +106,23 @@ class DecisionFilterForm(forms.Form):
         for name, label in labels.items():
             self.fields[name].label = label
         # Fields are built when the module is loaded; the choices are read when a page is.
+        no_closures: list[int] = []
         choices: dict[str, Any] = {
             "courier": Courier.objects.order_by("legal_name"),
             "disruption": Disruption.objects.all(),
-            "closure": Closure.objects.filter(pk__in=Excuse.objects.exclude(closure=None).values("closure")),
+            "closure": Closure.objects.filter(
+                pk__in=unless_away(_closures_with_excuses, otherwise=no_closures)
+            ),
         }
         for name, queryset in choices.items():
             self.fields[name].queryset = queryset  # type: ignore[attr-defined]
 
-    def clean_ids(self) -> list[int]:
-        numbers = self.cleaned_data["ids"].replace(",", " ").split()
-        if not all(number.isdecimal() and len(number) < 19 for number in numbers):
+    def clean_ids(self) -> list[ExcuseKey]:
+        texts = self.cleaned_data["ids"].replace(",", " ").split()
+        keys = [(int(key[1]), int(key[2])) for key in map(_KEY, texts) if key]
+        if len(keys) < len(texts) or any(number > LARGEST_ID for key in keys for number in key):
             raise forms.ValidationError(_("Invalid exemptions."), code="invalid")
-        return [int(number) for number in numbers]
+        return keys
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -134,10 +147,14 @@ class DecisionFilterForm(forms.Form):
     def excuses(self) -> ExcuseQuerySet:
         """The excuses that match the filter."""
         filters = dict(self.cleaned_data)
-        ids = filters.pop("ids")
+        keys = filters.pop("ids")
         # Bulk decisions concern claimed or granted excuses only.
         excuses: ExcuseQuerySet = Excuse.objects.matching(**{**filters, "state": self.selected_state})
-        return excuses.filter(pk__in=ids) if ids else excuses
+        if not keys:
+            return excuses
+        # An id is one row's; by the parcels, a cluster finds their workers.
+        parcel_ids, ids = zip(*keys, strict=True)
+        return excuses.filter(parcel_id__in=set(parcel_ids), pk__in=ids)
 
 
 class BulkDecisionForm(forms.Form):

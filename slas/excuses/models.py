@@ -68,6 +68,7 @@ class Excuse(models.Model):
     Only a granted excuse removes the breach from the accountable rate. Both parties see all of it.
     """
 
+    # The database's key is (id, parcel_id): see alliance/database/online_keys.py.
     parcel_id = models.BigIntegerField(_("parcel"))
     kind = models.CharField(_("milestone"), max_length=10, choices=CommitmentKind)
     merchant = dimension(Organisation, _("merchant"))
@@ -162,3 +163,8 @@ class Excuse(models.Model):
     @property
     def number(self) -> str:
         return tracking_number(self.parcel_id)
+
+    @property
+    def key(self) -> str:
+        """What a decision names it by: its parcel's id and its own."""
+        return f"{self.parcel_id}-{self.pk}"

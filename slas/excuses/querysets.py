@@ -1,5 +1,6 @@
 """Reads of excuses."""
 
+from collections import Counter
 from datetime import date, datetime, time, timedelta
 from typing import Any, Self
 
@@ -8,6 +9,7 @@ from django.db.models import (
 )
 from django.utils import timezone
 
+from couriers.homes.lists import told_at_homes
 from slas.choices import ExcuseState
 from slas.commitments.querysets import JudgedQuerySet
 
@@ -34,6 +36,10 @@ class ExcuseQuerySet(JudgedQuerySet):
         return excuses
 
     def counts(self, *columns: str) -> list[tuple[Any, ...]]:
-        """Counts by some columns, the largest first."""
-        groups = self.order_by().values_list(*columns).annotate(total=Count("pk"))
-        return list(groups.order_by("-total", *columns))
+        """Counts by some columns, the largest first. A courier's are counted at its homes."""
+        groups = self.order_by().values(*columns).annotate(total=Count("pk"))
+        told = told_at_homes(groups)
+        totals: Counter[tuple[Any, ...]] = Counter()
+        for row in groups if told is None else told:
+            totals[tuple(row[name] for name in columns)] += row["total"]
+        return sorted(((*group, total) for group, total in totals.items()), key=lambda row: (-row[-1], row))

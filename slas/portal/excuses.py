@@ -20,6 +20,7 @@ from alliance.choices import Capability
 from alliance.cursors import Order, moment, number
 from alliance.dates import time_text
 from alliance.errors import Conflict, NotFound
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.portal.forms import FilterForm
 from alliance.portal.paging import Listing, Sort
 from alliance.portal.view_lists import OwnViews
@@ -28,9 +29,10 @@ from alliance.web.addresses import address
 from alliance.web.requests import ActorRequest
 from alliance.web.stencils import filled
 from couriers.documents.files import serve
+from couriers.homes.lists import at_homes
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState
 from slas.excuses.querysets import ExcuseQuerySet
-from slas.excuses.services.claims import may_claim, require_claimant, take_back_claim
+from slas.excuses.services.claims import find_excuse, may_claim, require_claimant, take_back_claim
 from slas.listed import with_names
 from slas.models import Excuse
 
@@ -106,6 +108,7 @@ def excuse_list(request: ActorRequest) -> HttpResponse:
         asked,
         size=PAGE,
         complete=with_names,
+        narrow=at_homes,
     )
     states = [state for state in ExcuseState if state != ExcuseState.LAPSED]
     context = {
@@ -128,8 +131,8 @@ def excuse_evidence(request: ActorRequest, excuse_id: int) -> FileResponse:
     """Send the file of a claim to the two parties, or to ops."""
     actor = request.actor
     require(actor, Capability.VIEW_RATES)
-    excuse = Excuse.objects.visible_to(actor).filter(pk=excuse_id).exclude(evidence="").first()
-    if excuse is None:
+    excuse = find_excuse(actor=actor, excuse_id=excuse_id, parcel_id=_parcel_id(request))
+    if not excuse.evidence:
         raise NotFound
     try:
         stream = excuse.evidence.open("rb")
@@ -143,20 +146,31 @@ def excuse_evidence(request: ActorRequest, excuse_id: int) -> FileResponse:
 @login_required
 def excuse_withdraw(request: ActorRequest, excuse_id: int) -> HttpResponse:
     """Ask, then withdraw a claim, and return to the page that showed it."""
-    actor = request.actor
+    actor, parcel_id = request.actor, _parcel_id(request)
     if request.method != "POST":
         require_claimant(actor)
-        own = Excuse.objects.visible_to(actor).filter(pk=excuse_id).first()
-        if own is None:
-            raise NotFound
+        own = find_excuse(actor=actor, excuse_id=excuse_id, parcel_id=parcel_id)
         return render(request, "slas/excuse_withdraw.html", {"excuse": own})
     try:
-        excuse = take_back_claim(actor=actor, excuse_id=excuse_id)
+        excuse = take_back_claim(actor=actor, excuse_id=excuse_id, parcel_id=parcel_id)
     except Conflict as error:
         messages.warning(request, error.detail)
         return redirect("slas:excuse_list")
     messages.success(request, _("The request was withdrawn."))
     return redirect("parcels:breach_detail", excuse.number, excuse.kind)
+
+
+def _parcel_id(request: ActorRequest) -> int | None:
+    """The parcel that a link to an excuse names, so that only its worker is asked on a cluster.
+
+    None for an address without it, as the release before made them. Raises NotFound for what is no number.
+    """
+    if not (number := request.GET.get("number", "")):
+        return None
+    try:
+        return parse_tracking_number(number)
+    except InvalidTrackingNumber as error:
+        raise NotFound(str(error)) from None
 
 
 def _line(excuse: Excuse, *, for_courier: bool) -> SafeString:

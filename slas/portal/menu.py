@@ -1,12 +1,15 @@
 """The menu entries of offers, rates, exports, scorecards and statements."""
 
+from functools import partial
 from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from alliance.choices import Capability
+from alliance.database.cluster import is_distributed
 from alliance.database.written_once import WrittenOnce
+from alliance.figures import kept
 from alliance.portal.navigation import COURIER, MEMBERS, MERCHANT, NavItem, Section
 from alliance.tenancy import Actor
 from slas.models import Excuse
@@ -15,8 +18,14 @@ SERVICE: Final = Section(pgettext_lazy("menu section", "Service"), 20)
 
 
 def _waiting_claims(actor: Actor) -> int:
-    """The number of a courier's claims waiting for a decision."""
-    return _WAITING.count(actor.tenant_id) if actor.is_courier else 0
+    """The number of a courier's claims waiting for a decision. On nearly every page of the portal."""
+    return kept("claims", actor, partial(_count, actor), otherwise=0) if actor.is_courier else 0
+
+
+def _count(actor: Actor) -> int:
+    if is_distributed():
+        return sum(count for _state, count in Excuse.objects.visible_to(actor).waiting().counts("state"))
+    return _WAITING.count(actor.tenant_id)
 
 
 _WAITING: Final = WrittenOnce(

@@ -148,13 +148,11 @@ class Client:
     def decide(self) -> None:
         with scope(Scope.everything()):
             state = self.source.choice([ExcuseState.CLAIMED, ExcuseState.CLAIMED, ExcuseState.GRANTED])
-            found = list(Excuse.objects.filter(state=state).order_by("?").values_list("pk", flat=True)[:10])
+            found = list(Excuse.objects.filter(state=state).order_by("?").values_list("parcel_id", "pk")[:10])
             decision = Decision.REVOKE
             if state == ExcuseState.CLAIMED:
                 decision = self.source.choice([Decision.GRANT, Decision.GRANT, Decision.DECLINE])
-            done = decide_excuses(
-                actor=Actor.system("chaos"), excuse_ids=found, decision=decision, note="chaos"
-            )
+            done = decide_excuses(actor=Actor.system("chaos"), keys=found, decision=decision, note="chaos")
         self.note(decided=[done.decided])
 
     def excuse(self) -> None:

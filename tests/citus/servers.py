@@ -110,6 +110,30 @@ def of_nodes(name: str, statement: str) -> Iterator[tuple[str, list[tuple[Any, .
         yield f"{place['host']}:{place['port']}", _rows({**place, "dbname": name}, statement)
 
 
+def node_of(name: str, parcel_id: int) -> str:
+    """Return the worker that holds a parcel, as `host:port`."""
+    statement = f"""
+        SELECT nodename || ':' || nodeport FROM pg_dist_placement JOIN pg_dist_node USING (groupid)
+        WHERE shardid = get_shard_id_for_distribution_column('parcels_parcel', {int(parcel_id)}::bigint)"""
+    [(node,)] = on_coordinator(name, statement)
+    return str(node)
+
+
+@contextmanager
+def away(name: str, *, node: str) -> Iterator[None]:
+    """Have the coordinator of a database look for a worker at a port where nobody answers.
+
+    Sessions that are open have to be opened anew.
+    """
+    host, port = node.split(":")
+    move = "UPDATE pg_dist_node SET nodeport = {to} WHERE nodename = '{host}' AND nodeport = {by} RETURNING 1"
+    on_coordinator(name, move.format(to=1, host=host, by=port))
+    try:
+        yield
+    finally:
+        on_coordinator(name, move.format(to=port, host=host, by=1))
+
+
 def _nodes() -> list[dict[str, str]]:
     """Return how to connect to each node, the coordinator first."""
     here = parse_dsn(URL)

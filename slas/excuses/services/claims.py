@@ -13,7 +13,9 @@ from django.utils.translation import gettext as _
 
 from alliance import audit, events
 from alliance.choices import Capability
+from alliance.database.found_at_home import only_row
 from alliance.database.slices import in_slices
+from alliance.database.together import commit_together
 from alliance.dates import time_text
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.events import Topic
@@ -121,29 +123,43 @@ def claim_excuse(*, actor: Actor, claim: Claim, now: datetime | None = None) -> 
         _store(excuse, claim.upload, inspected)
         _record(actor, excuse, Topic.EXCUSE_CLAIMED, at=moment)
         tell_ops_of_claim(excuse, at=moment)
+        commit_together()
+    return excuse
+
+
+def find_excuse(*, actor: Actor, excuse_id: int, parcel_id: int | None = None) -> Excuse:
+    """Return an excuse that the actor sees. Without its parcel, all workers of a cluster are asked.
+
+    Raises NotFound.
+    """
+    excuses = Excuse.objects.visible_to(actor).filter(pk=excuse_id)
+    excuse = only_row(excuses) if parcel_id is None else excuses.filter(parcel_id=parcel_id).first()
+    if excuse is None:
+        raise NotFound
     return excuse
 
 
 @transaction.atomic
-def take_back_claim(*, actor: Actor, excuse_id: int, now: datetime | None = None) -> Excuse:
+def take_back_claim(
+    *, actor: Actor, excuse_id: int, parcel_id: int | None = None, now: datetime | None = None
+) -> Excuse:
     """Withdraw a claim not decided on yet. A replay changes nothing.
 
     Raises NotFound for a claim that is not the courier's own, Conflict for one that is decided, or that was
     proposed by a declared event.
     """
     require_claimant(actor)
-    excuse = Excuse.objects.visible_to(actor).filter(pk=excuse_id).first()
-    if excuse is None:
-        raise NotFound
+    excuse = find_excuse(actor=actor, excuse_id=excuse_id, parcel_id=parcel_id)
     if excuse.source != ExcuseSource.COURIER:
         raise Conflict(_("The courier did not request this exemption."), code="not_claimed_by_courier")
     # Guarded update: a decision made in the meantime stands.
-    open_claims = Excuse.objects.filter(pk=excuse_id, state=ExcuseState.CLAIMED)
-    if open_claims.update(state=ExcuseState.WITHDRAWN):
+    own = Excuse.objects.filter(parcel_id=excuse.parcel_id, pk=excuse_id)
+    if own.filter(state=ExcuseState.CLAIMED).update(state=ExcuseState.WITHDRAWN):
         excuse.state = ExcuseState.WITHDRAWN
         _record(actor, excuse, Topic.EXCUSE_WITHDRAWN, at=now or timezone.now())
+        commit_together()
         return excuse
-    excuse.refresh_from_db()
+    excuse.refresh_from_db(from_queryset=own)
     if excuse.state != ExcuseState.WITHDRAWN:
         raise Conflict(_("This request is already decided."), code="decided")
     return excuse

@@ -10,15 +10,18 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import events
+from alliance.database.literals import numbers
+from alliance.database.together import commit_together
 from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.events import Topic
 from alliance.members.queries import own_couriers, refuse_own
-from alliance.tenancy import Actor
+from alliance.tenancy import Actor, raw_rows
 from slas.choices import CommitmentKind, Decision, ExcuseReason, ExcuseSource, ExcuseState
 from slas.commitments.services.settling import excuse_commitments
 from slas.excuses.models import Excuse
 from slas.excuses.services.mails import tell_couriers_of_decision
 from slas.excuses.services.permissions import (
+    ExcuseKey,
     Key,
     Locked,
     lock_commitments,
@@ -28,6 +31,7 @@ from slas.excuses.services.permissions import (
     require_decider,
     require_few,
 )
+from slas.excuses.services.writing import write_excuses
 
 # The state an excuse must be in for each decision, and its state after it.
 STEPS: Final[Mapping[Decision, tuple[ExcuseState, ExcuseState]]] = {
@@ -41,8 +45,14 @@ _TOPICS: Final[Mapping[ExcuseState, Topic]] = {
     ExcuseState.REVOKED: Topic.EXCUSE_REVOKED,
     ExcuseState.LAPSED: Topic.EXCUSE_LAPSED,
 }
-# Rows per statement when excuses are inserted: statements with more parameters are slow.
-_BATCH: Final = 2_000
+# Guarded: what is in another state by now was decided or withdrawn meanwhile. Not at home: the claims of a
+# proposal that is granted at once are written in the same transaction, over other connections to the worker.
+_NOTE: Final = """
+UPDATE slas_excuse SET state = %(after)s, decision_note = %(note)s, decided_by_id = %(decided_by)s,
+    decided_at = %(decided_at)s
+WHERE parcel_id = ANY(%(parcel_ids)s::bigint[]) AND id = ANY(%(ids)s::bigint[]) AND state = %(before)s
+RETURNING id
+"""
 
 
 class DecisionResult(NamedTuple):
@@ -75,13 +85,14 @@ class ExcuseResult(NamedTuple):
 def decide_excuses(
     *,
     actor: Actor,
-    excuse_ids: Iterable[int],
+    keys: Iterable[ExcuseKey],
     decision: Decision | str,
     note: str = "",
     now: datetime | None = None,
 ) -> DecisionResult:
     """Grant, decline or revoke excuses in one transaction; a replay finds nothing left to decide.
 
+    Excuses are named by their parcel's id and their own.
     Claims whose breach is no longer open lapse, whatever the decision; those of the actor's own courier are
     left. Raises NotPermitted for everyone but customer service and superusers, and if all are the actor's
     own; InvalidInput for an unknown decision, for declining or revoking without a note, and for more than
@@ -92,22 +103,17 @@ def decide_excuses(
         raise InvalidInput(_("Choose to grant, decline or revoke."))
     step, moment = Decision(decision), now or timezone.now()
     decision_note = read_text(note, required=step != Decision.GRANT)
-    ids = sorted(set(excuse_ids))
-    require_few(ids)
-    wanted, ids = len(ids), _without_own(actor, ids)
-    barred = wanted - len(ids)
-    rows = Excuse.objects.filter(pk__in=ids).values_list("parcel_id", "kind")
-    commitments = lock_commitments(list(rows))
+    unique_keys = set(keys)
+    require_few(unique_keys)
+    excuses, barred = _without_own(actor, excuses_of(unique_keys))
+    commitments = lock_commitments((row.parcel_id, row.kind) for row in excuses)
     before, after = STEPS[step]
-    # Read again under the lock: another person may have decided in the meantime.
-    decidable = list(Excuse.objects.select_for_update().filter(pk__in=ids, state=before).order_by("pk"))
-    lapsed = [row for row in decidable if before == ExcuseState.CLAIMED and not _stands(row, commitments)]
-    lapsed_ids = {row.pk for row in lapsed}
-    decided = [row for row in decidable if row.pk not in lapsed_ids]
+    void = [row for row in excuses if before == ExcuseState.CLAIMED and not _stands(row, commitments)]
+    lapsed = _note(void, before, ExcuseState.LAPSED)
+    void_ids = {row.pk for row in void}
+    left = [row for row in excuses if row.pk not in void_ids]
+    decided = _note(left, before, after, note=decision_note, decided_by=actor.user_id, decided_at=moment)
     _apply(step, decided, moment)
-    changes = {"decision_note": decision_note, "decided_by_id": actor.user_id, "decided_at": moment}
-    Excuse.objects.filter(pk__in=[row.pk for row in decided]).update(state=after, **changes)
-    Excuse.objects.filter(pk__in=lapsed_ids).update(state=ExcuseState.LAPSED)
     _record_events(decided, after, moment)
     _record_events(lapsed, ExcuseState.LAPSED, moment)
     tell_couriers_of_decision(decided, after)
@@ -119,17 +125,54 @@ def decide_excuses(
         note=decision_note,
         excuses=[row.pk for row in decided],
     )
-    return DecisionResult(len(decided), len(lapsed), len(ids) - len(decidable), barred)
+    commit_together()
+    untouched = len(unique_keys) - barred - len(decided) - len(lapsed)
+    return DecisionResult(len(decided), len(lapsed), untouched, barred)
 
 
-def _without_own(actor: Actor, ids: Sequence[int]) -> list[int]:
-    """Leave out excuses of the actor's own couriers. Raises NotPermitted if no others are left."""
-    couriers = dict(Excuse.objects.filter(pk__in=ids).values_list("pk", "courier_id"))
-    own = own_couriers(actor, couriers.values())
-    others = [excuse_id for excuse_id in ids if couriers.get(excuse_id) not in own]
+def excuses_of(keys: Iterable[ExcuseKey]) -> list[Excuse]:
+    """Return the excuses with these keys, in the order of their ids."""
+    wanted = set(keys)
+    parcel_ids, ids = {parcel_id for parcel_id, _pk in wanted}, {pk for _parcel_id, pk in wanted}
+    rows = Excuse.objects.filter(parcel_id__in=parcel_ids, pk__in=ids).order_by("pk")
+    return [row for row in rows if (row.parcel_id, row.pk) in wanted]
+
+
+def _without_own(actor: Actor, excuses: Sequence[Excuse]) -> tuple[list[Excuse], int]:
+    """Leave out excuses of the actor's own couriers, and count them.
+
+    Raises NotPermitted if no others are left.
+    """
+    own = own_couriers(actor, {excuse.courier_id for excuse in excuses})
+    others = [excuse for excuse in excuses if excuse.courier_id not in own]
     if own and not others:
         refuse_own(actor, own)
-    return others
+    return others, len(excuses) - len(others)
+
+
+def _note(
+    excuses: Sequence[Excuse],
+    before: ExcuseState,
+    after: ExcuseState,
+    *,
+    note: str = "",
+    decided_by: int | None = None,
+    decided_at: datetime | None = None,
+) -> list[Excuse]:
+    """Write a decision on excuses that are still in the state before it, and return those.
+
+    The commitments are locked, but a courier withdraws a claim without that lock.
+    """
+    if not excuses:
+        return []
+    parameters = {
+        "parcel_ids": numbers({excuse.parcel_id for excuse in excuses}),
+        "ids": numbers(excuse.pk for excuse in excuses),
+        "before": before.value, "after": after.value,
+        "note": note, "decided_by": decided_by, "decided_at": decided_at,
+    }  # fmt: skip
+    noted = {pk for (pk,) in raw_rows(_NOTE, parameters)}
+    return [excuse for excuse in excuses if excuse.pk in noted]
 
 
 def excuse_breach(
@@ -208,7 +251,7 @@ def excuse_breaches(
         )
         for parcel_id, kind in unclaimed
     ]
-    Excuse.objects.bulk_create(excuses, batch_size=_BATCH)
+    write_excuses(excuses)
     excuse_commitments(keys=unclaimed, reason=chosen, now=moment)
     record_decision(
         actor,
@@ -219,6 +262,7 @@ def excuse_breaches(
         note=decision_note,
         excuses=[row.pk for row in excuses],
     )
+    commit_together()
     waiting = sum(state == ExcuseState.CLAIMED for state in states.values())
     gone, already = len(unique_keys) - len(open_keys), len(states) - waiting
     return ExcuseResult(len(unclaimed), gone, waiting, already, len(barred))

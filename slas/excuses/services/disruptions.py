@@ -24,6 +24,7 @@ from alliance import audit, events
 from alliance.choices import Capability
 from alliance.clocks import ONE_DAY, wall_clock
 from alliance.database.literals import moments, numbers
+from alliance.database.together import commit_together, over_one_connection
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.identifiers import EPOCH, parcel_id_at, tracking_number
 from alliance.models import City
@@ -33,6 +34,7 @@ from slas.choices import ClosureSide, Decision, DisruptionReason, ExcuseSource, 
 from slas.excuses.models import Disruption, Excuse
 from slas.excuses.services.decisions import decide_excuses
 from slas.excuses.services.permissions import lock_commitments, read_text, require_decider, require_few
+from slas.excuses.services.writing import write_excuses
 from slas.promises.models import Closure
 
 RECOVERY_HOURS: Final = 24
@@ -209,6 +211,7 @@ def declare_disruption(
 def withdraw_disruption(*, actor: Actor, disruption_id: int) -> None:
     """Withdraw an event that has proposed nothing. Raises NotFound, and Conflict if it has."""
     require(actor, Capability.OPERATE)
+    over_one_connection()
     disruption = Disruption.objects.select_for_update().filter(pk=disruption_id).first()
     if disruption is None:
         raise NotFound
@@ -260,16 +263,18 @@ def propose_excuses(
     open_breaches = [
         row for row in touched if (row.parcel_id, row.kind) in still_touched & commitments.keys()
     ]
-    excuses = _write_claims(actor, cause, open_breaches, note_text or cause.name, moment)
+    excuses = _claims(actor, cause, open_breaches, note_text or cause.name, moment)
+    write_excuses(excuses)
     events.record([_claim_event(excuse) for excuse in excuses], at=moment)
     verb = "closure.proposed" if cause.closure_id else "disruption.proposed"
     subject = cause.closure_id or cause.disruption_id or 0
     _record(actor, verb, subject, {"name": cause.name, "excuses": len(excuses), "granted": grant})
+    commit_together()
     if not (grant and excuses):
         return ProposalResult(len(excuses))
     granted = decide_excuses(
         actor=actor,
-        excuse_ids=[excuse.pk for excuse in excuses],
+        keys=[(excuse.parcel_id, excuse.pk) for excuse in excuses],
         decision=Decision.GRANT,
         note=note_text,
         now=moment,
@@ -277,29 +282,26 @@ def propose_excuses(
     return ProposalResult(len(excuses), granted.decided)
 
 
-def _write_claims(
+def _claims(
     actor: Actor, cause: Cause, touched: Sequence[AffectedBreach], note: str, now: datetime
 ) -> list[Excuse]:
-    return Excuse.objects.bulk_create(
-        [
-            Excuse(
-                parcel_id=row.parcel_id,
-                kind=row.kind,
-                merchant_id=row.merchant_id,
-                courier_id=row.courier_id,
-                reason=cause.reason.value,
-                note=note,
-                source=ExcuseSource.EVENT,
-                state=ExcuseState.CLAIMED,
-                disruption_id=cause.disruption_id,
-                closure_id=cause.closure_id,
-                claimed_by_id=actor.user_id,
-                claimed_at=now,
-            )
-            for row in touched
-        ],
-        batch_size=2_000,
-    )
+    return [
+        Excuse(
+            parcel_id=row.parcel_id,
+            kind=row.kind,
+            merchant_id=row.merchant_id,
+            courier_id=row.courier_id,
+            reason=cause.reason.value,
+            note=note,
+            source=ExcuseSource.EVENT,
+            state=ExcuseState.CLAIMED,
+            disruption_id=cause.disruption_id,
+            closure_id=cause.closure_id,
+            claimed_by_id=actor.user_id,
+            claimed_at=now,
+        )
+        for row in touched
+    ]
 
 
 def _claim_event(excuse: Excuse) -> events.NewEvent:

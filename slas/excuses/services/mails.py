@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from django.db.models import Q
@@ -10,6 +11,7 @@ from django.urls import reverse
 
 from alliance import mails
 from alliance.choices import Role
+from alliance.figures import unless_away
 from alliance.members.queries import staff_who_may
 from alliance.models import Member, Organisation
 from alliance.tenancy import Scope, scope
@@ -23,20 +25,28 @@ NUMBERS_SHOWN: Final = 20
 
 
 def tell_ops_of_claim(excuse: Excuse, *, at: datetime) -> None:
-    """Mail who may decide that a request waits, unless one was made within the last hour."""
+    """Mail who may decide that a request waits, unless one was made within the last hour.
+
+    Nor while a worker of a cluster is away, as nobody can count them: the next mail does.
+    """
     # The courier's scope does not show what others requested.
     with scope(Scope.everything()):
-        recent = Excuse.objects.filter(state=ExcuseState.CLAIMED, claimed_at__gt=at - QUIET_FOR)
-        if recent.exclude(pk=excuse.pk).exists():
+        waiting = unless_away(partial(_waiting, excuse, at), otherwise=0)
+        if not waiting:
             return
         courier = Organisation.objects.get(pk=excuse.courier_id)
-        waiting = Excuse.objects.waiting().count()
         mails.write_mails(
             to=staff_who_may(PERMISSION),
             template="slas/mail/claimed",
             context={"courier": mails.without_links(courier.name), "waiting": waiting},
             path=reverse("admin:slas_excuse_changelist"),
         )
+
+
+def _waiting(excuse: Excuse, at: datetime) -> int:
+    """How many requests wait, this one included; 0 if another was made within the last hour."""
+    recent = Excuse.objects.waiting().filter(claimed_at__gt=at - QUIET_FOR)
+    return 0 if recent.exclude(pk=excuse.pk).exists() else Excuse.objects.waiting().count()
 
 
 def tell_couriers_of_decision(excuses: Sequence[Excuse], state: ExcuseState) -> None:

@@ -1,6 +1,6 @@
 """The permission to decide on excuses, and the lock that every decision is made under."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sized
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -23,6 +23,8 @@ CUSTOMER_SERVICE: Final = "Customer service"
 MOST_AT_ONCE: Final = 100_000
 MOST_TEXT: Final = 2_000
 Key = tuple[int, str]
+# An excuse's parcel and its own id.
+ExcuseKey = tuple[int, int]
 
 
 class Locked(NamedTuple):
@@ -87,7 +89,7 @@ def read_text(text: str, *, field: str = "note", required: bool = False) -> str:
     return trimmed
 
 
-def require_few(keys: Sequence[Any]) -> None:
+def require_few(keys: Sized) -> None:
     """Raise InvalidInput for more than can be decided at once."""
     if len(keys) > MOST_AT_ONCE:
         message = _("Decide on at most %(most)d at once.") % {"most": MOST_AT_ONCE}

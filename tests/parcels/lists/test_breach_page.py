@@ -70,8 +70,8 @@ def excuses() -> list[tuple[str, str]]:
 
 def decide(system: Actor, decision: str, note: str = "No proof") -> None:
     with scope(Scope.everything()):
-        ids = list(Excuse.objects.values_list("pk", flat=True))
-        decide_excuses(actor=system, excuse_ids=ids, decision=decision, note=note)
+        keys = list(Excuse.objects.values_list("parcel_id", "pk"))
+        decide_excuses(actor=system, keys=keys, decision=decision, note=note)
 
 
 class TestPage:

@@ -199,7 +199,7 @@ class TestDeciding:
     ) -> None:
         assert self.preview(service_client, courier=lane.courier.pk)["count"] == 4
         assert self.preview(service_client, courier=rival_courier.pk)["count"] == 0
-        assert self.preview(service_client, ids=f"{claims[0].pk},{claims[2].pk}")["count"] == 2
+        assert self.preview(service_client, ids=f"{claims[0].key},{claims[2].key}")["count"] == 2
 
     @pytest.mark.parametrize(
         "query",
@@ -209,6 +209,8 @@ class TestDeciding:
             {"first": "2026-02-02", "last": "2026-02-01"},
             {"first": "0001-01-01"},
             {"ids": "1;DROP"},
+            {"ids": "17"},
+            {"ids": f"1-{2**63}"},
             {"courier": "999999999"},
         ],
         ids=str,
@@ -291,8 +293,10 @@ class TestDeciding:
         page = service_client.get(f"/admin/slas/excuse/{claims[1].pk}/change/")
         assert "decide-one" in page.content.decode()
         one = service_client.get(reverse("admin:slas_excuse_decide_one", args=[claims[1].pk]))
-        assert self.preview(service_client, **{"ids": claims[1].pk})["count"] == 1
-        assert one["Location"] == f"{reverse('admin:slas_excuse_decide')}?ids={claims[1].pk}&state=claimed"
+        assert self.preview(service_client, ids=claims[1].key)["count"] == 1
+        assert one["Location"] == f"{reverse('admin:slas_excuse_decide')}?ids={claims[1].key}&state=claimed"
+        missing = reverse("admin:slas_excuse_decide_one", args=[claims[-1].pk + 1])
+        assert service_client.get(missing).status_code == 404
         ticked = {"action": "decide_on_chosen", "_selected_action": [claims[0].pk, claims[3].pk]}
         response = service_client.post(LIST, ticked)
         assert response.context["count"] == 2

@@ -173,10 +173,10 @@ class TestDeciding:
             with pytest.raises(InvalidInput):
                 decided(decider, [claim], decision, note)
         with pytest.raises(InvalidInput, match="100000 at once"):
-            decide_excuses(actor=decider, excuse_ids=range(100_001), decision="grant")
-        assert decide_excuses(actor=decider, excuse_ids=[claim.pk + 99], decision="grant") == DecisionResult(
-            untouched=1
-        )
+            decide_excuses(actor=decider, keys=[(late, pk) for pk in range(100_001)], decision="grant")
+        # Neither an id that is none, nor one of another parcel.
+        unknown = [(late, claim.pk + 99), (late + 1, claim.pk)]
+        assert decide_excuses(actor=decider, keys=unknown, decision="grant") == DecisionResult(untouched=2)
 
     @pytest.mark.parametrize("decision", ["grant", "decline"])
     def test_claim_of_a_withdrawn_breach_lapses(

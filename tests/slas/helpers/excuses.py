@@ -66,8 +66,8 @@ def claimed(actor: Actor, parcel_id: int, **given: Any) -> Excuse:
 
 
 def decided(actor: Actor, excuses: Iterable[Excuse], decision: str, note: str = "because") -> DecisionResult:
-    ids = [excuse.pk for excuse in excuses]
-    return decide_excuses(actor=actor, excuse_ids=ids, decision=decision, note=note, now=NOON + 3 * HOUR)
+    keys = [(excuse.parcel_id, excuse.pk) for excuse in excuses]
+    return decide_excuses(actor=actor, keys=keys, decision=decision, note=note, now=NOON + 3 * HOUR)
 
 
 def states() -> list[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -11,6 +12,9 @@ from alliance.tenancy import raw_rows
 from parcels.bookings.models import Parcel
 from parcels.history.names import Identity, ResolvedRow
 from parcels.history.rows import Problem
+
+# Id, merchant, courier and reference of parcels.
+Stored = Sequence[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +29,12 @@ class PlacedRow:
 class Ids:
     """Ids of a chunk's parcels: for each row, the first id of its sequence that no other parcel has."""
 
-    def __init__(self, rows: Sequence[ResolvedRow]) -> None:
-        first = [_candidate(row, 0) for row in rows]
-        references = [row.row.reference for row in rows]
-        stored = raw_rows(
-            "SELECT id, merchant_id, courier_id, reference FROM parcels_parcel WHERE id = ANY(%s)"
-            " UNION SELECT id, merchant_id, courier_id, reference FROM parcels_parcel"
-            " WHERE reference = ANY(%s) AND reference <> '' AND source = 'history'",
-            [first, references],
+    def __init__(self, rows: Sequence[ResolvedRow], of_references: Stored) -> None:
+        first = [first_id(row) for row in rows]
+        of_ids: Stored = raw_rows(
+            "SELECT id, merchant_id, courier_id, reference FROM parcels_parcel WHERE id = ANY(%s)", [first]
         )
+        stored = [*of_ids, *of_references]
         self._owner: dict[int, Identity] = {row[0]: (row[1], row[2], row[3]) for row in stored}
         self._stored: dict[Identity, int] = {name: parcel_id for parcel_id, name in self._owner.items()}
         self._lines: dict[Identity, int] = {}
@@ -72,6 +73,11 @@ class Ids:
         if stored is not None:
             self._owner[parcel_id] = stored
             self._stored[stored] = parcel_id
+
+
+def first_id(row: ResolvedRow) -> int:
+    """Return the id that a row's parcel has, if no other parcel has it."""
+    return _candidate(row, 0)
 
 
 def _candidate(row: ResolvedRow, attempt: int) -> int:

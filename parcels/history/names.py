@@ -44,6 +44,11 @@ class Names:
         self._cities = CityFinder()
         self._organisations: dict[tuple[str, str], int | None] = {}
 
+    def undo(self, *, created: int) -> None:
+        """Forget what was found: its transaction was undone, and organisations after so many with it."""
+        self._organisations.clear()
+        del self.created[created:]
+
     def resolve(self, row: HistoryRow, problems: list[Problem]) -> ResolvedRow | None:
         """Return a row with the ids of its names; None, with its problems, if one is unknown."""
         problem_count = len(problems)

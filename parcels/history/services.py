@@ -6,29 +6,34 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
+from itertools import islice, zip_longest
+
+from django.db import connection
 
 from alliance import audit
+from alliance.database.cluster import is_distributed
 from alliance.database.partitions import Month, ensure_months
+from alliance.database.postgresql.messages import Settings
 from alliance.identifiers import tracking_number
 from alliance.members.acquaintances import acquaint
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from couriers.homes.services import note_imports
 from parcels.bookings.models import Parcel
 from parcels.choices import ParcelStatus, ScanCode, ScanReason
-from parcels.history.ids import Ids, PlacedRow
+from parcels.history.ids import Ids, PlacedRow, Stored
 from parcels.history.names import Names, ResolvedRow
+from parcels.history.patience import patiently
 from parcels.history.rows import HistoryRow, Problem
+from parcels.history.shares import Share, rows_at_a_time, shares
 from parcels.history.writers import Writers
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
 from slas.choices import CommitmentKind
 from slas.commitments.services.settling import CommitmentDraft, open_commitments, void_commitments
 
-CHUNK = 1_000
 # Of the command.
 WRITERS = 2
-_ATTEMPTS = 5
+_ATTEMPTS, _PROBLEMS_KEPT = 5, 1_000
 
 _INSERT = """
 INSERT INTO parcels_parcel (id, merchant_id, courier_id, tier_id, origin_id, destination_id, source,
@@ -81,39 +86,61 @@ def import_history(
     writers: int = 1,
     on_progress: Callable[[ImportReport], None] = lambda report: None,
     on_problem: Callable[[Problem], None] = lambda problem: None,
+    on_wait: Callable[[Exception], None] = lambda error: None,
 ) -> ImportReport:
     """Import rows, a thousand per transaction. A bad row is reported and does not affect the others.
 
     A parcel's id is derived from its booking time and names, so a file may be imported again, also after
     a crash: nothing is duplicated, and later scans are added. Unknown merchants and couriers are created
     only with `create`; a courier created here is an applicant and not vetted. Of several `writers`, each
-    has a thread and a connection, and all rows of a reference.
+    has a thread and a connection, and all rows of a reference. What an outage undid is done again when it is
+    over; `on_wait` is told of it. Rows of which that is not known are `known` then.
     """
     report = ImportReport()
     names = Names(actor=actor, create=create)
     stream, noted = iter(rows), set[int]()
     with Writers[_ChunkResult](writers) as pool:
-        while chunk := list(islice(stream, CHUNK * writers)):
+        while chunk := list(islice(stream, rows_at_a_time(writers))):
             problems = [item for item in chunk if isinstance(item, Problem)]
             good = [item for item in chunk if isinstance(item, HistoryRow)]
-            with scope(Scope.everything()):
-                resolved = [found for row in good if (found := names.resolve(row, problems)) is not None]
-                # Their ids come of their keys, so these parcels are in any home.
-                if couriers := {row.courier_id for row in resolved} - noted:
-                    note_imports(courier_ids=couriers, now=now)
-                    noted |= couriers
+            resolved = patiently(partial(_resolve, names, good, problems, noted, now), on_wait)
             for problem in problems:
                 _note(report, problem, on_problem)
-            _make_months(resolved)
-            for writer, share in enumerate(_shares(resolved, writers)):
-                pool.submit(writer, partial(_import_chunk, actor, share, now))
-            for result in pool.results():
-                _add(report, result, on_problem)
-            on_progress(report)
+            patiently(partial(_make_months, resolved), on_wait)
+            for share, writer, part in _turns(shares(resolved, writers)):
+                work = partial(_import_chunk, actor, share, part, now)
+                pool.submit(writer, partial(patiently, work, on_wait))
+                for result in pool.results():
+                    _add(report, result, on_problem)
+                on_progress(report)
         for result in pool.last_results():
             _add(report, result, on_problem)
     on_progress(report)
     report.created = names.created
+    patiently(partial(_record, actor, report, now), on_wait)
+    return report
+
+
+def _resolve(
+    names: Names, rows: Sequence[HistoryRow], problems: list[Problem], noted: set[int], now: datetime
+) -> list[ResolvedRow]:
+    """Find what rows name. Of what is undone, nothing is remembered."""
+    created, before = len(names.created), len(problems)
+    try:
+        with scope(Scope.everything()):
+            resolved = [found for row in rows if (found := names.resolve(row, problems)) is not None]
+            # Their ids come of their keys, so these parcels are in any home.
+            if couriers := {row.courier_id for row in resolved} - noted:
+                note_imports(courier_ids=couriers, now=now)
+    except BaseException:
+        names.undo(created=created)
+        del problems[before:]
+        raise
+    noted |= couriers
+    return resolved
+
+
+def _record(actor: Actor, report: ImportReport, now: datetime) -> None:
     with scope(Scope.everything()):
         audit.record(
             actor=actor,
@@ -122,7 +149,6 @@ def import_history(
             object_id=f"{now:%Y-%m-%dT%H:%M:%S}",
             detail={"new": report.new, "known": report.known, "bad": report.bad, "created": report.created},
         )
-    return report
 
 
 def _note(report: ImportReport, problem: Problem, on_problem: Callable[[Problem], None]) -> None:
@@ -134,7 +160,7 @@ def _note(report: ImportReport, problem: Problem, on_problem: Callable[[Problem]
     ):
         report.bad += 1
     # The report keeps the first thousand; on_problem gets all of them.
-    if len(report.problems) < CHUNK:
+    if len(report.problems) < _PROBLEMS_KEPT:
         report.problems.append(problem)
     on_problem(problem)
 
@@ -152,24 +178,33 @@ def _make_months(rows: Sequence[ResolvedRow]) -> None:
         ensure_months(Month.of(min(days)), Month.of(max(days)))
 
 
-def _shares(rows: Sequence[ResolvedRow], writers: int) -> list[list[ResolvedRow]]:
-    """Divide rows among writers. A reference may be in a file twice: one writer has to see both."""
-    shares: list[list[ResolvedRow]] = [[] for _writer in range(writers)]
-    for row in rows:
-        shares[hash(row.identity) % writers].append(row)
-    return shares
+def _turns(of: Sequence[Share]) -> Iterator[tuple[Share, int, Sequence[ResolvedRow]]]:
+    """Yield the chunks of each writer's share in turns, with the number of the writer."""
+    for turn in zip_longest(*(share.chunks() for share in of)):
+        for writer, (share, chunk) in enumerate(zip(of, turn, strict=True)):
+            if chunk:
+                yield share, writer, chunk
 
 
-def _import_chunk(actor: Actor, rows: Sequence[ResolvedRow], now: datetime) -> _ChunkResult:
+def _import_chunk(actor: Actor, share: Share, rows: Sequence[ResolvedRow], now: datetime) -> _ChunkResult:
     for _attempt in range(_ATTEMPTS):
         with suppress(_IdTaken), scope(Scope.everything()):
-            return _write(actor, rows, now)
+            _keep_to_one_connection()
+            return _write(actor, share, rows, now)
     raise _IdTaken
 
 
-def _write(actor: Actor, rows: Sequence[ResolvedRow], now: datetime) -> _ChunkResult:
+def _keep_to_one_connection() -> None:
+    # Citus would ask all shards over several connections to each worker, and close all but one of them after
+    # the transaction; each would have to plan the statements of its shards anew.
+    if is_distributed():
+        with connection.cursor() as cursor:
+            cursor.execute(Settings("SET LOCAL citus.multi_shard_modify_mode = 'sequential'"))
+
+
+def _write(actor: Actor, share: Share, rows: Sequence[ResolvedRow], now: datetime) -> _ChunkResult:
     result = _ChunkResult()
-    parcels = list(_place(rows, result.problems))
+    parcels = list(_place(rows, share.stored, result.problems))
     acquaint((parcel.of.merchant_id, parcel.of.courier_id) for parcel in parcels)
     new_ids = _insert(parcels)
     if any(parcel.id not in new_ids and not parcel.is_known for parcel in parcels):
@@ -183,8 +218,8 @@ def _write(actor: Actor, rows: Sequence[ResolvedRow], now: datetime) -> _ChunkRe
     return result
 
 
-def _place(rows: Sequence[ResolvedRow], problems: list[Problem]) -> Iterator[PlacedRow]:
-    ids = Ids(rows)
+def _place(rows: Sequence[ResolvedRow], stored: Stored, problems: list[Problem]) -> Iterator[PlacedRow]:
+    ids = Ids(rows, stored)
     for row in rows:
         if (placed := ids.place(row, problems)) is not None:
             yield placed

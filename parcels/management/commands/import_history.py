@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from alliance.errors import InvalidInput
 from alliance.tenancy import Actor
+from parcels.history.patience import PATIENCE
 from parcels.history.rows import COLUMNS, Problem, read_history
 from parcels.history.services import WRITERS, ImportReport, import_history
 
@@ -60,6 +61,7 @@ class Command(BaseCommand):
                     writers=options["writers"],
                     on_progress=self.progress,
                     on_problem=self.problem,
+                    on_wait=self.wait,
                 )
             except InvalidInput as refusal:
                 raise CommandError(refusal.errors[0].message) from None
@@ -71,6 +73,12 @@ class Command(BaseCommand):
             self.reported_at = now
             rate = report.rows / (now - self.started)
             self.stderr.write(f"{report.rows:,} rows, {rate:,.0f} a second, {report.bad:,} bad")
+
+    def wait(self, error: Exception) -> None:
+        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
+        self.stderr.write(
+            f"The database does not take rows ({cause}). Trying again, for {PATIENCE / 60:.0f} minutes."
+        )
 
     def problem(self, problem: Problem) -> None:
         kind = "kept" if problem.is_warning else "left out"

@@ -1,12 +1,14 @@
 """Importing parcels carried before joining."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from alliance.choices import OrganisationStatus
 from alliance.database.partitions import (
@@ -19,7 +21,7 @@ from alliance.database.partitions import (
 from alliance.errors import InvalidInput
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
-from parcels.history import ids, services
+from parcels.history import ids, patience, services, shares
 from parcels.history.rows import COLUMNS, HistoryRow, Problem, read_history
 from parcels.history.services import ImportReport, import_history
 from parcels.models import Parcel
@@ -64,7 +66,14 @@ STORY = [
 OUTCOMES = {"met": 4, "late": 1, "overdue": 2, "void": 1}
 
 
-def bring(rows: list[str], *, create: bool = True, header: str = HEADER, writers: int = 1) -> ImportReport:
+def bring(
+    rows: list[str],
+    *,
+    create: bool = True,
+    header: str = HEADER,
+    writers: int = 1,
+    on_wait: Callable[[Exception], None] = lambda error: None,
+) -> ImportReport:
     file = io.BytesIO(("\n".join([header, *rows]) + "\n").encode())
     return import_history(
         actor=Actor.system("test"),
@@ -72,6 +81,7 @@ def bring(rows: list[str], *, create: bool = True, header: str = HEADER, writers
         create=create,
         now=NOW,
         writers=writers,
+        on_wait=on_wait,
     )
 
 
@@ -206,7 +216,7 @@ def months_of_2018(transactional_db: None) -> Iterator[None]:
 
 @pytest.mark.usefixtures("colliding_ids", "months_of_2018")
 def test_writers_side_by_side_take_no_id_of_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "CHUNK", 3)
+    monkeypatch.setattr(shares, "CHUNK", 3)
     again = line("r5", booked_at="2018-03-01T11:00:00+08:00")
     rows = [*STORY, *(line(f"r{number}") for number in range(12)), again, line("bad", tier="teleport")]
     report = bring(rows, writers=2)
@@ -217,6 +227,43 @@ def test_writers_side_by_side_take_no_id_of_each_other(monkeypatch: pytest.Monke
     assert bring(rows, writers=3).known == 20
     with scope(Scope.everything()):
         assert Parcel.objects.count() == 20
+
+
+@pytest.mark.usefixtures("months_of_2018")
+def test_what_an_outage_undid_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first attempt at names and at a chunk is cut off after it has written."""
+    failing, waits = ["note_imports", "record_scans"], list[Exception]()
+
+    def cut_off(name: str, function: Any) -> Any:
+        def once(**arguments: Any) -> Any:
+            result = function(**arguments)
+            if name in failing:
+                failing.remove(name)
+                raise OperationalError("server closed the connection unexpectedly")
+            return result
+
+        return once
+
+    monkeypatch.setattr(patience, "PAUSE", 0)
+    for name in failing:
+        monkeypatch.setattr(services, name, cut_off(name, getattr(services, name)))
+    report = bring(STORY, on_wait=waits.append)
+    assert len(waits) == 2
+    assert (report.new, report.known, report.bad, report.warnings) == (8, 0, 0, 1)
+    assert report.created == ["merchant: lotus", "courier: swift"]
+    sweep_overdue()
+    assert outcomes() == OUTCOMES
+
+
+@pytest.mark.django_db
+def test_outage_without_end_ends_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(**_arguments: Any) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(patience, "PATIENCE", 0)
+    monkeypatch.setattr(services, "record_scans", away)
+    with pytest.raises(OperationalError):
+        bring(STORY)
 
 
 @pytest.mark.parametrize(

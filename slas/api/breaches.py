@@ -22,7 +22,6 @@ from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.listed import with_names
 from slas.models import Breach, Commitment, ServiceTier
 
-
 # Of the promise as it stands now.
 _STATE: Final = ("outcome", "reached_at", "excused")
 

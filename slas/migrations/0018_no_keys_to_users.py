@@ -22,7 +22,7 @@ def to_user(name: str, **options: bool) -> models.ForeignKey:
 class Migration(migrations.Migration):
     lint_ignore: ClassVar = {"ban-drop-constraint": "users are never deleted"}
 
-    dependencies = [("slas", "0016_keys_with_parcels")]
+    dependencies = [("slas", "0017_excuses_by_parcel")]
 
     operations = [
         migrations.AlterField("revision", "agreed_by", to_user("agreed by", blank=True)),

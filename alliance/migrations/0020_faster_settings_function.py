@@ -31,7 +31,7 @@ $function$
 
 
 class Migration(migrations.Migration):
-    dependencies = [("alliance", "0018_settings_function")]
+    dependencies = [("alliance", "0019_fences")]
 
     # Back again, the function stays: it does the same.
     operations = [migrations.RunSQL(_FUNCTION, migrations.RunSQL.noop)]

@@ -20,6 +20,7 @@ class AllianceConfig(AppConfig):
         from alliance.database import owner, partitions, placements, stored_functions  # noqa: PLC0415
         from alliance.database.distribution import following  # noqa: PLC0415
         from alliance.database.lists_at_home import ROWS_AT_HOME  # noqa: PLC0415
+        from alliance.database.together import SAY_TOGETHER  # noqa: PLC0415
         from alliance.members.services.log_ins import note_language, note_moment  # noqa: PLC0415
         from alliance.members.sql import KEY_HOLDER  # noqa: PLC0415
         from alliance.placements import PLACEMENTS  # noqa: PLC0415
@@ -29,7 +30,7 @@ class AllianceConfig(AppConfig):
 
         use_plain_thread_locals()
         remember_texts()
-        stored_functions.STATEMENTS += [CLAIM_KEY, KEY_HOLDER, ROWS_AT_HOME]
+        stored_functions.STATEMENTS += [CLAIM_KEY, KEY_HOLDER, ROWS_AT_HOME, SAY_TOGETHER]
         placements.register_tables(PLACEMENTS)
         user_logged_in.connect(note_language, dispatch_uid="note_language")
         # In place of Django's own, which is connected later under this name.

@@ -18,12 +18,25 @@ from django.utils.translation import gettext as _
 
 from alliance.database.cluster import is_distributed
 from alliance.database.postgresql.messages import Settings, Unanswered
+from alliance.database.stored_functions import StoredStatement
 from alliance.errors import Unavailable
 
 # Of the tables on the coordinator alone. No key ties it to another, which Citus would have to take over, too.
 PLANNED_BY_CITUS: Final = "alliance_retiredmonth"
-# Touches no row.
-_WRITE: Final = f"DELETE FROM {PLANNED_BY_CITUS} WHERE month = '0001-01-01'"  # noqa: S608 -- of constants
+# Touches no row. In a function, so that Citus plans it once a connection. The table's name is quoted and stays
+# what it is: its shard's would be that of a plain table (alliance/database/shard_functions.py).
+SAY_TOGETHER: Final = StoredStatement(
+    "alliance_say_together",
+    parameters={},
+    returns={"is_said": "boolean"},
+    is_value=True,
+    is_plain=True,
+    body=f"""
+BEGIN
+    DELETE FROM "{PLANNED_BY_CITUS}" WHERE month = '0001-01-01';
+    RETURN true;
+END""",  # noqa: S608 -- built of constants
+)
 # Citus notes here what the coordinator commits, before it does, and forgets it once every worker has.
 _UNSETTLED: Final = """
     WITH noted AS MATERIALIZED (SELECT gid FROM pg_dist_transaction),
@@ -51,7 +64,7 @@ def commit_together() -> None:
     """Have this transaction commit in two phases, if it is on a cluster."""
     if is_distributed():
         with connection.cursor() as cursor:
-            cursor.execute(Unanswered(_WRITE))
+            cursor.execute(Unanswered(SAY_TOGETHER.call))
 
 
 def require_settled() -> None:

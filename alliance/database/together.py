@@ -23,8 +23,8 @@ from alliance.errors import Unavailable
 
 # Of the tables on the coordinator alone. No key ties it to another, which Citus would have to take over, too.
 PLANNED_BY_CITUS: Final = "alliance_retiredmonth"
-# Touches no row. In a function, so that Citus plans it once a connection. The table's name is quoted and stays
-# what it is: its shard's would be that of a plain table (alliance/database/shard_functions.py).
+# Touches no row. In a function, so that Citus plans it once a connection. The name of its table is quoted,
+# as that of its shard would take its place (alliance/database/shard_functions.py), which is a plain table's.
 SAY_TOGETHER: Final = StoredStatement(
     "alliance_say_together",
     parameters={},

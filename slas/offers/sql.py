@@ -118,6 +118,8 @@ RESERVE_OR_FAIL: Final = StoredStatement(
     returns={"has_room": "boolean"},
     is_value=True,
     is_plain=True,
+    # Citus dissuades from it, for each call of a function that the workers have, too.
+    planning={"plan_cache_mode": "force_generic_plan"},
     body=f"""
 BEGIN
     IF (SELECT has_room FROM {RESERVE.name}({", ".join(f"%({name})s" for name in RESERVE.parameters)})) THEN

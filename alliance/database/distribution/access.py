@@ -43,7 +43,8 @@ _GRANT_ON_NODE = """
         FOR name IN
             SELECT oid::regclass::text FROM pg_class
             WHERE relkind IN ('r', 'p', 'v') AND relnamespace = '{schema}'::regnamespace
-            AND relowner = current_user::regrole AND NOT (
+            -- Which migrations ran is for the owner to say.
+            AND relowner = current_user::regrole AND relname <> 'django_migrations' AND NOT (
                 has_table_privilege('{plain_role}', oid, 'SELECT')
                 AND has_table_privilege('{plain_role}', oid, 'DELETE')
             )

@@ -105,7 +105,8 @@ def is_made(editor: Any, name: str) -> bool:
     """Tell whether an index is there and whole; one that an earlier attempt left unfinished is dropped."""
     is_valid = _validity(editor, name)
     if is_valid is False:
-        editor.execute(f"DROP INDEX CONCURRENTLY {editor.quote_name(name)}")
+        # On a cluster not every shard has got it.
+        editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {editor.quote_name(name)}")
     return bool(is_valid)
 
 

@@ -41,7 +41,7 @@ def folder() -> Iterator[Path]:
 
 
 def environment_of(folder: Path, **extra: str) -> dict[str, str]:
-    overridden = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL"}
+    overridden = {"DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL"}
     inherited = {name: value for name, value in os.environ.items() if name not in overridden}
     return inherited | {"ALLIANCE_HOME": str(folder)} | extra
 

@@ -52,7 +52,7 @@ class Stack:
         # What the product did that it must not, while something happened to it.
         self.wrong: list[str] = []
         self.has_disk = hardships.disk_for(home.parent)
-        named = {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL"}
+        named = {"DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "EMAIL_URL"}
         self.environment = {name: value for name, value in os.environ.items() if name not in named}
         self.environment |= {"ALLIANCE_HOME": str(home), "LOG_LEVEL": "WARNING", "PYTHONWARNINGS": "ignore"}
         command = [sys.executable, "manage.py", "up", "--no-demo", "--port", str(self.port)]

@@ -187,6 +187,7 @@ def test_unfinished_index_is_made_anew(state: ProjectState) -> None:
     assert validity("organisation_named") is None
 
 
+@pytest.mark.one_server("it ran before the table was distributed: there a key has the parcel")
 @pytest.mark.django_db(transaction=True)
 def test_parcel_is_taken_into_the_key_and_goes_on_where_it_was_interrupted(state: ProjectState) -> None:
     operation = AddParcelToKey("revision")
@@ -217,6 +218,7 @@ def test_parcel_is_in_the_key_of_a_new_table(state: ProjectState) -> None:
         transaction.set_rollback(True)
 
 
+@pytest.mark.one_server("it ran before the table was distributed: there a parcel is never NULL")
 @pytest.mark.django_db
 def test_events_without_a_parcel_are_numbered_in_slices(
     loader: MigrationLoader, monkeypatch: pytest.MonkeyPatch

@@ -19,6 +19,7 @@ from alliance.database.stored_functions import StoredStatement
 from alliance.tenancy import raw_rows
 from tests.helpers.owner import execute_as_owner
 
+pretends = pytest.mark.one_server("it pretends to have shards; tests/citus/test_shard_functions.py has them")
 # Of tables that are nowhere else.
 NOTE = StoredStatement(
     "alliance_note",
@@ -75,6 +76,7 @@ def test_statement_of_other_tables_has_the_names_of_those_on_the_coordinator() -
     assert reading.settings == statement.text.settings
 
 
+@pretends
 @pytest.mark.django_db
 def test_function_of_the_shard_that_is_held_is_called() -> None:
     role = connection.ops.quote_name(connection.settings_dict["USER"])
@@ -113,6 +115,7 @@ def test_what_only_reads_holds_no_shard() -> None:
     assert "alliance_hold_shard" not in [*names_in(texts_of(reading, SHARDS)[reading.name].body)]
 
 
+@pretends
 @pytest.mark.django_db
 def test_arrays_are_sent_on_as_the_texts_that_were_given() -> None:
     role = connection.ops.quote_name(connection.settings_dict["USER"])
@@ -168,6 +171,7 @@ def test_other_statements_over_tables_by_parcel_are_planned_with_their_values() 
     assert plans("SELECT 'notes' FROM city") == "force_generic_plan"
 
 
+@pretends
 @pytest.mark.django_db
 def test_digest_is_the_servers() -> None:
     role = connection.ops.quote_name(connection.settings_dict["USER"])

@@ -19,6 +19,9 @@ from tests.helpers.owner import execute_as_owner
 
 pytestmark = pytest.mark.django_db
 
+by_the_servers_role = pytest.mark.one_server(
+    "the server's role makes functions in a transaction; tests/citus/test_shard_functions.py: the owner"
+)
 # Its columns have the names of the table's, as those of real ones do.
 TWICE = StoredStatement(
     "alliance_twice",
@@ -55,11 +58,13 @@ def missing_statement(db: None) -> Iterator[StoredStatement]:
     execute_as_owner(f"DROP FUNCTION IF EXISTS {TWICE.name}")
 
 
+@by_the_servers_role
 def test_statement_is_called_like_any_other() -> None:
     install(TWICE)
     assert raw_rows(TWICE.call, {"numbers": "{1,2,3}", "label": "six", "unused": 1}) == [(12, "sixth")]
 
 
+@by_the_servers_role
 def test_statement_of_other_text_is_another_function() -> None:
     for statement in (TWICE, statement_version(3)):
         install(statement)
@@ -67,6 +72,7 @@ def test_statement_of_other_text_is_another_function() -> None:
     assert (raw_rows(TWICE.call, params)[0][0], raw_rows(statement_version(3).call, params)[0][0]) == (2, 3)
 
 
+@by_the_servers_role
 def test_versions_in_use_are_kept_while_others_are_rolled_out_and_back() -> None:
     for number in (2, 3, 4, 2, 5):
         install(statement_version(number))
@@ -74,12 +80,14 @@ def test_versions_in_use_are_kept_while_others_are_rolled_out_and_back() -> None
     assert functions() == {statement_version(number).name for number in (2, 3, 4, 5)}
 
 
+@by_the_servers_role
 def test_old_versions_are_dropped() -> None:
     for number in range(30):
         install(statement_version(number))
     assert functions() == {statement_version(number).name for number in range(9, 30)}
 
 
+@by_the_servers_role
 def test_installing_again_leaves_plans_alone() -> None:
     def function_rows() -> list[tuple[int]]:
         return raw_rows("SELECT cmin::text || xmin::text FROM pg_proc WHERE proname = %s", [TWICE.name])
@@ -90,6 +98,7 @@ def test_installing_again_leaves_plans_alone() -> None:
     assert function_rows() == first
 
 
+@by_the_servers_role
 def test_function_is_planned_for_any_number_of_rows() -> None:
     install(TWICE)
     [(settings,)] = raw_rows("SELECT proconfig FROM pg_proc WHERE proname = %s", [TWICE.name])
@@ -101,6 +110,7 @@ def test_function_is_planned_for_any_number_of_rows() -> None:
     }
 
 
+@by_the_servers_role
 @pytest.mark.parametrize(("is_stable", "kind"), [(True, "s"), (False, "v")])
 def test_stable_statement_only_reads(is_stable: bool, kind: str) -> None:
     statement = replace(TWICE, is_stable=is_stable)
@@ -129,6 +139,7 @@ def test_next_start_makes_what_is_missing_without_a_migration(missing_statement:
     assert stored_functions.missing() == []
 
 
+@by_the_servers_role
 def test_site_is_not_ready_without_its_statements(client: Client, missing_statement: StoredStatement) -> None:
     def check() -> dict[str, Any]:
         result: dict[str, Any] = client.get("/readyz").json()["checks"]["migrations"]

@@ -17,8 +17,11 @@ LOCK = Lock.FOLD_TALLIES
 
 
 @pytest.fixture(autouse=True)
-def three_shares(settings: Any) -> None:
+def three_shares(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on one server: on a cluster shards are the shares."""
     settings.WORK_SHARES = 3
+    monkeypatch.setattr(work_shares, "is_distributed", lambda: False)
+    monkeypatch.setattr(work_shares, "shard_keys", lambda: (0,))
 
 
 @contextmanager

@@ -32,7 +32,8 @@ def away() -> int:
     return 0
 
 
-def test_one_server_counts_each_time() -> None:
+def test_one_server_counts_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "is_distributed", lambda: False)
     count = counting(1)
     assert [kept("x", MERCHANT, count, otherwise=0) for _time in range(2)] == [1, 2]
     with pytest.raises(OperationalError), scope(Scope.everything()):

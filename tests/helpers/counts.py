@@ -12,8 +12,8 @@ Assert = Callable[..., AbstractContextManager[Any]]
 class OnCluster:
     """Assert numbers of statements that are those of one server.
 
-    A list is asked shard by shard, so each may be one for each shard; but the next time that a test asserts
-    the number, they have to be as many, however many rows there are.
+    A list is asked shard by shard, so each may be one for each shard. The next time that a test asserts the
+    number there may be more rows, but hardly more statements: a list that had none asks for one thing more.
     """
 
     def __init__(self, assert_most: Assert) -> None:
@@ -22,7 +22,7 @@ class OnCluster:
 
     @contextmanager
     def __call__(self, number: int) -> Iterator[Any]:
-        with self._assert_most(number * SHARDS) as statements:
+        with self._assert_most(number) as statements:
             yield statements
         first = self._sent.setdefault(number, len(statements))
-        assert len(statements) == first, f"{first} statements before, now {len(statements)}"
+        assert len(statements) <= first + SHARDS, f"{first} statements before, now {len(statements)}"

@@ -28,6 +28,7 @@ from tests.parcels.helpers.parcel_views import some_parcels
 
 pytestmark = pytest.mark.django_db
 SIZE, LOOKED_AT = 20, 500
+ONE_SERVER = pytest.mark.one_server("a plan; on a cluster each shard plans for itself")
 # Ten parcels repeated, a millisecond earlier each time; one in thirty-one belongs to the two organisations.
 CROWD = """
     INSERT INTO parcels_parcel (id, merchant_id, courier_id, reference, status, {columns})
@@ -136,6 +137,7 @@ def places_around(middle: int) -> list[dict[str, Any]]:
     return [*places, *({**place, "ascending": True} for place in places)]
 
 
+@ONE_SERVER
 @pytest.mark.parametrize("who", ["merchant", "courier"])
 def test_every_filter_and_depth_reads_a_limited_number_of_rows(
     who: str, middle: int, request: pytest.FixtureRequest
@@ -153,11 +155,13 @@ def test_every_filter_and_depth_reads_a_limited_number_of_rows(
                 assert read.looked_at <= LOOKED_AT + SIZE + 1, message
 
 
+@ONE_SERVER
 def test_every_page_examines_the_same_number_of_rows(middle: int, merchant: Actor) -> None:
     reads = [read for place in places_around(middle) for read in reads_of(merchant, {}, **place)]
     assert [read.looked_at for read in reads] == [SIZE + 1] * 8
 
 
+@ONE_SERVER
 @pytest.mark.parametrize("who", ["merchant", "courier"])
 def test_search_reads_no_parcels_of_other_merchants_with_the_same_prefix(
     who: str, middle: int, request: pytest.FixtureRequest
@@ -174,6 +178,7 @@ def test_search_reads_no_parcels_of_other_merchants_with_the_same_prefix(
     assert page.looked_at == 1
 
 
+@ONE_SERVER
 def test_ops_search_uses_the_index_of_every_courier(middle: int) -> None:
     with scope(Scope.everything()):
         parcel_ids = Parcel.objects.referenced("PO-4999").under_every_courier().values_list("pk", flat=True)
@@ -184,6 +189,7 @@ def test_ops_search_uses_the_index_of_every_courier(middle: int) -> None:
     assert read.looked_at == count > 5
 
 
+@ONE_SERVER
 def test_ops_search_is_unordered_and_stops_at_the_limit(middle: int, system: Actor) -> None:
     ops = replace(system, kind="user", is_ops=True)
     *spellings, few, page = reads_of(ops, {"search": "PO-4999"})
@@ -201,12 +207,14 @@ def test_ops_search_is_unordered_and_stops_at_the_limit(middle: int, system: Act
         assert read.looked_at <= LOOKED_AT + SIZE + 1, read.text
 
 
+@ONE_SERVER
 def test_number_search_uses_the_primary_key(middle: int, merchant: Actor) -> None:
     [read] = reads_of(merchant, {"search": Parcel(id=middle).number})
     assert read.indexes <= {"parcels_parcel_pkey", MERCHANTS}
     assert read.looked_at == 1
 
 
+@ONE_SERVER
 def test_day_filters_skip_other_months(middle: int, merchant: Actor) -> None:
     day = timezone.localtime(moment_of(middle)).date().isoformat()
     [read] = reads_of(merchant, {"booked_from": day, "booked_to": day})

@@ -216,6 +216,7 @@ JOIN pg_am a ON a.oid = c.relam WHERE amname = 'brin' AND indrelid = '{}'::regcl
 """
 
 
+@pytest.mark.one_server("a plan; on a cluster each shard plans for itself")
 def test_last_scans_are_found_by_their_index() -> None:
     """For a month of scans, only the summaries of each 4 MB and the few scans of a day ago are read."""
     now = timezone.now()
@@ -302,7 +303,7 @@ def test_refresh_and_parcel_page_agree(
 def test_refresh_in_slices_gives_the_same_list(
     merchant_organisation: Company, courier_organisation: Company
 ) -> None:
-    parcels = due_in(merchant_organisation, courier_organisation, 3, count=7)
+    parcels = due_in(merchant_organisation, courier_organisation, 3, count=7, homes=[0])
     history(courier_organisation, [-60] * 50 + [60] * 50, like=parcels[0])
     now = timezone.now()
 

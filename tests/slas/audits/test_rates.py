@@ -103,7 +103,10 @@ def test_audit_finds_a_commitment_changed_behind_its_back(judged: Lane) -> None:
 def test_audit_finds_breaches_missing_and_too_many(judged: Lane) -> None:
     late, overdue = (Commitment.objects.get(outcome=outcome).parcel_id for outcome in ("late", "overdue"))
     Breach.objects.filter(parcel_id=late).update(withdrawn_at=NOON)
-    Breach.objects.filter(parcel_id=overdue).update(parcel_id=Commitment.objects.get(outcome="met").parcel_id)
+    other = Breach.objects.get(parcel_id=overdue)
+    Breach.objects.filter(parcel_id=overdue).delete()
+    other.parcel_id = Commitment.objects.get(outcome="met").parcel_id
+    other.save(force_insert=True)
     result = {(row.outcome, row.standing) for row in audit_rates().breaches}
     assert result == {("late", False), ("overdue", False), ("", True)}
 

@@ -210,7 +210,7 @@ def test_page_costs_the_same_for_one_and_many(
         courier_client.get(URL)
 
 
-@pytest.mark.one_server("a worker plans what a courier's list asks a home, and no plan shows it")
+@pytest.mark.one_server("a plan; on a cluster each shard plans for itself")
 def test_a_page_is_read_along_its_index_and_not_sorted(judged: Lane, courier: Actor) -> None:
     result = BreachListing.objects.visible_to(courier)
     with scope(Scope.of(courier)):

@@ -105,7 +105,7 @@ class TestSweep:
         assert standing_breaches() == {(parcel_id, "delivery")}
         assert_books_agree()
 
-    @pytest.mark.one_server("a worker plans what is inside a shard's function, and no plan shows it")
+    @pytest.mark.one_server("a plan; on a cluster each shard plans for itself")
     def test_takes_the_same_way_whatever_the_statistics_say(self, lane: Lane) -> None:
         """Just after a sweep the statistics have no rows past due: the index of pending commitments looks
         free."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from alliance.database.partitions import Month, ensure_months
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.identifiers import new_parcel_id, tracking_number
 from alliance.models import AuditEntry, Organisation
@@ -108,11 +107,12 @@ def test_parcels_booked_months_apart_are_all_exported(
     lane: Lane, merchant: Actor, everything: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("slas.exports.reading.WINDOW", 10 * DAY)
-    booked = [NOON - days * DAY for days in (95, 65, 64, 30, 1, 0)]
-    ensure_months(Month.of(booked[0].date()), Month.of(booked[-1].date()))
-    parcels = [lane.promise(NOON, parcel_id=new_parcel_id(at)) for at in booked]
+    # Ahead, where there are months.
+    booked = [NOON + days * DAY for days in (0, 30, 31, 65, 94, 95)]
+    due = booked[-1]
+    parcels = [lane.promise(due, parcel_id=new_parcel_id(at)) for at in booked]
     for rows_a_slice in (1, 2, 50):
-        export = written(merchant, rows_a_slice=rows_a_slice)
+        export = written(merchant, first=due.date(), last=due.date(), rows_a_slice=rows_a_slice)
         assert numbers(export) == [tracking_number(parcel_id) for parcel_id in parcels]
 
 

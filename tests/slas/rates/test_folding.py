@@ -1,10 +1,12 @@
 """The fold: every tally counts exactly once, in both grains."""
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection, transaction
 
 from alliance.database.cluster import is_distributed
-from alliance.homes import draw_parcel_ids
+from alliance.homes import ALL_HOMES, draw_parcel_ids
 from alliance.locks import Lock
 from alliance.models import Heartbeat
 from alliance.tenancy import Scope, scope
@@ -107,6 +109,7 @@ class TestFold:
         assert Heartbeat.objects.get(name="fold-tallies").detail == {"tallies": 1}
 
 
+@pytest.mark.one_server("a plan; on a cluster each shard plans for itself")
 @pytest.mark.django_db
 @pytest.mark.usefixtures("everything")
 def test_fold_finds_its_share_by_the_key_whatever_the_statistics_say(lane: Lane) -> None:
@@ -144,12 +147,18 @@ def test_folds_side_by_side_take_different_couriers(lane: Lane) -> None:
     while len({courier.pk % 2 for courier in couriers}) < 2:
         couriers.append(factories.courier_organisation(name=f"Courier {len(couriers)}"))
     ours, theirs = couriers[0], couriers[-1]
+    # In the first home and the last: on a cluster shares are shards.
+    lanes = [
+        replace(lane, courier=ours, homes=ALL_HOMES[:1]),
+        replace(lane, courier=theirs, homes=ALL_HOMES[-1:]),
+    ]
+    held = 0 if is_distributed() else ours.pk % 2
     with scope(Scope.everything()):
-        for courier in (ours, theirs):
-            lane.promise(courier_id=courier.pk)
+        for each in lanes:
+            each.promise()
     with transaction.atomic(), connection.cursor() as cursor:
         # Another fold holds this share.
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [Lock.FOLD_TALLIES.value, ours.pk % 2])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [Lock.FOLD_TALLIES.value, held])
         assert in_threads(lambda _number: fold_tallies(), 1) == [(1, 1, False)]
     with scope(Scope.everything()):
         assert counts(theirs) == {"pending": 1}

@@ -22,7 +22,8 @@ from drills import journal
 from drills.cluster import WITHOUT, Cluster, Node, programs
 from drills.load import clients
 from drills.product import ROOT, Product
-from drills.servers import ROLE, ProgramFailed, Site, site
+from drills.runbook import Runbook
+from drills.servers import DATABASE, REPLICATOR, ROLE, ProgramFailed, Site, site
 from tests.chaos.programs import running as programs_running
 
 CLIENTS: Final = (
@@ -37,6 +38,10 @@ SHARDS: Final = 8
 QUIET, ABSENCE = (2.0, 5.0), (2.0, 8.0)
 # Seconds that a worker says nothing, and within which each call is answered meanwhile.
 FROZEN, FROZEN_ANSWERED_WITHIN = 25.0, 15.0
+# Seconds of a longer absence of a worker, within the patience of clients; how many events our own workers may
+# log a minute meanwhile, and how many tasks may wait at its end.
+AWAY, MOST_EVENTS, MOST_TASKS = 75.0, 60, 30
+_TASKS_WAITING: Final = "from alliance.health import readiness; print(readiness()['redis']['tasks_waiting'])"
 # Seconds after a node's return within which a write is acknowledged again.
 WRITES_AGAIN_WITHIN = 15.0
 # Seconds that the move of a shard may take, with all tables of its group; and to settle what was prepared.
@@ -53,8 +58,11 @@ HAPPENINGS: Final = (
     "kill-a-worker-in-a-move",
     "kill-a-program",
     "freeze-a-worker",
+    "lose-a-worker",
 )
 SHORT: Final = HAPPENINGS[:3]
+# What takes minutes happens only when it is asked for.
+LONG: Final = ("leave-a-worker-away",)
 # Sessions of the product that the coordinator has wait for a worker.
 _WAITING: Final = f"""
     SELECT count(*) FROM pg_stat_activity
@@ -73,7 +81,7 @@ class Drill:
     wrong: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.source = random.Random(self.seed)
+        self.runbook, self.source = Runbook(self.site), random.Random(self.seed)
         self.journals = self.site.folder / "journals"
         self.journals.mkdir()
         self.begun = time.monotonic()
@@ -109,11 +117,61 @@ class Drill:
         if slowest > FROZEN_ANSWERED_WITHIN:
             self.wrong.append(f"a call took {slowest:.1f} s while {node.name} was frozen")
 
+    def leave_a_worker_away(self) -> None:
+        """Have a worker away for long: what waits for it neither piles up nor fills the log."""
+        node, gone = self.source.choice(self.cluster.workers), time.time()
+        node.kill()
+        self.say(f"{node.name} killed")
+        before = self._events_logged()
+        time.sleep(AWAY)
+        events = round((self._events_logged() - before) * 60 / AWAY)
+        tasks = int(self.product.run("manage.py", "shell", "--verbosity=0", "-c", _TASKS_WAITING))
+        node.start()
+        self._wait_for_writes(node, gone_at=gone)
+        self.say(f"after {AWAY:.0f} s {tasks} tasks waited; our workers logged {events} events a minute")
+        if tasks > MOST_TASKS:
+            self.wrong.append(f"{tasks} tasks waited after {node.name} was away for {AWAY:.0f} s")
+        if events > MOST_EVENTS:
+            self.wrong.append(f"our workers logged {events} events a minute while {node.name} was away")
+
+    def _events_logged(self) -> int:
+        return sum("worker" in line[:30] and "[error" in line for line in self.product.said.splitlines())
+
     def kill_a_program(self) -> None:
         """Kill what works beside the web server; `up` starts it again."""
         part = self.source.choice(("worker", "beat", "Valkey"))
         self.product.kill(part)
         self.say(f"{part} killed")
+
+    def lose_a_worker(self) -> None:
+        """Kill a worker for good: its standby takes its place, with all that was acknowledged."""
+        old = self.source.choice(self.cluster.workers)
+        new = self.cluster.make_standby(old)
+        self.run("rebuild", new, other=old)
+        self.run("synchronous", old, other=new)
+        self.say(f"{new.name} follows {old.name}")
+        self.load_goes_on()
+        gone = time.time()
+        old.kill()
+        self.say(f"{old.name} killed")
+        self.run("asynchronous", new, other=old)
+        self.run("promote", new, other=old)
+        self.run("replace-worker", self.cluster.coordinator, other=new, old_port=old.port)
+        self.cluster.workers[self.cluster.workers.index(old)] = new
+        self._wait_for_writes(new, gone_at=gone)
+
+    def run(self, step: str, node: Node, *, other: Node, old_port: int = 0) -> None:
+        """Run a step of the runbook at a node."""
+        told = {
+            "PRIMARY": f"host=127.0.0.1 port={other.port} user={REPLICATOR} dbname=postgres",
+            "STANDBYS": other.name,
+            "PGDATABASE": DATABASE,
+            "NEW_HOST": "127.0.0.1",
+            "NEW_PORT": other.port,
+            "OLD_HOST": "127.0.0.1",
+            "OLD_PORT": old_port,
+        }
+        self.runbook.run(step, {**node.variables(), **told})
 
     def move_a_shard(self) -> None:
         self._move(*self._choose())
@@ -282,7 +340,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seed", default=str(random.SystemRandom().randrange(2**31)))
     parser.add_argument("--seconds", type=float, default=60, help="How long things happen, about.")
     parser.add_argument("--short", action="store_true", help=f"Only {', '.join(SHORT)}.")
-    parser.add_argument("--only", nargs="+", choices=HAPPENINGS, help="What happens, in this order.")
+    parser.add_argument(
+        "--only", nargs="+", choices=(*HAPPENINGS, *LONG), help="What happens, in this order."
+    )
     chosen = parser.parse_args(arguments)
     if (folder := programs()) is None:
         sys.stdout.write(f"{WITHOUT}\n")

@@ -64,11 +64,12 @@ class Cluster:
     def __init__(self, site: Site, *, workers: int = 2, settings: Mapping[str, str] | None = None) -> None:
         self.site, self._settings = site, settings
         self.coordinator = Node(site, "coordinator", settings)
+        self._standbys: list[Node] = []
         self.workers = [self._worker(number) for number in range(1, workers + 1)]
 
     @property
     def nodes(self) -> list[Node]:
-        return [self.coordinator, *self.workers]
+        return [*dict.fromkeys([self.coordinator, *self.workers, *self._standbys])]
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -95,6 +96,12 @@ class Cluster:
         self.workers.append(worker)
         worker.initialise()
         return worker
+
+    def make_standby(self, worker: Node) -> Node:
+        """Return a node for a standby of a worker, which does not run yet."""
+        standby = Node(self.site, f"{worker.name}-standby", self._settings)
+        self._standbys.append(standby)
+        return standby
 
     def clean_up(self) -> None:
         """Remove what a move left behind, whether it was broken off or is over."""

@@ -28,6 +28,8 @@ PLACEMENTS: Final = Placements(
     local=(
         "slas_capacityday",
         "slas_closedmonth",
+        "slas_creditfold",
+        "slas_creditsum",
         "slas_export",
         "slas_offer",
         "slas_offerfile",

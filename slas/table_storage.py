@@ -19,6 +19,7 @@ TABLE_STORAGE: Final[dict[str, dict[str, str]]] = {
     "slas_tally": QUEUE,
     "slas_progresstally": QUEUE,
     "slas_creditcheck": QUEUE,
+    "slas_creditsum": COUNTERS,
     "slas_ontimerate": COUNTERS,
     # One row per courier: written by every sweep and every fold.
     "slas_overduecount": {"fillfactor": "50"},

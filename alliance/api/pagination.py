@@ -35,7 +35,7 @@ def wrong_cursor(name: str) -> InvalidInput:
 
 
 class Narrow(Protocol):
-    """Returns a list with those rows only of which so many are the first: couriers.homes.lists.at_homes."""
+    """Returns a list with those rows only of which so many are the first, as couriers.homes.lists does."""
 
     def __call__(self, rows: Any, *, most: int) -> Any: ...
 

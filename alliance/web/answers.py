@@ -4,7 +4,8 @@ Each is a function, which programs' short stack calls, and a middleware of pages
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import Final, cast
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -115,3 +116,8 @@ class ApiSlashMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         drop_slash(request)
         return self.get_response(request)
+
+
+def begun(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Return the parts of a file, the first of them made by now: an outage is an answer, not half a file."""
+    return chain([next(parts)], parts)

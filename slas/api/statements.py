@@ -12,13 +12,14 @@ from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
-from alliance.api.pagination import CursorPagination, seal_of, wrong_cursor
+from alliance.api.pagination import CursorPagination, Narrowed, seal_of, wrong_cursor
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.tenancy import require
+from couriers.homes.lists import at_homes
 from slas.choices import CommitmentKind, CreditCause, TierCode
+from slas.credits.accounts import Account
 from slas.credits.statements import (
-    Account,
     MonthSums,
     MonthTotal,
     Part,
@@ -158,6 +159,9 @@ class StatementView(APIView):
 class EntryPagination(CursorPagination):
     # Ids of entries are in the order of their commits: see work_out_credits().
     ordering = "id"
+
+    def narrowed(self, queryset: Any) -> Any:
+        return Narrowed(queryset, at_homes)
 
 
 class StatementEntriesView(generics.ListAPIView[CreditEntry]):

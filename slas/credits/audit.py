@@ -1,4 +1,4 @@
-"""Audit of credits: compare the ledger with the deliveries, and the statements with the ledger."""
+"""Audit of credits: compare the ledger with the deliveries, sums and statements with the ledger."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -49,6 +49,20 @@ WHERE a.entries IS DISTINCT FROM s.entries OR a.fen IS DISTINCT FROM s.total_fen
 ORDER BY 2, 1
 LIMIT {MOST_ROWS}
 """  # noqa: S608 -- built of constants
+# With the last entry that they have, of the same moment: entries are only ever added.
+_SUMS = """
+SELECT f.since, f.last_id, s.month, s.courier_id, s.entries, s.fen
+FROM slas_creditfold f LEFT JOIN (
+    SELECT month, courier_id, sum(entry_count)::bigint AS entries,
+        sum(credited_fen + taken_back_fen)::bigint AS fen
+    FROM slas_creditsum GROUP BY month, courier_id
+) s ON true
+"""
+_ADDED_UP = """
+SELECT month, courier_id, count(*), sum(amount_fen)::bigint FROM slas_creditentry
+WHERE id <= %(last_id)s AND month >= %(since)s
+GROUP BY month, courier_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +97,28 @@ class StatementDifference:
         )
 
 
-CreditDifference = EntryDifference | StatementDifference
+@dataclass(frozen=True, slots=True)
+class SumDifference:
+    """A month's sums of a courier that differ from its entries."""
+
+    month: date
+    courier_id: int
+    expected: tuple[int, int]
+    actual: tuple[int, int]
+
+    def __str__(self) -> str:
+        (entries, fen), (summed, total) = self.expected, self.actual
+        return (
+            f"sums of courier {self.courier_id}, {spell(self.month)}: {summed} entries"
+            f" over {yuan(total)} instead of {entries} over {yuan(fen)}"
+        )
+
+
+CreditDifference = EntryDifference | SumDifference | StatementDifference
 
 
 def audit_credits(*, now: datetime) -> list[CreditDifference]:
-    """Recompute every credit and every statement, and report the differences.
+    """Recompute every credit, every sum and every statement, and report the differences.
 
     Needs the scope of everything, changes nothing. Each list is cut at MOST_ROWS.
     """
@@ -99,4 +130,25 @@ def audit_credits(*, now: datetime) -> list[CreditDifference]:
         StatementDifference(organisation_id, month, (entries_, fen), (stated, total))
         for organisation_id, month, entries_, fen, stated, total in raw_rows(_STATEMENTS)
     ]
-    return [*entries, *statements]
+    return [*entries, *_wrong_sums(), *statements]
+
+
+def _wrong_sums() -> list[SumDifference]:
+    rows = raw_rows(_SUMS)
+    if not rows:
+        return []
+    since, last_id, *_sums = rows[0]
+    kept = {
+        (month, courier_id): (entries, fen)
+        for _since, _last, month, courier_id, entries, fen in rows
+        if month
+    }
+    ledger = raw_rows(_ADDED_UP, {"since": since, "last_id": last_id})
+    added = {(month, courier_id): (entries, fen) for month, courier_id, entries, fen in ledger}
+    nothing = (0, 0)
+    differences = [
+        SumDifference(*key, expected=added.get(key, nothing), actual=kept.get(key, nothing))
+        for key in sorted({*kept, *added})
+        if added.get(key, nothing) != kept.get(key, nothing)
+    ]
+    return differences[:MOST_ROWS]

@@ -111,6 +111,59 @@ class CreditEntry(models.Model):
         return tracking_number(self.parcel_id)
 
 
+class CreditSum(models.Model):
+    """What the entries of one merchant, courier, tier and cause add up to in a month.
+
+    The batch that writes entries adds them here, where statements are read: on a cluster the ledger is
+    divided by parcel, and adding up a month would ask all shards.
+    """
+
+    month = models.DateField(_("statement"))
+    merchant = dimension(Organisation, _("merchant"))
+    courier = dimension(Courier, _("courier"))
+    tier = dimension(ServiceTier, _("tier"))
+    cause = models.CharField(_("cause"), max_length=12, choices=CreditCause)
+    entry_count = models.IntegerField(_("entries"))
+    credited_fen = models.BigIntegerField(_("credited (fen)"))
+    # Not positive.
+    taken_back_fen = models.BigIntegerField(_("taken back (fen)"))
+
+    objects = models.Manager.from_queryset(JudgedQuerySet)()
+
+    class Meta:
+        verbose_name = _("sum of credits")
+        verbose_name_plural = _("sums of credits")
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["merchant", "month", "courier", "tier", "cause"], name="credit_sum_once"
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["courier", "month"], name="credit_sum_by_courier"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.cause}: {yuan(self.credited_fen + self.taken_back_fen)}"
+
+
+class CreditFold(models.Model):
+    """How far the ledger is added up in the sums. One row."""
+
+    # The months that the sums have: those open when there were none yet, and all after.
+    since = models.DateField(_("added up from"))
+    # Ids of entries are in the order of their commits.
+    last_id = models.BigIntegerField(_("added up to entry"), default=0)
+    # Once everything from before the sums is in them.
+    is_complete = models.BooleanField(_("all added up"), default=False)
+
+    class Meta:
+        verbose_name = _("state of the sums of credits")
+        verbose_name_plural = _("states of the sums of credits")
+
+    def __str__(self) -> str:
+        return f"{self.since:%Y-%m}: {self.last_id}"
+
+
 class Statement(models.Model):
     """A closed month of one organisation, with the sum of its entries."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from alliance.choices import Capability, OrganisationKind
@@ -14,10 +14,11 @@ from alliance.database.written_once import WrittenOnce
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.models import Organisation
 from alliance.tenancy import Actor, require
+from couriers.homes.lists import at_homes
 from slas.choices import CreditCause
-from slas.commitments.querysets import JudgedQuerySet
+from slas.credits.accounts import Account, fen_of
 from slas.credits.models import ClosedMonth, CreditEntry, Statement
-from slas.credits.months import asked_month, month_of, spell
+from slas.credits.months import asked_month, month_of, next_month, spell
 from slas.credits.services.closing import last_closed
 from slas.promises.models import ServiceTier
 from slas.promises.prices import yuan
@@ -25,28 +26,6 @@ from slas.promises.prices import yuan
 PAGE = 50
 # Counterparties of a month that a page shows at once.
 PARTS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """The organisation whose books are read: a merchant is credited, a courier owes."""
-
-    organisation: Organisation
-
-    @property
-    def is_courier(self) -> bool:
-        return self.organisation.kind == OrganisationKind.COURIER
-
-    @property
-    def column(self) -> str:
-        return "courier_id" if self.is_courier else "merchant_id"
-
-    @property
-    def other_column(self) -> str:
-        return "merchant_id" if self.is_courier else "courier_id"
-
-    def entries(self) -> JudgedQuerySet:
-        return CreditEntry.objects.filter(Q((self.column, self.organisation.pk)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +133,6 @@ class Line:
 
 # Numbers that fit the columns.
 _PLACE = re.compile(r"(?P<total>-?[0-9]{1,18})\|(?P<organisation>[0-9]{1,18})")
-_TOTALS: dict[str, Any] = {
-    "entries": Count("id"),
-    "credited": Sum("amount_fen", filter=Q(amount_fen__gt=0), default=0),
-    "taken_back": Sum("amount_fen", filter=Q(amount_fen__lt=0), default=0),
-}
 
 
 _ORGANISATION: Final = WrittenOnce(lambda pk: Organisation.objects.filter(pk=pk))
@@ -176,7 +150,7 @@ def account_of(actor: Actor, *, slug: str = "") -> Account:
             message = _("You see your own statements: leave this out.")
             raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])
         [organisation] = _ORGANISATION.rows(actor.tenant_id)
-        return Account(organisation)
+        return Account(organisation, actor)
     if not slug:
         message = _("Name the merchant or courier whose statements you want.")
         raise InvalidInput(errors=[FieldError("/organisation", message, "required")])
@@ -186,7 +160,7 @@ def account_of(actor: Actor, *, slug: str = "") -> Account:
     if organisation is None:
         message = _("Unknown merchant or courier.")
         raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])
-    return Account(organisation)
+    return Account(organisation, actor)
 
 
 def months_of(account: Account, *, now: datetime) -> list[MonthTotal]:
@@ -201,9 +175,10 @@ def months_of(account: Account, *, now: datetime) -> list[MonthTotal]:
         )
         for statement in statements
     }
-    still_open = account.entries().filter(month__gt=last_closed())
-    rows = still_open.order_by().values_list("month").annotate(Count("id"), Sum("amount_fen"))
-    totals |= {month: MonthTotal(month, entries, fen) for month, entries, fen in rows}
+    closed = last_closed()
+    still_open = account.added_up("month", date.min if closed == date.min else next_month(closed))
+    rows = still_open.filter(month__gt=closed)
+    totals |= {month: MonthTotal(month, entries, fen) for month, entries, _credited, _back, fen in rows}
     totals.setdefault(month_of(now), MonthTotal(month_of(now)))
     return [totals[month] for month in sorted(totals, reverse=True)]
 
@@ -214,12 +189,14 @@ def month_for(account: Account, text: str, *, now: datetime) -> MonthSums:
     The current month exists before its first entry.
     """
     month = asked_month(text)
-    sums = account.entries().filter(month=month).aggregate(**_TOTALS)
-    if not sums["entries"] and month != month_of(now):
+    _month, entries, credited, taken_back, _fen = next(
+        iter(account.added_up("month", month).filter(month=month)), (month, 0, 0, 0, 0)
+    )
+    if not entries and month != month_of(now):
         raise NotFound(_("There are no entries in that month."))
     closed = ClosedMonth.objects.filter(pk=month).first()
     closed_at = closed.closed_at if closed else None
-    return MonthSums(sums["entries"], sums["credited"], sums["taken_back"], month, closed_at)
+    return MonthSums(entries, credited, taken_back, month, closed_at)
 
 
 def summary_of(
@@ -295,15 +272,15 @@ def lines_of(
     """
     entries = account.entries().filter(month=month)
     if running_fen is None:
-        running_fen = entries.filter(pk__lte=after).aggregate(fen=Sum("amount_fen", default=0))["fen"]
-    page = list(entries.filter(pk__gt=after).order_by("pk")[:limit])
-    return list(_lines(page, account, running_fen or 0))
+        running_fen = fen_of(entries.filter(pk__lte=after)) if after else 0
+    page = list(at_homes(entries.filter(pk__gt=after).order_by("pk"), most=limit)[:limit])
+    return list(_lines(page, account, running_fen))
 
 
 def page_before(account: Account, month: date, *, before: int) -> int:
     """The entry after which the previous page begins: 0 for the first page."""
     earlier = account.entries().filter(month=month, pk__lt=before).order_by("-pk")
-    keys = list(earlier.values_list("pk", flat=True)[: PAGE + 1])
+    keys = list(at_homes(earlier, most=PAGE + 1).values_list("pk", flat=True)[: PAGE + 1])
     return keys[PAGE] if len(keys) > PAGE else 0
 
 
@@ -314,9 +291,8 @@ def entries_of_parcel(actor: Actor, parcel_id: int) -> list[CreditEntry]:
     return list(entries.order_by("pk"))
 
 
-def _totals_by(account: Account, month: date, column: str) -> QuerySet[Any]:
-    entries = account.entries().filter(month=month).order_by().values_list(column)
-    return entries.annotate(**_TOTALS, total=Sum("amount_fen"))
+def _totals_by(account: Account, month: date, column: str) -> QuerySet[Any, Any]:
+    return account.added_up(column, month).filter(month=month)
 
 
 def _sums_by(account: Account, month: date, column: str) -> dict[Any, tuple[int, int, int]]:

@@ -2,7 +2,15 @@
 
 from slas.commitments.listings import BreachListing, CommitmentListing
 from slas.commitments.models import Breach, Commitment
-from slas.credits.models import ClosedMonth, CreditCheck, CreditEntry, CreditSchedule, Statement
+from slas.credits.models import (
+    ClosedMonth,
+    CreditCheck,
+    CreditEntry,
+    CreditFold,
+    CreditSchedule,
+    CreditSum,
+    Statement,
+)
 from slas.excuses.models import Disruption, Excuse
 from slas.exports.models import Export
 from slas.forecasts.models import Progress, ProgressTally, WatchItem
@@ -15,8 +23,8 @@ from slas.scorecards.models import Scorecard, ScoreRules
 # Django looks for models here; each is defined in its subject's package.
 __all__ = [
     "BreachListing", "Breach", "CapacityDay", "ClosedMonth", "Closure", "CommitmentListing", "Commitment",
-    "CreditCheck", "CreditEntry", "CreditSchedule", "Disruption", "Excuse", "Export", "HistogramBin", "Offer",
-    "OfferFile",
+    "CreditCheck", "CreditEntry", "CreditFold", "CreditSchedule", "CreditSum", "Disruption", "Excuse",
+    "Export", "HistogramBin", "Offer", "OfferFile",
     "OnTimeRate", "OverdueCount", "Progress", "ProgressTally", "Revision", "ScoreRules", "Scorecard",
     "ServiceTier", "Statement", "Tally", "TierVersion", "WatchItem",
 ]  # fmt: skip

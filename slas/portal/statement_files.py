@@ -15,9 +15,10 @@ from alliance.csv_files.headers import header
 from alliance.durations import column_text
 from alliance.tenancy import Actor, Scope, scope
 from alliance.wording import amount, money_text
+from slas.credits.accounts import Account
 from slas.credits.months import ZONE
 from slas.credits.statement_pdf import Column, Paper, Table, render
-from slas.credits.statements import Account, Line, MonthSums, Part, Sums, lines_of, summary_of
+from slas.credits.statements import Line, MonthSums, Part, Sums, lines_of, summary_of
 
 BATCH: Final = 1_000
 # About a hundred pages, drawn in a few seconds.
@@ -55,14 +56,16 @@ def as_csv(actor: Actor, account: Account, month: date) -> Iterator[bytes]:
     """
     language = get_language()
     writer = csv.writer(_Echo())
-    yield (_BYTE_ORDER_MARK + writer.writerow(header(COLUMNS))).encode()
+    text = _BYTE_ORDER_MARK + writer.writerow(header(COLUMNS))
     last_id = running_fen = 0
     while True:
         with override(language), scope(Scope.of(actor)):
             lines = lines_of(account, month, after=last_id, limit=BATCH, running_fen=running_fen)
             rows = [[make(line) for make in COLUMNS.values()] for line in lines]
-        if rows:
-            yield "".join(writer.writerow(row) for row in rows).encode()
+        text += "".join(writer.writerow(row) for row in rows)
+        if text:
+            yield text.encode()
+        text = ""
         if len(rows) < BATCH:
             return
         last_id, running_fen = lines[-1].entry.pk, lines[-1].running_fen

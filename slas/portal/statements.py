@@ -1,6 +1,7 @@
 """Statements: the credits of a merchant, or the debts of a courier, month by month."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from django.contrib.auth.decorators import login_required
@@ -18,12 +19,14 @@ from alliance.cursor_seals import Seal
 from alliance.cursors import Order, number, word
 from alliance.durations import duration_text
 from alliance.errors import Conflict
+from alliance.figures import unless_away
 from alliance.portal.paging import Asked, Listing, Sort
 from alliance.tenancy import Actor, require
+from alliance.web.answers import begun
 from alliance.web.requests import ActorRequest
+from slas.credits.accounts import Account
 from slas.credits.statements import (
     PAGE,
-    Account,
     Line,
     MonthSums,
     Summary,
@@ -105,20 +108,22 @@ def statement_detail(request: ActorRequest, month: str) -> HttpResponse:
     is_refused = asked.is_refused or bool(place and after is None)
     summary = summary_of(account, sums, after=after)
     last_id = number(asked.after) or 0
-    lines = [] if asked.is_refused else lines_of(account, sums.month, after=last_id, limit=PAGE + 1)
-    lines_shown = lines[:PAGE]
+    read = partial(lines_of, account, sums.month, after=last_id, limit=PAGE + 1)
+    # The sums are there while a worker of a cluster is away, the entries are not.
+    lines = [] if asked.is_refused else unless_away(read, otherwise=None)
     query = _query(account, actor)
     context = {
         "account": account,
         "sums": sums,
         "summary": summary,
         **_pages_of_parts(account, summary, asked, seal, after),
-        "rows": [_row(line) for line in lines_shown],
+        "rows": [_row(line) for line in (lines or [])[:PAGE]],
+        "is_away": lines is None,
         "query": query,
         "list_url": f"{reverse('slas:statement_list')}{query}",
         "may_print": sums.entries <= MOST_ON_PAPER,
         "sorting": asked,
-        **_pages(account, sums, lines, asked),
+        **_pages(account, sums, lines or [], asked),
     }
     return render(request, "slas/statement_detail.html", context, status=422 if is_refused else 200)
 
@@ -130,7 +135,7 @@ def statement_csv(request: ActorRequest, month: str) -> StreamingHttpResponse:
     actor = request.actor
     account, sums = _month(request, month)
     return StreamingHttpResponse(
-        as_csv(actor, account, sums.month),
+        begun(as_csv(actor, account, sums.month)),
         content_type="text/csv; charset=utf-8",
         headers=_headers(account, sums, "csv"),
     )

@@ -50,6 +50,7 @@ from couriers.documents import services as documents
 from couriers.models import Application, CourierHome, Facility
 from parcels.models import BookingFile, PickupAddress, ScanFile
 from slas.credits.months import month_of, spell
+from slas.credits.services.sums import add_entries
 from slas.models import (
     BreachListing,
     CapacityDay,
@@ -289,6 +290,7 @@ class _Builder:
 
     def _records(self) -> None:
         """One of each thing that ops look at, by the name of its model."""
+        add_entries()
         agent = Member.objects.get(organisation=self.courier, role=Role.AGENT)
         facility = Facility.objects.create(name="Hub", city=self.hangzhou, kind=FacilityKind.values[0])
         note_heartbeat("beat")

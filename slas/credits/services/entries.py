@@ -15,6 +15,7 @@ from slas.credits.models import ClosedMonth
 from slas.credits.months import month_of, next_month
 from slas.credits.rules import Credit, Schedule, Schedules, cause_of_change, credit_for
 from slas.credits.services.schedules import all_schedules
+from slas.credits.services.sums import add_entries
 from slas.credits.sql import parameters, targets
 
 # Checks per transaction, and how long one call may run before it leaves the rest to the next.
@@ -132,8 +133,9 @@ def work_out_credits(*, now: datetime, limit: int = BATCH, budget: float = BUDGE
                 return CreditRun(checks, entries, busy=True)
             checks_taken = raw_rows(_TAKE, {"limit": limit})
             entries += _work_out({parcel_id for parcel_id, kind in checks_taken if kind == "delivery"}, now)
+            has_more = add_entries()
         checks += len(checks_taken)
-        if len(checks_taken) < limit or time.monotonic() > until:
+        if (len(checks_taken) < limit and not has_more) or time.monotonic() > until:
             return CreditRun(checks, entries)
 
 

@@ -9,6 +9,7 @@ from slas.commitments.services.settling import Milestone, settle
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.audit import audit_credits
 from slas.credits.services.entries import CreditRun, check_grown_credits, work_out_credits
+from slas.credits.services.sums import add_entries
 from slas.models import CreditCheck, CreditEntry
 from tests import factories
 from tests.helpers.owner import execute_as_owner
@@ -39,6 +40,7 @@ def credit_others(lane: Lane, count: int, *, fen: int) -> list[int]:
         for entry.merchant_id in merchants:
             entry.pk, entry.amount_fen, entry._state.adding = None, fen, True
             entry.save(force_insert=True)
+        add_entries()
     return merchants
 
 
@@ -84,4 +86,6 @@ def assert_ledger_agrees(now: datetime) -> None:
 
 def empty_books() -> None:
     """Start afresh: no policy lets a ledger be deleted, so it is truncated."""
-    execute_as_owner("TRUNCATE slas_creditentry, slas_creditcheck, slas_statement, slas_closedmonth")
+    tables = ("entry", "check", "sum", "fold")
+    names = ", ".join(f"slas_credit{table}" for table in tables)
+    execute_as_owner(f"TRUNCATE {names}, slas_statement, slas_closedmonth")

@@ -99,6 +99,14 @@ def keys_of_homes(homes: Sequence[int], *, using: str = "default") -> dict[int, 
     return dict(sorted(keys.items()))
 
 
+def homes_by_shard(homes: Sequence[int], *, using: str = "default") -> list[list[int]]:
+    """Divide homes by the shards that have them, in the order of shards."""
+    shards, parts = _shards_of_homes(using), dict[int, list[int]]()
+    for home in homes:
+        parts.setdefault(shards[home], []).append(home)
+    return [parts[shard] for shard in sorted(parts)]
+
+
 def holds_whole_homes(lows: Sequence[int]) -> bool:
     """Tell whether each shard, given the least hash of each, holds whole homes."""
     return all((low + _SIGN) % _HASHES_OF_HOME == 0 for low in lows)

@@ -14,8 +14,10 @@ from django.db.models.functions import Coalesce
 from alliance.identifiers import EPOCH, parcel_id_at
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor
+from couriers.homes.lists import merged_by_shard, told_at_homes
 from slas.choices import ExportContent
 from slas.commitments.models import Commitment
+from slas.commitments.querysets import CommitmentQuerySet
 from slas.exports.columns import Line, Names
 from slas.exports.models import Export
 from slas.promises.models import ServiceTier, TierVersion
@@ -98,7 +100,7 @@ def _commitments(export: Export, actor: Actor, position: str, limit: int) -> tup
         key = _Position.read(position)
         start, last_kind = int(key.major), key.minor
     else:
-        oldest = commitments.aggregate(oldest=Min("parcel_id"))["oldest"]
+        oldest = _oldest(commitments)
         if oldest is None:
             return [], ""
         start, last_kind = oldest, ""
@@ -112,10 +114,24 @@ def _commitments(export: Export, actor: Actor, position: str, limit: int) -> tup
         parcel_id__lt=window,
         due_date__range=(export.first, export.last),
     )
-    rows = list(matches.order_by("parcel_id", "kind")[:limit])
-    if len(rows) < limit:
+    in_order = matches.order_by("parcel_id", "kind")
+    rows, are_all = merged_by_shard(in_order, most=limit) or _first(in_order, limit)
+    if are_all:
         return rows, str(_Position(str(window), "")) if window < end else ""
     return rows, str(_Position(str(rows[-1].parcel_id), rows[-1].kind))
+
+
+def _first(in_order: CommitmentQuerySet, limit: int) -> tuple[list[Commitment], bool]:
+    rows = list(in_order[:limit])
+    return rows, len(rows) < limit
+
+
+def _oldest(commitments: CommitmentQuerySet) -> int | None:
+    told = told_at_homes(commitments.order_by("parcel_id").values("parcel_id")[:1])
+    if told is not None:
+        return min((row["parcel_id"] for row in told), default=None)
+    oldest: int | None = commitments.aggregate(oldest=Min("parcel_id"))["oldest"]
+    return oldest
 
 
 def _end_of_ids(last: date) -> int:

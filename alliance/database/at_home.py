@@ -1,7 +1,8 @@
 """Call stored statements at home: on a cluster, on the worker that holds the shard.
 
 A shard may have moved away between asking the coordinator where it is and arriving there. Then nothing was
-written, and the statement is sent again, to where the shard is by now.
+written, or the table that was to be read is no more, and the statement is sent again, to where the shard is
+by now.
 """
 
 import time
@@ -27,6 +28,8 @@ Writer = Callable[[Column], str]
 # Values of parcels, in the order of the parcels, and what writes them as an array.
 Columns = Mapping[str, tuple[Column, Writer]]
 _TRIES, _PAUSE = 5, 0.1
+# SQLSTATE of a read that arrived after the table of a shard that was moved away had been dropped.
+_DROPPED = "42P01"
 
 
 def rows_at_home(statement: StoredStatement, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -67,9 +70,15 @@ def of_parcel(statement: StoredStatement, parcel_id: int) -> Any:
     call = statement.call_with(parcel_id)
     if is_distributed() and not connections["default"].in_atomic_block:
         # Alone, it is one message to the worker. It opens the scope there, as `of_parcel` statements do.
-        [(value,)] = raw_rows(call)
+        try:
+            [(value,)] = raw_rows(call)
+        except DatabaseError as error:
+            if not _has_moved(error):
+                raise
+            # By now the coordinator knows where the shard is.
+            [(value,)] = raw_rows(call)
     else:
-        [(value,)] = rows_in(Scope.parcel(parcel_id), call)
+        [(value,)] = where_shards_are(lambda: rows_in(Scope.parcel(parcel_id), call))
     return value
 
 
@@ -150,3 +159,7 @@ def where_shards_are(work: Callable[[], T], *, using: str = "default") -> T:
             database.connection.begin_again(unsent)
         time.sleep(_PAUSE)
     raise Unavailable(_("The service was interrupted. Try again shortly."))
+
+
+def _has_moved(error: DatabaseError) -> bool:
+    return getattr(error.__cause__, "pgcode", None) in (MOVED, _DROPPED)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import psycopg2
 import pytest
@@ -13,6 +13,8 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from alliance.database import at_home
+from alliance.database.at_home import of_parcel, rows_at_home
 from alliance.database.owner import as_owner
 from alliance.homes import home_of
 from alliance.models import City, Organisation
@@ -23,6 +25,8 @@ from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
+from parcels.tracking.queries import look_up
+from parcels.tracking.sql import TRACKED_PARCEL
 from tests.parcels.helpers.bookings import request_for
 from tests.parcels.helpers.parcels import booked_parcels
 from tests.slas.helpers.offers import offer, reserved, today_at
@@ -192,3 +196,40 @@ def test_move_waits_for_a_scan_that_is_being_stored(courier: Actor, parcel: Parc
             pass
     assert place_of(parcel)[1:] != before[1:]
     assert scans_of(parcel) == ("picked_up", 1, 1)
+
+
+def test_tracking_after_a_move_says_what_was_scanned_since(courier: Actor, parcel: Parcel) -> None:
+    """Also to a session of the coordinator that looked before, and so knows where the shard was."""
+    assert look_up(parcel.pk, now=timezone.now()).parcel.status == "booked"
+    before = place_of(parcel)
+
+    def move_and_scan() -> None:
+        move(before)
+        send(courier, parcel)
+
+    with meanwhile(move_and_scan):
+        pass
+    assert look_up(parcel.pk, now=timezone.now()).parcel.status == "picked_up"
+
+
+def test_look_at_a_table_that_was_moved_away_and_dropped_is_sent_again(
+    parcel: Parcel, dropped: list[str]
+) -> None:
+    assert of_parcel(TRACKED_PARCEL, parcel.pk)
+    assert dropped == []
+    dropped.append("in a transaction")
+    with scope(Scope.parcel(parcel.pk)):
+        assert rows_at_home(TRACKED_PARCEL, {"home": parcel.pk}) != [(None,)]
+    assert dropped == []
+
+
+@pytest.fixture
+def dropped(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """For each text in the list, the next call arrives at a node where the table is no more."""
+    waiting = ["alone"]
+
+    def late(*call: Any) -> list[tuple[Any, ...]]:
+        return raw_rows("SELECT 1 FROM parcels_parcel_1") if waiting and waiting.pop() else raw_rows(*call)
+
+    monkeypatch.setattr(at_home, "raw_rows", late)
+    return waiting

@@ -38,13 +38,14 @@ from parcels.watch_list.queries import (
     Watched,
     WatchPage,
     WatchQuery,
+    count_of,
     page_in_order,
     page_of_watched,
     reason_counts,
     refreshed_at,
 )
 from slas.choices import TierCode, WatchReason
-from slas.forecasts.services.watch_list import MOST_COUNTED, count_watched
+from slas.forecasts.services.watch_list import MOST_COUNTED
 
 PAGE_SIZE = 50
 CHANCES: Final = ("5", "20", "50", "80")
@@ -124,7 +125,7 @@ def watch_list(request: ActorRequest) -> HttpResponse:
     page = WatchPage([])
     if form.is_valid() and not asked.is_refused:
         page = _page(actor, query, asked, now)
-    total = count_watched(actor=actor, found=query.of(actor))
+    total = count_of(actor, query)
     rows = [_row(watched, now) for watched in page.watched]
     context = {
         "form": form,

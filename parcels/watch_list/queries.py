@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from alliance.cursors import Order, Stretch, fraction, moment, number, page_at, place_text
 from alliance.cursors import Place as Cells
+from alliance.figures import kept
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.tenancy import Actor
 from couriers.homes.lists import at_homes, told_at_homes
@@ -19,6 +20,7 @@ from parcels.tracking.queries import states_of
 from parcels.tracking.state import ParcelState
 from slas.choices import Stage, WatchReason
 from slas.forecasts.querysets import WatchItemQuerySet
+from slas.forecasts.services.watch_list import count_watched
 from slas.forecasts.watch_rules import URGENCY
 from slas.listed import with_names
 from slas.models import WatchItem
@@ -202,8 +204,20 @@ def page_in_order(
     )
 
 
+def count_of(actor: Actor, query: WatchQuery) -> int:
+    """Count the parcels of a list, up to MOST_COUNTED; on a cluster, half a minute ago."""
+    name = f"watched:{query.reason}:{query.tier}:{query.chance}"
+    return kept(name, actor, lambda: count_watched(actor=actor, found=query.of(actor)), otherwise=0)
+
+
 def reason_counts(actor: Actor, query: WatchQuery) -> dict[WatchReason, int]:
     """Count the parcels per reason, ignoring the filter by reason; the most urgent first."""
+    nothing: dict[WatchReason, int] = {}
+    name = f"watched-reasons:{query.tier}:{query.chance}"
+    return kept(name, actor, lambda: _reason_counts(actor, query), otherwise=nothing)
+
+
+def _reason_counts(actor: Actor, query: WatchQuery) -> dict[WatchReason, int]:
     rows = replace(query, reason=None).of(actor).order_by().values("reason").annotate(n=Count("id"))
     told = told_at_homes(rows)
     counts = Counter[str]()
@@ -214,6 +228,10 @@ def reason_counts(actor: Actor, query: WatchQuery) -> dict[WatchReason, int]:
 
 def refreshed_at(actor: Actor) -> datetime | None:
     """Return when the items that the actor sees were calculated."""
+    return kept("watch-refreshed", actor, lambda: _refreshed_at(actor), otherwise=None)
+
+
+def _refreshed_at(actor: Actor) -> datetime | None:
     items = WatchItem.objects.visible_to(actor)
     told = told_at_homes(items.order_by("-refreshed_at").values("refreshed_at")[:1])
     if told is not None:

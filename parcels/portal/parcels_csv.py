@@ -19,6 +19,7 @@ from alliance.csv_cells import safe_cell
 from alliance.csv_files.headers import header
 from alliance.errors import FieldError, InvalidInput
 from alliance.tenancy import Actor, Scope, in_index_order, require, scope
+from alliance.web.answers import begun
 from alliance.web.requests import ActorRequest
 from couriers.homes.lists import at_homes
 from parcels.lists.filters import ParcelFilter
@@ -98,7 +99,7 @@ def parcel_export(request: ActorRequest) -> StreamingHttpResponse:
     )
     name = f"parcels-{timezone.localtime():%Y%m%d-%H%M}.csv"
     return StreamingHttpResponse(
-        _encoded(actor, request.GET),
+        begun(_encoded(actor, request.GET)),
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
@@ -122,14 +123,16 @@ def _encoded(actor: Actor, query: QueryDict) -> Iterator[bytes]:
     """Yield the lines. Runs after the view has returned, so it sets language and scope itself."""
     language = get_language()
     writer = csv.writer(_Echo())
-    yield (_BYTE_ORDER_MARK + writer.writerow(header(COLUMNS))).encode()
+    text = _BYTE_ORDER_MARK + writer.writerow(header(COLUMNS))
     last: int | None = None
     while True:
         with override(language), scope(Scope.of(actor)):
             lines = _lines(actor, query, older_than=last)
             rows = [[_cell(make(line)) for make in COLUMNS.values()] for line in lines]
-        if rows:
-            yield "".join(writer.writerow(row) for row in rows).encode()
+        text += "".join(writer.writerow(row) for row in rows)
+        if text:
+            yield text.encode()
+        text = ""
         if len(rows) < BATCH:
             return
         last = lines[-1].parcel.pk

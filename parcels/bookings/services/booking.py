@@ -68,7 +68,7 @@ def book_parcels(
             addresses=addresses,
             read=opening.read_market,
         )
-        batch.keep_within(opening.room(at=at))
+        batch.keep_within(opening.room(at=at, wanted=len(batch.wants)))
         _book(batch, merchant_id=actor.organisation_id, source=source)
         _audit(actor, list(batch.booked.values()))
     return batch.answers()

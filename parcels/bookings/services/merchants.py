@@ -16,6 +16,7 @@ from alliance.tenancy import Actor, require
 from alliance.texts import one_line
 from parcels.bookings.models import Merchant
 from parcels.bookings.rules import name_problems, text_problems
+from parcels.bookings.services.limits import forget_waiting
 
 CONTACT: Final = {"contact_name": 120, "contact_phone": 40}
 
@@ -86,6 +87,7 @@ def set_limit_lifted(*, actor: Actor, merchant_id: int, lifted: bool, reason: st
     if merchant.limit_lifted != lifted:
         merchant.limit_lifted = lifted
         merchant.save(update_fields=["limit_lifted"])
+        forget_waiting(merchant_id)
         audit.record(
             actor=actor,
             verb="merchant.limit_lifted" if lifted else "merchant.limit_restored",

@@ -8,9 +8,9 @@ from alliance.tenancy import row_policy
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alliance", "0018_settings_function"),
+        ("alliance", "0020_faster_settings_function"),
         ("couriers", "0008_homes"),
-        ("slas", "0016_keys_with_parcels"),
+        ("slas", "0018_no_keys_to_users"),
     ]
 
     operations = [

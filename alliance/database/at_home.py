@@ -129,10 +129,6 @@ def _may_be_alone(courier_id: int | None) -> bool:
     return current_scope() == Scope.courier(courier_id) and database.connection.has_only_settings()
 
 
-def _has_moved(error: DatabaseError) -> bool:
-    return getattr(error.__cause__, "pgcode", None) == MOVED
-
-
 def where_shards_are(work: Callable[[], T], *, using: str = "default") -> T:
     """Do what calls statements at home, once more if a shard has moved away; on one server simply do it.
 

@@ -55,7 +55,7 @@ def merged_by_shard(rows: Rows, *, most: int) -> tuple[list[Any], bool] | None:
     reader = rows.reader if isinstance(rows, TenantQuerySet) else None
     is_courier = reader is not None and reader.is_courier
     shards = homes_by_shard(homes_to_read(reader.tenant_id) if reader and is_courier else ALL_HOMES)
-    names, size = rows.query.order_by, max(most // len(shards), 1)
+    names, size = [str(name) for name in rows.query.order_by], max(most // len(shards), 1)
     key_of = attrgetter(*names)
     keys = []
     for homes in shards:

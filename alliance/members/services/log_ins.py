@@ -9,8 +9,8 @@ from django.utils import translation
 from alliance.figures import unless_away
 from alliance.members.models import User
 
-# On a cluster that an earlier release distributed, users have a copy on every node until `distribute` is called
-# again, so nothing of them can be written while a worker is away: people log in all the same.
+# On a cluster that an earlier release distributed, users have a copy on every node until `distribute` is
+# called again, so nothing of them can be written while a worker is away: people log in all the same.
 
 
 def note_language(*, user: User, **_signal: Any) -> None:

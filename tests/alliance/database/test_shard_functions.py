@@ -138,6 +138,7 @@ def test_arrays_are_sent_on_as_the_texts_that_were_given() -> None:
     assert raw_rows(added.call, given) == [(['a "b" \\', "c'd,{}", "1"],)]
 
 
+@pretends
 @pytest.mark.django_db
 def test_what_reads_one_parcel_opens_its_scope() -> None:
     role = connection.ops.quote_name(connection.settings_dict["USER"])

@@ -46,8 +46,8 @@ def test_facts_of_a_table_count_its_months_and_not_the_table_twice() -> None:
     assert found.relations > 2 * found.months
 
 
-# On a cluster nobody reads what another role has analyzed in the same transaction.
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.one_server("it is asked of tables that are not distributed yet: then rows are in shards")
+@pytest.mark.django_db
 def test_facts_of_a_table_without_months() -> None:
     execute_as_owner("ANALYZE alliance_city")
     found = tables.facts("alliance_city")
@@ -62,6 +62,7 @@ def test_keys_to_other_tables_are_found_with_their_definition() -> None:
     assert tables.keys_of("parcels_parcel") == []
 
 
+@pytest.mark.one_server("a cluster has none")
 @pytest.mark.django_db
 def test_keys_between_tables_of_the_coordinator_and_others_are_found() -> None:
     found = [(key.table, key.definition.split(" DEFERRABLE")[0]) for key in coordinator.crossing_keys()]
@@ -75,7 +76,6 @@ def test_the_table_of_parcels_comes_first_because_it_defines_the_shards() -> Non
     assert set(ordered) == set(BY_PARCEL)
 
 
-@pytest.mark.one_server("no sequence of a distributed table can be set back")
 @pytest.mark.django_db(transaction=True)
 def test_sequences_that_began_again_are_found_and_set_on() -> None:
     organisation = factories.courier_organisation(name="Swift Express")

@@ -99,7 +99,8 @@ class Cluster:
 
     def make_standby(self, worker: Node) -> Node:
         """Return a node for a standby of a worker, which does not run yet."""
-        standby = Node(self.site, f"{worker.name}-standby", self._settings)
+        # A name that synchronous_standby_names takes as it is.
+        standby = Node(self.site, f"standby{len(self._standbys) + 1}", self._settings)
         self._standbys.append(standby)
         return standby
 

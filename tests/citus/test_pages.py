@@ -1,0 +1,136 @@
+"""How many shards each page and each call asks, of everything in the access table.
+
+What reads one parcel asks its shard, a courier's list the shards of its homes, a merchant's list and ops'
+all shards, for one page each. All else is read on the coordinator: a new page that asks shards has to be
+named here.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from typing import Any, Final
+
+import pytest
+from django.db import connection, transaction
+from django.test import override_settings
+
+from alliance import figures
+from alliance.database.cluster import keys_of_homes
+from alliance.database.postgresql.messages import Connection
+from alliance.tenancy import raw_rows
+from couriers.homes.queries import homes_to_read
+from tests.access import world as access_world
+from tests.access.rows import Row
+from tests.access.table import TABLE
+from tests.access.test_access import knock
+from tests.access.world import World
+from tests.citus import servers
+
+pytestmark = pytest.mark.django_db
+
+# One parcel, by its number or id.
+OF_A_PARCEL: Final = {
+    "parcels:track", "parcels:track_revise", "api:parcels:tracking",
+    "parcels:parcel_detail", "parcels:parcel_booked", "parcels:breach_detail",
+    "api:parcels:parcel_detail", "api:parcels:parcel_revisions", "api:parcels:breach_detail",
+    "admin:parcels_parcel_change", "admin:parcels_parcel_delete", "admin:parcels_parcel_erase",
+    "admin:slas_commitmentlisting_change", "admin:slas_commitmentlisting_delete",
+    "admin:slas_breachlisting_change", "admin:slas_breachlisting_delete",
+}  # fmt: skip
+# Lists of parcels and of what belongs to them: of a courier at its homes, else of all shards.
+LISTS: Final = {
+    "slas:breach_list", "slas:statement_detail", "slas:statement_csv", "slas:statement_pdf",
+    "parcels:dashboard_view", "parcels:parcel_list", "parcels:parcel_export", "parcels:watch_list",
+    "api:slas:breaches", "api:slas:statement_entries", "api:parcels:parcel_list", "api:parcels:watch_list",
+    "admin:alliance_event_changelist", "admin:slas_creditentry_changelist",
+    "admin:slas_commitmentlisting_changelist", "admin:slas_breachlisting_changelist",
+    "admin:slas_watchitem_changelist", "admin:slas_revision_changelist", "admin:parcels_parcel_changelist",
+    # Breaches that a closure or a disruption touched.
+    "admin:slas_disruption_propose", "admin:slas_closure_propose",
+    "slas:excuse_list", "api:slas:excuses", "admin:slas_excuse_changelist", "admin:slas_excuse_decide",
+}  # fmt: skip
+# Ops' pages of one row whose id does not say where it is, and months that are about to be closed.
+OF_OPS: Final = {
+    f"admin:{name}_{page}"
+    for name in ("alliance_event", "slas_creditentry", "slas_watchitem", "slas_revision", "slas_excuse")
+    for page in ("change", "delete")
+} | {"admin:slas_closedmonth_add"}
+# Queues are counted on all workers, to say whether these answer.
+OF_HEALTH: Final = {"readyz"}
+MEMBERS: Final = ("courier_owner", "merchant_owner", "ops")
+CALLERS: Final = ("courier_key", "merchant_key", "ops")
+READS: Final = [row for row in TABLE if row.method == "GET"]
+# Of this process: the other one forgets what it is asked for on a busy machine.
+_CACHES: Final = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+_SHARD: Final = re.compile(r"_(\d{6,})\b")
+_NO_READS: Final = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
+_PLACES: Final = (
+    "SELECT shardid::text, shardminvalue::integer FROM pg_dist_shard WHERE shardminvalue IS NOT NULL"
+)
+
+
+class Notices(list[str]):
+    """What the server tells; nothing is forgotten at fifty."""
+
+
+@pytest.fixture(scope="module")
+def world(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """One world for all reads, in a transaction that is rolled back at the end."""
+    with (
+        django_db_blocker.unblock(),
+        override_settings(**access_world.settings(tmp_path_factory.mktemp("media")), CACHES=_CACHES),
+        pytest.MonkeyPatch.context() as patched,
+        transaction.atomic(),
+    ):
+        patched.setattr(Connection, "committing", lambda _self: nullcontext())
+        patched.setattr(figures, "SECONDS", float("inf"))
+        world = access_world.build()
+        connection.connection.notices = Notices()
+        raw_rows("SET client_min_messages = notice")
+        raw_rows("SET citus.log_remote_commands = on")
+        yield world
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def asked(world: World) -> Callable[[Callable[[], object]], list[set[int]]]:
+    """Return the shards, by their least hash, that each statement to a worker asks of something."""
+    places = dict(raw_rows(_PLACES))
+
+    def statements(work: Callable[[], object]) -> list[set[int]]:
+        connection.connection.notices.clear()
+        work()
+        texts = [text.split("issuing ", 1)[1] for text in connection.connection.notices if "issuing" in text]
+        sent = [text for text in texts if not text.startswith(_NO_READS)]
+        return [{places[shard] for shard in _SHARD.findall(text) if shard in places} for text in sent]
+
+    return statements
+
+
+@pytest.mark.parametrize("row", READS, ids=lambda row: row.name)
+def test_read_asks_few_shards(row: Row, world: World, asked: Callable[..., list[set[int]]]) -> None:
+    homes = len(keys_of_homes(homes_to_read(int(world.things["courier"]))))
+    assert homes < servers.SHARDS
+    for actor in CALLERS if row.route.startswith("api:") else MEMBERS:
+        if actor not in row.visitors or row.expected[actor] != 200:
+            continue
+        most = _most(row.route, homes if actor.startswith("courier") else servers.SHARDS)
+        client = world.client(actor)
+        with transaction.atomic():
+            statements = asked(lambda c=client: knock(c, row, world.things))
+            if len(set().union(*statements)) > most:
+                # Figures beside what a page is about are kept by now.
+                statements = asked(lambda c=client: knock(c, row, world.things))
+            transaction.set_rollback(True)
+        assert len(set().union(*statements)) <= most, actor
+
+
+def _most(route: str, of_lists: int) -> int:
+    """Return how many shards a route may ask, when its lists may ask so many."""
+    if route in OF_A_PARCEL:
+        return 1
+    if route in LISTS:
+        return of_lists
+    return servers.SHARDS if route in OF_OPS | OF_HEALTH else 0

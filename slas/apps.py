@@ -22,6 +22,7 @@ class SlasConfig(AppConfig):
 
     def ready(self) -> None:
         # Models need the app registry.
+        from alliance.database.distribution.plan import PREPARATIONS as BEFORE_DISTRIBUTING  # noqa: PLC0415
         from alliance.database.stored_functions import STATEMENTS  # noqa: PLC0415
         from alliance.health import QUEUES  # noqa: PLC0415
         from alliance.portal.palette import FINDERS as PALETTE_FINDERS  # noqa: PLC0415
@@ -36,6 +37,7 @@ class SlasConfig(AppConfig):
         from slas.portal.finders import FINDERS  # noqa: PLC0415
         from slas.portal.menu import MENU  # noqa: PLC0415
         from slas.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
+        from slas.rates.services.traffic import PREPARATIONS  # noqa: PLC0415
         from slas.rates.sql import TALLIES  # noqa: PLC0415
         from slas.stored_files import STORED_FILES  # noqa: PLC0415
 
@@ -43,6 +45,7 @@ class SlasConfig(AppConfig):
         QUEUES.register({"tallies": Tally, "progress": ProgressTally, "credit_checks": CreditCheck})
         STATEMENTS += [READ_CURVES, MARKET, RESERVE, RESERVE_OR_FAIL, *SETTLING, TALLIES.take, PROGRESS.take]
         STATEMENTS += [CANDIDATES, CLEAR, STORE]
+        BEFORE_DISTRIBUTING.register(PREPARATIONS)
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         register_tables(PLACEMENTS)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from django.db import connection
 
@@ -14,6 +15,7 @@ from alliance.database.distribution.tables import Kind
 from alliance.database.owner import grant_to_server
 from alliance.database.placements import BY_PARCEL, REFERENCE, group_table
 from alliance.database.together import PLANNED_BY_CITUS
+from alliance.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,15 @@ class Step:
     do: Callable[[], str]
 
 
+# What apps do first, while all tables are on one server, and a function that says what came of it.
+PREPARATIONS: Final[Registry[str, Callable[[], str]]] = Registry("preparation of distributing")
+
+
 def steps(*, shards: int) -> Iterator[Step]:
     """Yield what is to be done yet, in order. A step is done in one transaction, or does nothing twice."""
     found = tables.kinds()
+    if found.get(group_table()) is not Kind.BY_PARCEL:
+        yield from (Step(text, do) for text, do in PREPARATIONS.items())
     yield Step(f"take all rights to rows from {access.server_role()} until the end", _shut_out)
     if keys := coordinator.crossing_keys():
         names = ", ".join(key.name for key in keys)

@@ -13,7 +13,7 @@ from couriers.models import CourierHome
 from slas.choices import CommitmentKind
 from slas.models import Offer
 from slas.rates.models import OnTimeRate
-from slas.rates.services.traffic import parcels_by_courier
+from slas.rates.services.traffic import PREPARATIONS, parcels_by_courier
 from slas.tasks import spread_homes
 from tests.slas.helpers.offers import offer
 
@@ -71,3 +71,12 @@ def test_the_task_gives_homes_by_traffic_and_may_run_twice(sold: Offer, rival_co
         assert {*shares} == {200_000}
         assert all(0 <= home.home < HOMES for home in homes)
         assert Heartbeat.objects.get(name="spread-homes").detail == {"changed": 0, "forgotten": 0}
+
+
+def test_distributing_gives_homes_first(sold: Offer, rival_courier: Organisation) -> None:
+    carried(sold, timezone.localdate(), 3 * DAYS * LEAST_A_DAY)
+    [prepare] = PREPARATIONS.values()
+    assert prepare() == "2 couriers got other homes"
+    assert prepare() == "0 couriers got other homes"
+    with scope(Scope.everything()):
+        assert CourierHome.objects.lasting().filter(courier_id=sold.courier_id).count() == 3

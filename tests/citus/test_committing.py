@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from alliance.database.together import require_settled
+from alliance.database.postgresql import silence
+from alliance.database.together import SAY_TOGETHER, commit_together, require_settled
 from alliance.errors import Unavailable
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
@@ -15,7 +16,7 @@ from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
 from slas.models import Offer
-from slas.offers.sql import RESERVE
+from slas.offers.sql import RESERVE_OR_FAIL
 from slas.rates.services.folding import fold_tallies
 from tests.citus.servers import of_nodes, on_coordinator
 from tests.parcels.helpers.bookings import request_for
@@ -53,21 +54,24 @@ def test_booking_and_its_place_commit_together(merchant: Actor, sold: Offer) -> 
     assert reserved(sold, NOON.date()) == 1
 
 
-def test_booking_waits_for_its_place_under_a_number_of_its_own(merchant: Actor, sold: Offer) -> None:
+def test_booking_waits_for_its_place_under_a_number_of_its_own(
+    merchant: Actor, sold: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All that have none are one to the detector of deadlocks: two of them in a queue are one to it."""
-    numbers: list[int] = []
+    execute, messages = silence.Cursor.execute, list[str]()
 
-    def note(execute: Any, sql: str, *args: Any) -> Any:
-        if RESERVE.name in sql:
-            with connection.connection.cursor() as cursor:
-                cursor.execute("SELECT transaction_number FROM get_current_transaction_id()")
-                numbers.extend(number for (number,) in cursor.fetchall())
-        return execute(sql, *args)
+    def note(self: silence.Cursor, query: Any, vars: Any = None) -> None:
+        messages.append(query)
+        execute(self, query, vars)
 
-    with connection.execute_wrapper(note):
-        book(merchant, sold)
-    assert len(numbers) == 1
-    assert all(numbers)
+    monkeypatch.setattr(silence.Cursor, "execute", note)
+    book(merchant, sold)
+    sent = "; ".join(messages)
+    assert sent.index(SAY_TOGETHER.name) < sent.index(RESERVE_OR_FAIL.name)
+    with scope(Scope.of(merchant)):
+        commit_together()
+        [(number,)] = raw_rows("SELECT transaction_number FROM get_current_transaction_id()")
+    assert number > 0
 
 
 def test_cancelling_and_the_place_given_back_commit_together(merchant: Actor, sold: Offer) -> None:

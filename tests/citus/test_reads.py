@@ -12,7 +12,7 @@ from alliance.database.cluster import missing_workers
 from alliance.errors import TooMany
 from alliance.homes import home_of
 from alliance.models import City, Organisation
-from alliance.tenancy import Actor, Scope, scope
+from alliance.tenancy import Actor, Scope, raw_rows, scope
 from couriers.homes import lists
 from couriers.homes.lists import at_homes
 from parcels.models import Parcel
@@ -117,3 +117,7 @@ def test_new_merchant_is_counted_in_all_shards_at_first_and_at_its_limit_only(
 
 def test_all_workers_answer() -> None:
     assert missing_workers() == []
+
+
+def test_workers_answer_in_text() -> None:
+    assert raw_rows("SHOW citus.enable_binary_protocol") == [("off",)]

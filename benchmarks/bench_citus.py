@@ -26,6 +26,20 @@ KINDS: Final = {
     "single bookings": ("single bookings", 60, 0.5),
     "tracking": ("tracking", 400, 0.6),
 }
+# Kind of call of which one is watched -> what it is called, and what of it is limited.
+_WATCHED: Final = {
+    "scans": "a batch of scans",
+    "single scans": "a single scan",
+    "bookings": "a batch of bookings",
+    "single bookings": "a single booking",
+}
+_MOST_SENT: Final = {
+    ("scans", "workers"): 1,
+    ("scans", "transactions on workers"): 1,
+    ("scans", "prepared transactions"): 0,
+    ("single scans", "remote commands"): 1,
+    ("single bookings", "remote commands"): 4,
+}
 CLUSTER, ONE = "cluster", "one server"
 ROUNDS, SCALING_ROUNDS, SCALING_BATCHES = 7, 6, 8
 # Clients by their numbers: those of the first worker's homes are 0 and 1, those of the second's 2 and 3.
@@ -76,8 +90,8 @@ def _beside(kind: str, clients: Sequence[int], ours: "Part", plain: "Part") -> R
 
 
 def _commands(ours: "Part") -> Iterator[Row]:
-    """Count what the coordinator sends for one batch of a courier with one home."""
-    for kind, most in (("scans", 1), ("bookings", None)):
+    """Count what the coordinator sends for a call of a courier with one home."""
+    for kind, whose in _WATCHED.items():
         said = ours.watched(kind)
         counts = {
             "remote commands": len(said),
@@ -86,10 +100,9 @@ def _commands(ours: "Part") -> Iterator[Row]:
             "prepared transactions": sum("PREPARE TRANSACTION" in line for line in said),
         }
         for what, count in counts.items():
-            limit = {"prepared transactions": 0, "remote commands": None}.get(what, 1)
-            goal = Goal(ratio_most=limit) if most is not None and limit is not None else None
-            name = f"on a cluster: {what} of a batch of {kind} of one home"
-            yield Row(name, count, 1, "one", goal, unit="")
+            most = _MOST_SENT.get((kind, what))
+            goal = None if most is None else Goal(ratio_most=most)
+            yield Row(f"on a cluster: {what} of {whose} of one home", count, 1, "one", goal, unit="")
 
 
 def _node(line: str) -> str:

@@ -311,6 +311,13 @@ class TestDeciding:
             claims[3].pk,
         ]
 
+    def test_the_link_of_a_breach_page_leads_to_its_decision(
+        self, claims: list[Excuse], service_client: Client
+    ) -> None:
+        page = service_client.get(DECIDE, {"ids": claims[2].key})
+        self.carry_out(service_client, page)
+        assert [excuse.pk for excuse in Excuse.objects.filter(state="granted")] == [claims[2].pk]
+
     def test_all_across_the_pages_of_a_filtered_list_are_carried_along(
         self, claims: list[Excuse], service_client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:

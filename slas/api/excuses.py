@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
-from alliance.api.pagination import CursorPagination
+from alliance.api.pagination import CursorPagination, Narrowed
 from alliance.api.parsing import (
     Body,
     BoundedJSONParser,
@@ -26,6 +26,7 @@ from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
+from couriers.homes.lists import at_homes
 from slas.api import examples
 from slas.choices import CommitmentKind, ExcuseReason, ExcuseSource, ExcuseState
 from slas.excuses.querysets import ExcuseQuerySet
@@ -131,6 +132,9 @@ class ExcusePagination(CursorPagination):
     ordering = ("-claimed_at", "-id")  # type: ignore[assignment]
     # An event proposes thousands at the same time: the cursor counts on within that time, however many.
     offset_cutoff = None  # type: ignore[assignment]
+
+    def narrowed(self, queryset: ExcuseQuerySet) -> Narrowed:
+        return Narrowed(queryset, at_homes)
 
 
 class ExcusesView(APIView):

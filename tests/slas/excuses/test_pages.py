@@ -194,6 +194,7 @@ def test_menu_counts_waiting_claims_of_the_courier(
         assert count(agent) == 0
 
 
+@pytest.mark.one_server("a cluster's lists ask homes first")
 def test_the_page_costs_the_same_for_one_and_many(
     lane: Lane, agent: Actor, courier_client: Client, django_assert_num_queries: Any
 ) -> None:

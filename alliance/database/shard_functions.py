@@ -252,7 +252,10 @@ def _sent(statement: "StoredStatement") -> tuple[str, ...]:
 def _opening(statement: "StoredStatement") -> str:
     """Return what opens a scope, if there is no transaction of the coordinator's that has done so."""
     if statement.of_parcel:
-        return f"\n    setting := set_config('{SETTING}', 'parcel:' || $1, true);"
+        return f"""
+    IF coalesce(current_setting('{SETTING}', true), '') = '' THEN
+        setting := set_config('{SETTING}', 'parcel:' || $1, true);
+    END IF;"""
     if not statement.of_courier:
         return ""
     courier = [*statement.parameters].index("courier_id") + 1

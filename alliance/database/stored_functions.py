@@ -57,8 +57,8 @@ class StoredStatement:
     to. It may touch rows of this shard alone, only tables by parcel and reference tables, and says itself
     where ids come from: a shard's columns have no default. One server takes no notice of its home. Arrays are
     given as texts (`alliance.database.literals`), which is what a cluster sends on.
-    What reads one parcel, which is its home, opens the parcel's scope itself there: called by
-    `alliance.database.at_home.of_parcel`, it needs no transaction, which would be two messages more.
+    What reads one parcel, which is its home, opens the parcel's scope itself there, unless there is one:
+    called by `alliance.database.at_home.of_parcel`, it needs no transaction, which were two messages more.
     What returns NULL if its shard has moved away, and else never does, is called again in the same
     transaction without a savepoint, whose release would be one more message.
     What writes for one courier, its parameter `courier_id`, may be called without a transaction as well

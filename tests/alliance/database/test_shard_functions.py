@@ -16,7 +16,7 @@ from alliance.database.literals import moments, texts
 from alliance.database.placements import BY_PARCEL
 from alliance.database.shard_functions import Shards, texts_of
 from alliance.database.stored_functions import StoredStatement
-from alliance.tenancy import raw_rows
+from alliance.tenancy import Scope, raw_rows, rows_in
 from tests.helpers.owner import execute_as_owner
 
 pretends = pytest.mark.one_server("it pretends to have shards; tests/citus/test_shard_functions.py has them")
@@ -160,6 +160,8 @@ def test_what_reads_one_parcel_opens_its_scope() -> None:
     for name, text in texts_of(read, SHARDS).items():
         raw_rows(f"CREATE FUNCTION {name} {text.definition}")
     assert raw_rows(read.call_with(5)) == [("parcel:55",)]
+    # Never in place of another scope.
+    assert rows_in(Scope.merchant(3), read.call_with(5)) == [("merchant:35",)]
 
 
 def test_other_statements_over_tables_by_parcel_are_planned_with_their_values() -> None:

@@ -1,14 +1,14 @@
 """What counts once on the coordinator and on a worker commits in two phases: both, or neither."""
 
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from django.db import connection
 
-from alliance.database.postgresql import silence
-from alliance.database.together import SAY_TOGETHER, commit_together, require_settled
+from alliance.database.together import require_settled
 from alliance.errors import Unavailable
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
@@ -16,14 +16,19 @@ from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
 from slas.models import Offer
-from slas.offers.sql import RESERVE_OR_FAIL
+from slas.offers.services.capacity import Slot, lock
 from slas.rates.services.folding import fold_tallies
 from tests.citus.servers import of_nodes, on_coordinator
+from tests.helpers.locks import is_somebody_waiting
 from tests.parcels.helpers.bookings import request_for
 from tests.slas.helpers.offers import offer, reserved, today_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOON = today_at(12)
+_WAITING = """
+    SELECT transaction_number FROM get_all_active_transactions() JOIN pg_locks ON pid = process_id
+    WHERE NOT granted
+"""
 
 
 @pytest.fixture
@@ -54,24 +59,25 @@ def test_booking_and_its_place_commit_together(merchant: Actor, sold: Offer) -> 
     assert reserved(sold, NOON.date()) == 1
 
 
-def test_booking_waits_for_its_place_under_a_number_of_its_own(
-    merchant: Actor, sold: Offer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_booking_waits_for_its_place_under_a_number_of_its_own(merchant: Actor, sold: Offer) -> None:
     """All that have none are one to the detector of deadlocks: two of them in a queue are one to it."""
-    execute, messages = silence.Cursor.execute, list[str]()
 
-    def note(self: silence.Cursor, query: Any, vars: Any = None) -> None:
-        messages.append(query)
-        execute(self, query, vars)
+    def book_beside() -> None:
+        book(merchant, sold)
+        connection.close()
 
-    monkeypatch.setattr(silence.Cursor, "execute", note)
-    book(merchant, sold)
-    sent = "; ".join(messages)
-    assert sent.index(SAY_TOGETHER.name) < sent.index(RESERVE_OR_FAIL.name)
-    with scope(Scope.of(merchant)):
-        commit_together()
-        [(number,)] = raw_rows("SELECT transaction_number FROM get_current_transaction_id()")
-    assert number > 0
+    other = threading.Thread(target=book_beside)
+    with scope(Scope.everything()):
+        lock([Slot(sold.pk, NOON.date())])
+        other.start()
+        until = time.monotonic() + 30
+        while not is_somebody_waiting():
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        waiting = raw_rows(_WAITING)
+    other.join()
+    assert len(waiting) == 1
+    assert all(number for (number,) in waiting)
 
 
 def test_cancelling_and_the_place_given_back_commit_together(merchant: Actor, sold: Offer) -> None:

@@ -44,16 +44,16 @@ class Asked:
     def begin(self) -> None:
         rows = lists_at_home.raw_rows
 
-        def noted(sql: str, parameters: Any) -> list[tuple[Any, ...]]:
-            self.texts.append(parameters["query"])
-            return rows(sql, parameters)
+        def noted(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+            self.texts += [given["query"] for given in parameters]
+            return rows(sql, *parameters)
 
         self._monkeypatch.setattr(lists, "is_distributed", lambda: True)
-        self._monkeypatch.setattr(lists_at_home, "raw_rows", noted)
         if not is_distributed():
             tables = Tables(OneShard({}, {}), views())
             self._monkeypatch.setattr(lists_at_home, "keys_of_homes", lambda homes: {0: 1})
             self._monkeypatch.setattr(lists_at_home, "known_tables", lambda: tables)
+        self._monkeypatch.setattr(lists_at_home, "raw_rows", noted)
 
 
 @pytest.fixture

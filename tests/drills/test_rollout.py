@@ -72,6 +72,7 @@ def copied(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
         as_owner(f"DROP DATABASE test_{name} WITH (FORCE)", "postgres")
 
 
+@pytest.mark.one_server("no copy is made of a cluster's database")
 def test_release_before_runs_on_the_schema_of_this_one(copied: str, tmp_path: Path) -> None:
     try:
         code = unpack(REVISION, tmp_path)

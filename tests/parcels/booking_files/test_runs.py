@@ -10,6 +10,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from alliance.choices import OrganisationStatus
+from alliance.database.cluster import is_distributed
 from alliance.errors import Conflict, NotFound, Unavailable
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
@@ -156,7 +157,8 @@ def test_long_file_is_queued_again_after_its_time_slice(merchant: Actor) -> None
     turns = 1
     while not book_file(file_id=file.pk, stretch=timedelta(0)):
         turns += 1
-    assert turns == 5
+    # On a cluster the end has a turn of its own: by then all can be seen.
+    assert turns == (6 if is_distributed() else 5)
     assert counts(reread(file)) == ("done", 44, 37, 0, 7)
 
 

@@ -16,6 +16,7 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.excuses.services.decisions import excuse_breach
 from slas.excuses.services.disruptions import Area, Cause, Period, declare_disruption, propose_excuses
 from slas.models import Excuse
+from tests.helpers.owner import execute_as_owner
 from tests.slas.helpers.commitments import DAY, DELIVERY, NOON, Lane
 from tests.slas.helpers.excuses import decided, late_parcel, picture
 
@@ -75,6 +76,20 @@ class TestClaiming:
         assert second_response["Idempotent-Replayed"] == "true"
         other = courier_api.post(URL, body(late, note="x"), format="json", headers={"Idempotency-Key": "a"})
         assert other.json()["type"] == "urn:alliance:problem:idempotency_key_reused"
+
+    def test_answer_is_not_repeated_before_the_claim_is_there(
+        self, late: int, courier_api: APIClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # On a cluster: a worker was killed before it committed what the coordinator had.
+        def send() -> Any:
+            return courier_api.post(URL, body(late), format="json", headers={"Idempotency-Key": "a"})
+
+        first = send()
+        monkeypatch.setattr("slas.api.excuses.is_distributed", lambda: True)
+        assert send().json() == first.json()
+        execute_as_owner("DELETE FROM slas_excuse")
+        again = send()
+        assert (again.status_code, again["Retry-After"].isdecimal()) == (503, True)
 
     def test_once_for_one_key_with_a_file(
         self, late: int, courier_api: APIClient, settings: Any, tmp_path: Path

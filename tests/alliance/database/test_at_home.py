@@ -14,6 +14,7 @@ from alliance.tenancy import Scope, limited, raw_rows, scope
 from tests.helpers.owner import execute_as_owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
+pretends = pytest.mark.one_server("it pretends to have shards; tests/citus/test_writes.py has them")
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +98,7 @@ def call(write: StoredStatement, *, home: int = 71, courier_id: int | None = 7) 
     return held
 
 
+@pretends
 def test_write_with_which_a_scope_begins_commits_itself(write: StoredStatement) -> None:
     limits = limited(statement_seconds=9, lock_seconds=3)
     with suppress(ZeroDivisionError), limits, scope(Scope.courier(7)):
@@ -109,6 +111,7 @@ def test_write_with_which_a_scope_begins_commits_itself(write: StoredStatement) 
     )
 
 
+@pretends
 def test_write_is_a_part_of_a_transaction_that_has_begun(write: StoredStatement) -> None:
     def begun() -> None:
         raw_rows("SELECT 1")
@@ -124,6 +127,7 @@ def test_write_is_a_part_of_a_transaction_that_has_begun(write: StoredStatement)
     assert raw_rows("SELECT at FROM calls") == []
 
 
+@pretends
 @pytest.mark.parametrize("whose", [Scope.courier(8), Scope.everything(), Scope.merchant(7)])
 def test_write_in_another_scope_opens_none(write: StoredStatement, whose: Scope) -> None:
     with suppress(ZeroDivisionError), scope(whose):
@@ -135,6 +139,7 @@ def test_write_in_another_scope_opens_none(write: StoredStatement, whose: Scope)
         assert raw_rows(write.call_alone, told) == [(f"{whose.value}, 0",)]
 
 
+@pretends
 def test_write_alone_that_came_too_late_is_made_again(
     write: StoredStatement, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from alliance.database.distribution.nodes import rows
 from alliance.database.distribution.remaking import take_back
-from alliance.database.distribution.tables import counted, kinds
+from alliance.database.distribution.tables import counted, keep_managed, kinds
 from alliance.database.placements import BY_PARCEL, LOCAL, REFERENCE
 from alliance.database.together import PLANNED_BY_CITUS
 
@@ -71,6 +71,8 @@ def take_all_back() -> int:
     No key leads to others any more. Raises RowsDiffer.
     """
     with transaction.atomic():
+        # Else dropping their keys would have Citus give them back, which fails.
+        keep_managed()
         tables = taken_over()
         keys = [Key(*row) for row in rows(_TOUCHING, {"tables": tables})]
         for key in keys:

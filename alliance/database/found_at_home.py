@@ -4,7 +4,7 @@ An id does not say on which worker its row is, so all are asked, and one that do
 statement. Then they are asked shard by shard, and only rows of the missing worker cannot be found.
 """
 
-from typing import Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Model, QuerySet
@@ -24,8 +24,14 @@ _NODES: Final = """
 """
 
 
-def only_row(rows: QuerySet[Row]) -> Row | None:
-    """Return the row that its id selects; None if there is none.
+class Narrow(Protocol):
+    """Returns a list without what is not among so many first rows: see couriers.homes.lists.at_homes."""
+
+    def __call__(self, rows: Any, *, most: int) -> Any: ...
+
+
+def only_row(rows: QuerySet[Row], *, narrow: Narrow | None = None) -> Row | None:
+    """Return the row that its id selects, where the list may be narrowed to; None if there is none.
 
     Raises OperationalError if it may be on a worker that is away.
     """
@@ -33,7 +39,8 @@ def only_row(rows: QuerySet[Row]) -> Row | None:
         return rows.first()
     try:
         with transaction.atomic():
-            return rows.first()
+            found: Row | None = (narrow(rows, most=1) if narrow else rows).first()
+            return found
     except OperationalError as error:
         if not connection.is_usable():
             raise

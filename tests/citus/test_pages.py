@@ -48,13 +48,19 @@ LISTS: Final = {
     # Breaches that a closure or a disruption touched.
     "admin:slas_disruption_propose", "admin:slas_closure_propose",
     "slas:excuse_list", "api:slas:excuses", "admin:slas_excuse_changelist", "admin:slas_excuse_decide",
+    # Addresses of the release before, without the parcel that links name now.
+    "slas:excuse_evidence", "slas:excuse_withdraw",
 }  # fmt: skip
-# Ops' pages of one row whose id does not say where it is, and months that are about to be closed.
+# Ops' pages of one row whose id does not say where it is; of disruptions, which count their claims; and of
+# months that are about to be closed.
 OF_OPS: Final = {
     f"admin:{name}_{page}"
     for name in ("alliance_event", "slas_creditentry", "slas_watchitem", "slas_revision", "slas_excuse")
     for page in ("change", "delete")
-} | {"admin:slas_closedmonth_add"}
+} | {
+    "admin:slas_closedmonth_add",
+    *("admin:slas_disruption_changelist", "admin:slas_disruption_change", "admin:slas_disruption_delete"),
+}
 # Queues are counted on all workers, to say whether these answer.
 OF_HEALTH: Final = {"readyz"}
 MEMBERS: Final = ("courier_owner", "merchant_owner", "ops")

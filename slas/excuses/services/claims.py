@@ -24,6 +24,7 @@ from alliance.stored_files import delete_unnamed
 from alliance.tenancy import Actor, require
 from couriers.documents.files import Inspected, inspect, shown_name
 from couriers.documents.refusals import DocumentRefused
+from couriers.homes.lists import at_homes
 from slas.choices import ExcuseReason, ExcuseSource, ExcuseState, Outcome
 from slas.commitments.models import Breach, Commitment
 from slas.commitments.rules import is_breach
@@ -128,12 +129,13 @@ def claim_excuse(*, actor: Actor, claim: Claim, now: datetime | None = None) -> 
 
 
 def find_excuse(*, actor: Actor, excuse_id: int, parcel_id: int | None = None) -> Excuse:
-    """Return an excuse that the actor sees. Without its parcel, all workers of a cluster are asked.
+    """Return an excuse that the actor sees. Without its parcel, all shards are asked, or a courier's homes.
 
     Raises NotFound.
     """
     excuses = Excuse.objects.visible_to(actor).filter(pk=excuse_id)
-    excuse = only_row(excuses) if parcel_id is None else excuses.filter(parcel_id=parcel_id).first()
+    by_id = parcel_id is None
+    excuse = only_row(excuses, narrow=at_homes) if by_id else excuses.filter(parcel_id=parcel_id).first()
     if excuse is None:
         raise NotFound
     return excuse

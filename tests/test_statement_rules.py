@@ -223,7 +223,8 @@ def test_functions_keep_the_rules() -> None:
     assert len(functions) > 10
     broken = {}
     for name, language, definition, source in functions:
-        if is_at_home(name):
+        # The one by which a cluster holds a shard is a part of those at home: it runs on that shard's worker.
+        if is_at_home(name) or name == "alliance_hold_shard":
             continue
         texts, variables = [source], set[str]()
         if language == "plpgsql":

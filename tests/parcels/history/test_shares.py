@@ -56,5 +56,6 @@ def test_chunk_has_few_homes_and_all_rows_of_its_references(
 
 
 def test_one_server_stores_a_share_as_it_is(rows: list[ResolvedRow], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "is_distributed", lambda: False)
     monkeypatch.setattr(shares, "CHUNK", 7)
     assert [*Share(rows).chunks()] == [rows]

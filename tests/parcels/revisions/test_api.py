@@ -73,6 +73,7 @@ def test_same_key_moves_a_delivery_once(parcel: Parcel, merchant_api: APIClient)
     assert send(merchant_api, parcel, key="k", reason="Another").status_code == 422
 
 
+@pytest.mark.django_db(transaction=True)
 def test_answer_is_not_repeated_before_its_revision_is_there(
     parcel: Parcel, merchant_api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

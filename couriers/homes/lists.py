@@ -44,29 +44,28 @@ def told_at_homes(rows: QuerySet[Any, Any]) -> list[dict[str, Any]] | None:
     return rows_at_homes(rows, homes_to_read(reader.tenant_id))
 
 
-def merged_by_shard(rows: Rows, *, most: int) -> tuple[list[Any], bool] | None:
+def merged_by_shard(rows: Rows, *key: str, most: int) -> tuple[list[Any], bool] | None:
     """Return the first rows of a list, as far as each shard was read, and whether these are all.
 
-    Of an ordered list whose order begins with the parcel. Each shard is asked for its part of `most` only:
-    asked together, each would send as many as the whole page has. None if the list is to be asked as ever.
+    The list is in the order of its key, of which the first column is the parcel. Each shard is asked for its
+    part of `most` only: asked together, each would send as many as the whole page has. None if the list is to
+    be asked as ever.
     """
     if not is_distributed():
         return None
     reader = rows.reader if isinstance(rows, TenantQuerySet) else None
     is_courier = reader is not None and reader.is_courier
     shards = homes_by_shard(homes_to_read(reader.tenant_id) if reader and is_courier else ALL_HOMES)
-    names, size = [str(name) for name in rows.query.order_by], max(most // len(shards), 1)
-    key_of = attrgetter(*names)
-    keys = []
+    size, key_of, keys = max(most // len(shards), 1), attrgetter(*key), []
     for homes in shards:
-        if (told := rows_at_homes(rows.values(*names)[:size], homes)) is None:
+        if (told := rows_at_homes(rows.values(*key)[:size], homes)) is None:
             return None
-        keys.append([tuple(row[name] for name in names) for row in told])
+        keys.append([tuple(row[name] for name in key) for row in told])
     # Beyond the last row of a shard that has more, its next one may come first.
     end = min((part[-1] for part in keys if len(part) == size), default=None)
     found: list[Any] = []
     for part in keys:
-        wanted = {key for key in part if end is None or key <= end}
+        wanted = {place for place in part if end is None or place <= end}
         if wanted:
             # With the list's own conditions beside the parcels, Citus would ask all shards.
             matching = rows.model._default_manager.filter(parcel_id__in={pk for pk, *_rest in wanted})

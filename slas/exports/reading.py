@@ -115,7 +115,7 @@ def _commitments(export: Export, actor: Actor, position: str, limit: int) -> tup
         due_date__range=(export.first, export.last),
     )
     in_order = matches.order_by("parcel_id", "kind")
-    rows, are_all = merged_by_shard(in_order, most=limit) or _first(in_order, limit)
+    rows, are_all = merged_by_shard(in_order, "parcel_id", "kind", most=limit) or _first(in_order, limit)
     if are_all:
         return rows, str(_Position(str(window), "")) if window < end else ""
     return rows, str(_Position(str(rows[-1].parcel_id), rows[-1].kind))

@@ -21,6 +21,7 @@ from django.utils.translation import gettext, pgettext
 
 from alliance import wording
 from alliance.admin_history import models_by_object_type
+from alliance.database.placements import BY_PARCEL
 from alliance.models import AuditEntry
 from alliance.wording import code_text, listed, named, object_text, parted
 
@@ -59,7 +60,10 @@ def object_names(request: HttpRequest, entries: Iterable[AuditEntry]) -> dict[tu
             continue
         listing = admin.site.get_model_admin(model)
         rows = listing.get_queryset(request).filter(pk__in=ids)
-        if isinstance(listing.list_select_related, tuple):
+        if model._meta.db_table in BY_PARCEL:
+            # On a cluster, parties are on another node.
+            rows = rows.select_related(None)
+        elif isinstance(listing.list_select_related, tuple):
             rows = rows.select_related(*listing.list_select_related)
         names |= {(kind, str(row.pk)): str(row) for row in rows}
     return names

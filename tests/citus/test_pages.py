@@ -60,6 +60,8 @@ OF_OPS: Final = {
 } | {
     "admin:slas_closedmonth_add",
     *("admin:slas_disruption_changelist", "admin:slas_disruption_change", "admin:slas_disruption_delete"),
+    # Names of the rows that entries are about.
+    *("admin:alliance_auditentry_changelist", "admin:alliance_auditentry_change"),
 }
 # Queues are counted on all workers, to say whether these answer.
 OF_HEALTH: Final = {"readyz"}

@@ -74,6 +74,9 @@ WRITE = StoredStatement(
 )
 
 
+pretends = pytest.mark.one_server("it pretends to hold a shard; tests/citus/test_writes.py holds one")
+
+
 @pytest.fixture
 def write() -> Iterator[StoredStatement]:
     role = connection.ops.quote_name(connection.settings_dict["USER"])

@@ -28,6 +28,7 @@ def messages_of(script: str, params: Any = None) -> list[str]:
     return sent
 
 
+@pytest.mark.one_server("on a cluster it is sent in parts, which the next test asks")
 @pytest.mark.django_db(transaction=True)
 def test_on_one_server_a_script_is_one_message() -> None:
     assert SCRIPT in messages_of(SCRIPT)

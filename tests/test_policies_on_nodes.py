@@ -37,6 +37,25 @@ _SHARDS = """
     SELECT c.relname FROM pg_class c
     WHERE c.relname ~ ('^' || %s || '_[0-9]+$') AND c.relkind IN ('r', 'p') AND c.relrowsecurity
 """
+# Functions with the owner's rights, but those that are looked through in tests/test_row_level_security.py.
+_OF_THE_OWNER = """
+    SELECT proname FROM pg_proc
+    WHERE prosecdef AND pronamespace = current_schema()::regnamespace AND proname NOT IN (
+        'alliance_ask_worker', 'alliance_hold_shard', 'alliance_make_month', 'alliance_organisations_named',
+        'alliance_users_named')
+"""
+# Tables that every role may read or write.
+_FOR_EVERYBODY = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relrowsecurity AND relacl::text ~ '[{,]=[a-z]'
+"""
+# What answers to any text, of each shard that is on the node.
+_ROWS_OF_SHARDS = """
+    SELECT p.proname, c.relname FROM pg_proc p
+    JOIN pg_class c ON c.relname
+        = 'parcels_parcel_' || substring(p.proname FROM '^alliance_rows_at_home_.*_([0-9]+)$')
+    WHERE p.pronamespace = current_schema()::regnamespace AND c.relnamespace = p.pronamespace
+"""
 
 
 class Node(NamedTuple):
@@ -233,3 +252,21 @@ def test_each_scope_gets_what_the_policies_say_on_every_node(scopes: list[str], 
     # What is on the coordinator alone, no worker knows.
     assert asked >= len(tables) * len(scopes)
     assert seen > len(tables)
+
+
+def test_functions_show_no_more_than_who_calls_them_sees(scopes: list[str], nodes: list[Node]) -> None:
+    """A function of a shard may be called by whoever asks a worker itself, with any text."""
+    called = 0
+    for node in nodes:
+        assert node.ask(_OF_THE_OWNER) == []
+        assert node.ask(_FOR_EVERYBODY) == []
+        for function, shard in node.ask(_ROWS_OF_SHARDS):
+            for value in scopes:
+                with node.scope(value):
+                    [(told,)] = node.ask(
+                        f"SELECT told FROM {function}(1, 'SELECT count(*) AS n FROM {shard}', '{{}}')"
+                    )
+                    assert told == f'{{"n":{node.count(shard)}}}'
+                    called += 1
+        node.connection.rollback()
+    assert called >= len(scopes) or not is_distributed()

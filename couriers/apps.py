@@ -19,10 +19,13 @@ class CouriersConfig(AppConfig):
 
     def ready(self) -> None:
         # Models need the app registry.
+        from alliance.database.distribution.holders import READERS as READERS_OF_HOMES  # noqa: PLC0415
         from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
+        from couriers.homes.queries import holders  # noqa: PLC0415
         from couriers.stored_files import STORED_FILES  # noqa: PLC0415
 
         FILE_KINDS.register(STORED_FILES)
+        READERS_OF_HOMES.append(holders)
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         register_tables(PLACEMENTS)

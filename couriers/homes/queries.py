@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from alliance.database.distribution.holders import Holder
 from alliance.homes import ALL_HOMES, HOMES
 from alliance.identifiers import moment_of
 from alliance.small_tables import Recent
@@ -19,6 +20,15 @@ FROM couriers_courierhome WHERE courier_id = ANY(%s) ORDER BY courier_id, home
 _LOAD = """
 SELECT home, count(*), sum(share_ppm) FROM couriers_courierhome
 WHERE home IS NOT NULL AND (until IS NULL OR until > now()) GROUP BY home
+"""
+
+_HOLDERS = """
+SELECT o.name, coalesce(array_agg(h.home ORDER BY h.home) FILTER (WHERE h.home IS NOT NULL), '{}'),
+    coalesce(sum(h.share_ppm), 0)
+FROM couriers_courier c JOIN alliance_organisation o ON o.id = c.organisation_id
+LEFT JOIN couriers_courierhome h ON h.courier_id = o.id AND (h.until IS NULL OR h.until > now())
+WHERE position(lower(%s) IN lower(o.name)) > 0
+GROUP BY o.id, o.name
 """
 
 
@@ -63,6 +73,11 @@ def load_by_home() -> list[HomeLoad]:
     """Return what each home has, in their order."""
     load = {home: HomeLoad(couriers, share_ppm) for home, couriers, share_ppm in raw_rows(_LOAD)}
     return [load.get(home, HomeLoad()) for home in range(HOMES)]
+
+
+def holders(search: str) -> list[Holder]:
+    """Return the couriers with a text in their names, and their homes; in the scope of everything."""
+    return [Holder(*row) for row in raw_rows(_HOLDERS, [search])]
 
 
 def _read(courier_ids: set[int]) -> dict[int, tuple[_Home, ...]]:

@@ -40,11 +40,12 @@ def manage(environment: dict[str, str], *arguments: str) -> str:
         [sys.executable, "manage.py", *arguments],
         cwd=settings.BASE_DIR,
         env=environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.returncode == 0, done.stdout[-4000:]
     return done.stdout
 
 
@@ -102,6 +103,15 @@ def test_killed_anywhere_it_is_called_again_and_loses_nothing(environment: dict[
     again = manage(environment, "distribute", "--dry-run", "--shards", "4")
     assert not re.search(r"divide|copy |homes of couriers", again)
     assert "agree with the commitments" in manage(environment, "audit_rates")
+
+
+def test_right_to_fence_workers_off_is_asked_for(environment: dict[str, str]) -> None:
+    owner = urlsplit(environment["OWNER_DATABASE_URL"]).username
+    grant = f"GRANT SELECT, INSERT, DELETE ON pg_dist_poolinfo TO {owner}"
+    assert grant not in manage(environment, "distribute", "--dry-run")
+    servers.on_coordinator(DATABASE, f"REVOKE ALL ON pg_dist_poolinfo FROM {owner}")
+    assert grant in manage(environment, "distribute", "--dry-run")
+    servers.on_coordinator(DATABASE, grant)
 
 
 def test_what_a_release_before_had_on_every_node_is_taken_back(environment: dict[str, str]) -> None:

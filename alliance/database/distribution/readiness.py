@@ -43,6 +43,24 @@ def problems(tables: list[type[Model]], *, shards: int) -> list[str]:
     ]
 
 
+_MAY_FENCE = """
+    SELECT has_table_privilege('pg_dist_poolinfo', 'SELECT')
+        AND has_table_privilege('pg_dist_poolinfo', 'INSERT')
+        AND has_table_privilege('pg_dist_poolinfo', 'DELETE')
+"""
+
+
+def advice() -> list[str]:
+    """Return what a cluster can do without, but should not."""
+    if value(_MAY_FENCE):
+        return []
+    role = value("SELECT quote_ident(current_user)")
+    return [
+        "No worker that is frozen can be fenced off, so what needs it waits instead of being refused at once:"
+        f" GRANT SELECT, INSERT, DELETE ON pg_dist_poolinfo TO {role} here, as a superuser."
+    ]
+
+
 def _of_nodes() -> Iterator[str]:
     if value("SELECT groupid FROM pg_dist_local_group") != 0:
         yield "This is a worker: OWNER_DATABASE_URL has to name the coordinator."

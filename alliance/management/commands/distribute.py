@@ -51,6 +51,8 @@ class Command(BaseCommand):
             self.stderr.write(f"- {problem}")
         if problems:
             raise CommandError("Nothing was changed: do this first.")
+        for each in readiness.advice():
+            self.stderr.write(f"- {each}")
         steps = [*plan.steps(shards=shards)]
         self.stdout.write(f"{readiness.database_name()} on " + ", ".join(str(node) for node in nodes()))
         if not dry_run:

@@ -300,6 +300,7 @@ def of_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     execute_as_owner("DROP TABLE pg_dist_poolinfo")
 
 
+@pytest.mark.one_server("it pretends to have the table of a cluster's addresses")
 @pytest.mark.usefixtures("of_cluster")
 def test_what_waits_since_before_a_worker_was_fenced_off_is_cut_off(
     watch: Watch, monkeypatch: pytest.MonkeyPatch

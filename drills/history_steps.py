@@ -1,0 +1,68 @@
+"""What is done with imported history on each side of the drill: `python -m drills.history_steps`.
+
+Prints one line for each thing that both sides have to say alike.
+"""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator
+from datetime import date
+from typing import Final
+
+import django
+
+BREACHES_EXCUSED: Final = 20
+TASKS: Final = (
+    *("sweep_overdue", "fold_tallies", "fold_progress", "work_out_credits", "check_grown_credits"),
+    *("refresh_scorecards", "close_months", "fold_tallies", "refresh_scorecards", "audit_rates"),
+)
+
+
+def results() -> Iterator[str]:
+    from django.utils import timezone  # noqa: PLC0415 -- needs the settings
+
+    from alliance.tenancy import Actor, Scope, scope  # noqa: PLC0415
+    from parcels.tasks import refresh_watch_list, trace_lost_parcels  # noqa: PLC0415
+    from slas import tasks  # noqa: PLC0415
+    from slas.excuses.services.decisions import excuse_breaches  # noqa: PLC0415
+    from slas.exports.models import Export  # noqa: PLC0415
+    from slas.exports.reading import read_page  # noqa: PLC0415
+    from slas.models import Breach  # noqa: PLC0415
+
+    for name in TASKS:
+        done = getattr(tasks, name)()
+        # Tallies are grouped by shard, so there are more of them on a cluster.
+        yield f"{name}: {'done' if name.startswith('fold') else done}"
+    actor = Actor.system("drill")
+    with scope(Scope.everything()):
+        breaches = Breach.objects.order_by("parcel_id", "kind").values_list("parcel_id", "kind")
+        excused = excuse_breaches(actor=actor, keys=[*breaches[:BREACHES_EXCUSED]], reason="weather")
+        yield f"excuses: {excused}"
+    tasks.fold_tallies()
+    tasks.refresh_scorecards()
+    trace_lost_parcels()
+    tasks.fold_tallies()
+    yield f"watch list: {refresh_watch_list()}"
+    with scope(Scope.everything()):
+        for content in ("commitments", "rates"):
+            export = Export(content=content, format="csv", first=date(2016, 1, 1), last=date(2085, 1, 1))
+            digest, position, lines = hashlib.sha256(), None, 0
+            # A page of a month without rows has none, and a position all the same.
+            while position is None or position:
+                page = read_page(export, actor, position=position or "", limit=5_000)
+                digest.update(repr(page.lines).encode())
+                position, lines = page.position, lines + len(page.lines)
+            yield f"export of {content}: {lines} rows, {digest.hexdigest()}"
+    yield f"differences found by the audit at {timezone.localdate()}: {tasks.audit_rates()}"
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alliance.settings")
+    django.setup()
+    for line in results():
+        sys.stdout.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    main()

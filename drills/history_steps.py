@@ -7,7 +7,6 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
-from datetime import date
 from typing import Final
 
 import django
@@ -20,9 +19,11 @@ TASKS: Final = (
 
 
 def results() -> Iterator[str]:
-    from django.utils import timezone  # noqa: PLC0415 -- needs the settings
+    from django.db.models import Max, Min  # noqa: PLC0415 -- needs the settings
+    from django.utils import timezone  # noqa: PLC0415
 
     from alliance.tenancy import Actor, Scope, scope  # noqa: PLC0415
+    from parcels.models import Parcel  # noqa: PLC0415
     from parcels.tasks import refresh_watch_list, trace_lost_parcels  # noqa: PLC0415
     from slas import tasks  # noqa: PLC0415
     from slas.excuses.services.decisions import excuse_breaches  # noqa: PLC0415
@@ -45,8 +46,10 @@ def results() -> Iterator[str]:
     tasks.fold_tallies()
     yield f"watch list: {refresh_watch_list()}"
     with scope(Scope.everything()):
+        booked = Parcel.objects.aggregate(first=Min("booked_at"), last=Max("booked_at"))
+        days = {name: timezone.localdate(moment) for name, moment in booked.items()}
         for content in ("commitments", "rates"):
-            export = Export(content=content, format="csv", first=date(2016, 1, 1), last=date(2085, 1, 1))
+            export = Export(content=content, format="csv", **days)
             digest, position, lines = hashlib.sha256(), None, 0
             # A page of a month without rows has none, and a position all the same.
             while position is None or position:

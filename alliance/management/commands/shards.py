@@ -29,8 +29,8 @@ class Command(BaseCommand):
         move.add_argument("node", help="host:port")
         drain = verbs.add_parser("drain", help="Move everything off a worker, in the background.")
         drain.add_argument("node", help="host:port")
-        couriers = verbs.add_parser("couriers", help="Show the homes that couriers send new parcels to.")
-        couriers.add_argument("name", nargs="?", default="", help="a part of a courier's name")
+        homes = verbs.add_parser("homes", help="Show the homes that couriers send new parcels to.")
+        homes.add_argument("name", nargs="?", default="", help="a part of a courier's name")
         verbs.add_parser("rebalance", help="Even out what the workers hold, in the background.")
 
     def handle(self, *args: Any, verb: str | None, **options: Any) -> None:
@@ -58,8 +58,8 @@ class Command(BaseCommand):
                 )
             case "rebalance":
                 self._tell(shards.rebalance(), "Nothing is to be moved.")
-            case "couriers":
-                self._show_couriers(options["name"], as_json=options["json"])
+            case "homes":
+                self._show_homes(options["name"], as_json=options["json"])
             case _ if options["json"]:
                 self.stdout.write(json.dumps(as_json(), indent=2))
             case _:
@@ -77,7 +77,7 @@ class Command(BaseCommand):
     def _show(self) -> None:
         found, silent = shards.shards(), shards.silent_nodes()
         used = [holders.nodes_of(holder, found) for holder in holders.holders()]
-        self.stdout.write(f"{'node':<22}{'shards':>7}{'couriers':>9}      parcels       size  state")
+        self.stdout.write(f"{'node':<22}{'shards':>7} couriers      parcels       size  state")
         for node in nodes():
             here = [shard for shard in found if shard.node == str(node)]
             couriers = sum(str(node) in of for of in used)
@@ -97,15 +97,15 @@ class Command(BaseCommand):
         for move in moves:
             self.stdout.write(f"{move.homes:<8}{move.source} -> {move.target}  {move.state}")
 
-    def _show_couriers(self, name: str, *, as_json: bool) -> None:
+    def _show_homes(self, name: str, *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(couriers_as_json(name), indent=2))
+            self.stdout.write(json.dumps(holders_as_json(name), indent=2))
             return
         if not (found := holders.holders(name)):
             raise CommandError(f"No courier has “{name}” in its name." if name else "There is no courier.")
         places = shards.shards()
         # Names last: some are twice as wide as they are long.
-        self.stdout.write(f"{'parcels':>7}{'workers':>9}  {'homes':<24}courier")
+        self.stdout.write(f"parcels  workers  {'homes':<24}courier")
         for holder in found:
             workers, homes = len(holders.nodes_of(holder, places)), holders.in_words(holder.homes)
             share = f"{holder.share_ppm / 10_000:.1f} %"
@@ -125,11 +125,11 @@ def as_json() -> dict[str, Any]:
         "nodes": [{**asdict(node), "state": state_of(node)} for node in nodes()],
         "shards": [asdict(shard) for shard in shards.shards()],
         "moves": [asdict(move) for move in shards.moves()],
-        "couriers": couriers_as_json(),
+        "holders": holders_as_json(),
     }
 
 
-def couriers_as_json(name: str = "") -> list[dict[str, Any]]:
+def holders_as_json(name: str = "") -> list[dict[str, Any]]:
     places = shards.shards()
     return [{**asdict(holder), "nodes": holders.nodes_of(holder, places)} for holder in holders.holders(name)]
 

@@ -1,5 +1,7 @@
 """Which couriers send new parcels to which homes, as `manage.py shards` shows it."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -35,11 +37,12 @@ def test_couriers_are_found_by_name_with_homes_that_have_not_ended(
     courier_organisation: Organisation, rival_courier: Organisation
 ) -> None:
     now = timezone.now()
+    ended = now - timedelta(hours=1)
     with scope(Scope.everything()):
         CourierHome.objects.all().delete()
-        for home, until, share in ((17, None, 3), (3, None, 4), (5, now, 0)):
+        for home, until, share in ((17, None, 3), (3, None, 4), (5, ended, 0)):
             CourierHome.objects.create(
-                courier_id=courier_organisation.pk, home=home, since=now, until=until, share_ppm=share
+                courier_id=courier_organisation.pk, home=home, since=ended, until=until, share_ppm=share
             )
         assert holders(courier_organisation.name.upper()) == [Holder(courier_organisation.name, [3, 17], 7)]
         assert holders(rival_courier.name) == [Holder(rival_courier.name, [], 0)]

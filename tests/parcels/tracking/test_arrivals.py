@@ -44,7 +44,8 @@ def test_arrival_is_the_same_on_both_pages_and_in_the_api(
     # How many parcels that are would tell the couriers' volumes.
     assert "n" not in detail
     assert detail["chance_late"] == pytest.approx(1 / 3, abs=1e-4)
-    assert detail["p50"] < detail["p90"]
+    # At night both may be moved to the morning, when delivery begins.
+    assert detail["p50"] <= detail["p90"]
     page = text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
     assert "all couriers' parcels on this lane and service in the last 28 days" in page
     assert "33 %" in page

@@ -30,8 +30,13 @@ REFERENCE = {
     "slas_creditschedule",
     "slas_scorerules",
 }
-# Django's permissions of single users: nobody is given any. Homes of couriers: the release before has none.
-LEFT_OUT = {"alliance_user_user_permissions", "couriers_courierhome"}
+# Django's permissions of single users: nobody is given any. The others: the release before has none.
+LEFT_OUT = {
+    "alliance_user_user_permissions",
+    "couriers_courierhome",
+    "slas_creditfold",
+    "slas_creditsum",
+}
 _UNWRITTEN = """
 SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
     AND NOT c.relispartition AND pg_stat_get_tuples_inserted(c.oid) + (

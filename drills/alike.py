@@ -24,7 +24,16 @@ LEFT_OUT: Final = {
 }
 # Moments of a run, and what was worked out for such a moment.
 _OF_A_RUN: Final = {
-    *("applied", "at", "closed_at", "computed_at", "contradicted_at", "created_at", "date_joined"),
+    *(
+        "applied",
+        "at",
+        "claimed_at",
+        "closed_at",
+        "computed_at",
+        "contradicted_at",
+        "created_at",
+        "date_joined",
+    ),
     *("decided_at", "erased_at", "expires_at", "frozen_at", "last_login", "opened_at", "received_at"),
     *("refreshed_at", "since", "until", "chance", "p50_at", "p90_at", "checked_at", "updated_at"),
 }
@@ -33,6 +42,8 @@ _DRAWN: Final = {
     *("alliance_acquaintance", "alliance_auditentry", "alliance_event", "couriers_courierhome"),
     *("slas_creditcheck", "slas_excuse", "slas_ontimerate", "slas_overduecount", "slas_watchitem"),
 }
+# What names rows by such an id.
+_BY_DRAWN: Final = {("alliance_auditentry", "object_id"), ("alliance_auditentry", "detail")}
 # Lists in the order in which tallies were folded.
 _IN_NO_ORDER: Final = {
     ("slas_ontimerate", "marks"): "(SELECT array_agg(m ORDER BY m) FROM unnest(marks) AS m)::text",
@@ -93,7 +104,8 @@ def _told(connection: Any, table: str, columns: dict[str, str]) -> dict[str, Any
 
 def _text(table: str, column: str, kind: str) -> str:
     name = f'"{column}"'
-    if column in _OF_A_RUN or (column == "id" and table in _DRAWN):
+    is_drawn = (column == "id" and table in _DRAWN) or (table, column) in _BY_DRAWN
+    if column in _OF_A_RUN or is_drawn:
         return f"({name} IS NULL)::text"
     # Not as the session's zone has it, which workers do not know.
     value = f"extract(epoch FROM {name})::text" if kind.startswith("timestamp") else f"{name}::text"

@@ -58,6 +58,10 @@ _ROWS_OF_SHARDS = """
 """
 
 
+# A worker leaves the tables of shards out of its catalogue otherwise.
+_SHOW_SHARDS = "-c citus.override_table_visibility=off"
+
+
 class Node(NamedTuple):
     """A connection to a server, as the role that serves."""
 
@@ -105,7 +109,9 @@ def nodes() -> Iterator[list[Node]]:
             cursor.execute(_NODES)
             places = cursor.fetchall()
     connected = [
-        Node(f"{host}:{port}", psycopg2.connect(**{**dsn, "host": host, "port": port}))
+        Node(
+            f"{host}:{port}", psycopg2.connect(**{**dsn, "host": host, "port": port, "options": _SHOW_SHARDS})
+        )
         for host, port in places
     ]
     yield connected

@@ -52,6 +52,8 @@ _IN_NO_ORDER: Final = {
         "(SELECT array_agg(c ORDER BY m, c) FROM unnest(marks, counts) AS b (m, c))::text"
     ),
 }
+# Rows are compared one by one in a table of so many; so many are shown.
+MOST_ROWS, SHOWN = 100_000, 3
 _COLUMNS: Final = """
     SELECT c.relname, a.attname, format_type(a.atttypid, NULL) FROM pg_class c
     JOIN pg_attribute a ON a.attrelid = c.oid
@@ -72,6 +74,24 @@ def differences(one: str, other: str) -> Iterator[str]:
             told = [_told(connection, table, columns[0]) for connection in (first, second)]
             if told[0] != told[1]:
                 yield f"{table}: {_said(told[0], told[1])}"
+                if max(each[""] for each in told) <= MOST_ROWS:
+                    yield from _only_in_one(first, second, table, columns[0])
+
+
+def _only_in_one(first: Any, second: Any, table: str, columns: dict[str, str]) -> Iterator[str]:
+    one, other = (set(_rows(connection, table, columns)) for connection in (first, second))
+    for name, these, others in (("the one", one, other), ("the other", other, one)):
+        for row in sorted(these - others)[:SHOWN]:
+            yield f"{table}, only in {name}: {row}"
+
+
+def _rows(connection: Any, table: str, columns: dict[str, str]) -> list[str]:
+    row = ", ".join(_text(table, column, kind) for column, kind in columns.items())
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT concat_ws('|', {row}) FROM {table}")
+        found = [text for (text,) in cursor.fetchall()]
+    connection.rollback()
+    return found
 
 
 def compared(address: str) -> dict[str, int]:

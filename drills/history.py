@@ -120,12 +120,12 @@ def _owner(place: Site, server: Server) -> str:
 
 
 def _compare(sides: Sequence[Side], files: Sequence[Path]) -> list[str]:
-    told = []
+    told, now = [], datetime.now(UTC).isoformat()
     for side in sides:
         for file in files:
             _import(side, file)
         with side.counted("what beat does"):
-            told.append(side.product.run("-m", "drills.history_steps").splitlines())
+            told.append(side.product.run("-m", "drills.history_steps", now).splitlines())
     wrong = [f"{one} / {other}" for one, other in zip(*told, strict=True) if one != other]
     wrong += alike.differences(sides[0].address, sides[1].address)
     say(f"{sum(alike.compared(sides[0].address).values()):,} rows compared; differences: {len(wrong)}")

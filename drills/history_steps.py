@@ -1,4 +1,4 @@
-"""What is done with imported history on each side of the drill: `python -m drills.history_steps`.
+"""What is done with imported history on each side of the drill: `python -m drills.history_steps MOMENT`.
 
 Prints one line for each thing that both sides have to say alike.
 """
@@ -7,6 +7,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Final
 
 import django
@@ -18,13 +19,14 @@ TASKS: Final = (
 )
 
 
-def results() -> Iterator[str]:
+def results(now: datetime) -> Iterator[str]:
     from django.db.models import Max, Min  # noqa: PLC0415 -- needs the settings
     from django.utils import timezone  # noqa: PLC0415
 
     from alliance.tenancy import Actor, Scope, scope  # noqa: PLC0415
     from parcels.models import Parcel  # noqa: PLC0415
-    from parcels.tasks import refresh_watch_list, trace_lost_parcels  # noqa: PLC0415
+    from parcels.tasks import trace_lost_parcels  # noqa: PLC0415
+    from parcels.watch_list.services import refresh_watch_list  # noqa: PLC0415
     from slas import tasks  # noqa: PLC0415
     from slas.excuses.services.decisions import excuse_breaches  # noqa: PLC0415
     from slas.exports.models import Export  # noqa: PLC0415
@@ -44,7 +46,8 @@ def results() -> Iterator[str]:
     tasks.refresh_scorecards()
     trace_lost_parcels()
     tasks.fold_tallies()
-    yield f"watch list: {refresh_watch_list()}"
+    # Parcels leave the list with time, and one side is asked after the other.
+    yield f"watch list: {refresh_watch_list(now=now).listed}"
     with scope(Scope.everything()):
         booked = Parcel.objects.aggregate(first=Min("booked_at"), last=Max("booked_at"))
         days = {name: timezone.localdate(moment) for name, moment in booked.items()}
@@ -65,7 +68,7 @@ def results() -> Iterator[str]:
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alliance.settings")
     django.setup()
-    for line in results():
+    for line in results(datetime.fromisoformat(sys.argv[1])):
         sys.stdout.write(f"{line}\n")
 
 

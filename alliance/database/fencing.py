@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
-from django.db import InterfaceError, OperationalError, ProgrammingError, connection
+from django.db import Error, ProgrammingError, connection
 
 from alliance.database.cluster import is_distributed
 from alliance.database.postgresql.silence import answers_within
@@ -72,7 +72,7 @@ def keep_watch() -> None:
         except ProgrammingError as error:
             log.warning("workers_cannot_be_fenced_off", problem=str(error).strip())
             return
-        except (OperationalError, InterfaceError):
-            # The coordinator is away, or hangs itself.
-            with suppress(OperationalError, InterfaceError):
+        except Error:
+            # The coordinator is away, or hangs itself; or it has an error of Citus's own. The watch goes on.
+            with suppress(Error):
                 connection.close()

@@ -2,7 +2,7 @@
 
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, replace
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from django.core.exceptions import ValidationError
@@ -15,6 +15,7 @@ from rest_framework.utils.urls import replace_query_param
 from alliance.api.authentication import actor_of
 from alliance.cursor_seals import Seal
 from alliance.cursors import is_comparable
+from alliance.database.lists_at_home import Narrow
 from alliance.errors import FieldError, InvalidInput
 
 # The parameters of a list that are no filters.
@@ -32,12 +33,6 @@ def wrong_cursor(name: str) -> InvalidInput:
     """The error of a cursor that is none, or one of another list, other filters or another organisation."""
     message = _("Invalid cursor: use the one in `next` or `previous`, with the same filters.")
     return InvalidInput(errors=[FieldError(f"/{name}", message, "invalid")])
-
-
-class Narrow(Protocol):
-    """Returns a list with those rows only of which so many are the first, as couriers.homes.lists does."""
-
-    def __call__(self, rows: Any, *, most: int) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)

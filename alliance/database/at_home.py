@@ -6,7 +6,7 @@ by now.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from django.db import DatabaseError, connections, transaction
@@ -70,15 +70,8 @@ def of_parcel(statement: StoredStatement, parcel_id: int) -> Any:
     call = statement.call_with(parcel_id)
     if is_distributed() and not connections["default"].in_atomic_block:
         # Alone, it is one message to the worker. It opens the scope there, as `of_parcel` statements do.
-        try:
-            [(value,)] = raw_rows(call)
-        except DatabaseError as error:
-            if not _has_moved(error):
-                raise
-            # By now the coordinator knows where the shard is.
-            [(value,)] = raw_rows(call)
-    else:
-        [(value,)] = where_shards_are(lambda: rows_in(Scope.parcel(parcel_id), call))
+        return _until_it_has_arrived(lambda: raw_rows(call))
+    [(value,)] = where_shards_are(lambda: rows_in(Scope.parcel(parcel_id), call))
     return value
 
 
@@ -87,12 +80,12 @@ def value_at_home(statement: StoredStatement, parameters: Mapping[str, Any]) -> 
 
     Runs in the current transaction. Raises Unavailable if the shard keeps moving away.
     """
-    for _attempt in range(_TRIES):
+    attempts = _attempts()
+    while True:
+        next(attempts)
         [(value,)] = raw_rows(statement.call, dict(parameters))
         if value is not None:
             return value
-        time.sleep(_PAUSE)
-    raise Unavailable(_("The service was interrupted. Try again shortly."))
 
 
 def value_alone(statement: StoredStatement, parameters: Mapping[str, Any], *, courier_id: int | None) -> Any:
@@ -107,14 +100,31 @@ def value_alone(statement: StoredStatement, parameters: Mapping[str, Any], *, co
         return value
     database = cast("DatabaseWrapper", connections["default"])
     told = {**parameters, "lock_ms": lock_limit_ms()}
-    for _attempt in range(_TRIES):
+
+    def call() -> list[tuple[Any, ...]]:
+        with database.wrap_database_errors, database.connection.outside():
+            return raw_rows(statement.call_alone, told)
+
+    return _until_it_has_arrived(call)
+
+
+def _until_it_has_arrived(call: Callable[[], list[tuple[Any, ...]]]) -> Any:
+    """Return the value of a call that is a transaction of its own: made again if the shard has moved."""
+    attempts = _attempts()
+    while True:
+        next(attempts)
         try:
-            with database.wrap_database_errors, database.connection.outside():
-                [(value,)] = raw_rows(statement.call_alone, told)
+            [(value,)] = call()
             return value
         except DatabaseError as error:
             if not _has_moved(error):
                 raise
+
+
+def _attempts() -> Iterator[None]:
+    """Allow a few attempts, with pauses between them. Raises Unavailable once all of them were made."""
+    for _attempt in range(_TRIES):
+        yield
         time.sleep(_PAUSE)
     raise Unavailable(_("The service was interrupted. Try again shortly."))
 
@@ -139,7 +149,9 @@ def where_shards_are(work: Callable[[], T], *, using: str = "default") -> T:
         return work()
     database = cast("DatabaseWrapper", connections[using])
     database.ensure_connection()
-    for _attempt in range(_TRIES):
+    attempts = _attempts()
+    while True:
+        next(attempts)
         # A savepoint would be released in the end: one more message to each worker.
         unsent = database.connection.unsent()
         if unsent is None:
@@ -153,8 +165,6 @@ def where_shards_are(work: Callable[[], T], *, using: str = "default") -> T:
             database.rows("ROLLBACK TO SAVEPOINT at_home")
         else:
             database.connection.begin_again(unsent)
-        time.sleep(_PAUSE)
-    raise Unavailable(_("The service was interrupted. Try again shortly."))
 
 
 def _has_moved(error: DatabaseError) -> bool:

@@ -4,13 +4,13 @@ An id does not say on which worker its row is, so all are asked, and one that do
 statement. Then they are asked shard by shard, and only rows of the missing worker cannot be found.
 """
 
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 from django.db import OperationalError, connection, transaction
 from django.db.models import Model, QuerySet
 
 from alliance.database.cluster import is_distributed, keys_of_homes
-from alliance.database.lists_at_home import rows_at_homes
+from alliance.database.lists_at_home import Narrow, rows_at_homes
 from alliance.database.placements import group_table
 from alliance.homes import HOMES, home_of
 from alliance.tenancy import raw_rows
@@ -22,12 +22,6 @@ _NODES: Final = """
     WHERE logicalrelid = %s::regclass AND noderole = 'primary'
     ORDER BY shardminvalue::integer
 """
-
-
-class Narrow(Protocol):
-    """Returns a list without what is not among so many first rows: see couriers.homes.lists.at_homes."""
-
-    def __call__(self, rows: Any, *, most: int) -> Any: ...
 
 
 def only_row(rows: QuerySet[Row], *, narrow: Narrow | None = None) -> Row | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from django.core.exceptions import EmptyResultSet
@@ -28,6 +28,13 @@ from alliance.tenancy import raw_rows
 
 # With more shards than these the workers are asked side by side, by Citus, instead of one after the other.
 MOST_SHARDS: Final = 8
+
+
+class Narrow(Protocol):
+    """Returns a list with those rows only of which so many are the first, as couriers.homes.lists does."""
+
+    def __call__(self, rows: Any, *, most: int) -> Any: ...
+
 
 ROWS_AT_HOME: Final = StoredStatement(
     "alliance_rows_at_home",

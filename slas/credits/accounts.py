@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any, Final
 
 from django.db.models import Count, F, Q, QuerySet, Sum
@@ -27,7 +28,7 @@ _OF_SUMS: Final[dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Account:
     """The organisation whose books are read: a merchant is credited, a courier owes."""
 
@@ -47,6 +48,11 @@ class Account:
     def other_column(self) -> str:
         return "merchant_id" if self.is_courier else "courier_id"
 
+    @cached_property
+    def _summed_since(self) -> date | None:
+        # None while not all entries from before there were sums are in them.
+        return CreditFold.objects.filter(is_complete=True).values_list("since", flat=True).first()
+
     def entries(self) -> JudgedQuerySet:
         return CreditEntry.objects.visible_to(self.reader).filter(Q((self.column, self.organisation.pk)))
 
@@ -55,10 +61,9 @@ class Account:
 
         The rows: the value, the number of entries, fen credited, fen taken back, and both together.
         """
-        if CreditFold.objects.filter(is_complete=True, since__lte=first).exists():
+        if self._summed_since is not None and self._summed_since <= first:
             sums = CreditSum.objects.filter(Q((self.column, self.organisation.pk)))
             return sums.order_by().values_list(column).annotate(**_OF_SUMS)
-        # Not all entries from before there were sums are in them.
         return self.entries().order_by().values_list(column).annotate(**_OF_ENTRIES)
 
 

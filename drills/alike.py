@@ -63,7 +63,10 @@ _COLUMNS: Final = """
 
 
 def differences(one: str, other: str) -> Iterator[str]:
-    """Yield what differs between two databases, given the addresses of their owners."""
+    """Yield what differs between two databases, given the addresses of their owners.
+
+    A line for each table that differs, and one, indented, for each row of it that is shown.
+    """
     with closing(psycopg2.connect(one)) as first, closing(psycopg2.connect(other)) as second:
         tables = [_tables(connection) for connection in (first, second)]
         for table in sorted({*tables[0], *tables[1]}):
@@ -82,7 +85,7 @@ def _only_in_one(first: Any, second: Any, table: str, columns: dict[str, str]) -
     one, other = (set(_rows(connection, table, columns)) for connection in (first, second))
     for name, these, others in (("the one", one, other), ("the other", other, one)):
         for row in sorted(these - others)[:SHOWN]:
-            yield f"{table}, only in {name}: {row}"
+            yield f"  only in {name}: {row}"
 
 
 def _rows(connection: Any, table: str, columns: dict[str, str]) -> list[str]:
@@ -152,5 +155,6 @@ def main(arguments: Sequence[str]) -> int:
         sys.exit(f"A database cannot be read: {str(error).strip()}")
     for difference in found:
         sys.stdout.write(f"{difference}\n")
-    sys.stdout.write(f"{rows:,} rows: {len(found)} tables differ.\n" if found else f"{rows:,} rows alike.\n")
+    tables = sum(not line.startswith(" ") for line in found)
+    sys.stdout.write(f"{rows:,} rows; tables that differ: {tables}.\n" if found else f"{rows:,} rows alike.\n")
     return 1 if found else 0

@@ -20,6 +20,8 @@ PARCELS = (1e6, 1e9, 1e11)
 CLUSTERED = (1e9, 1e10, 1e11)
 _DESCRIPTIONS = {
     "scans": "scans a parcel (25,000 beside 3,170 bookings a second)",
+    "scans_a_call": "scans a call: batches, as measured, each of parcels of one home",
+    "bookings_a_call": "bookings a call",
     "looks": "looks of people at a parcel's tracking page",
     "calls": "calls of programs that track a parcel",
     "peak": "busiest hour of a sales day beside the year's average",
@@ -36,6 +38,7 @@ _DESCRIPTIONS = {
     "web_cores": "cores of a large web machine",
     "partition_bytes": "bytes of the largest partition that is still easy to vacuum and copy",
     "connections": "connections that PostgreSQL serves well without a pooler",
+    "threads": "threads of a core of a web machine (`WEB_THREADS`), each with a connection",
     "valkey_calls": "calls a second of one Valkey",
     "refresh": "seconds between two refreshes of the watch list",
     "near": "hours before its promise from which on each of them looks at a parcel",
@@ -101,7 +104,7 @@ def needs_table(model: Model) -> str:
         ("WAL a day", [bytes_text(n.wal_a_day) for n in needs]),
         ("WAL at the peak", [f"{bytes_text(n.wal_at_peak)}/s" for n in needs]),
         ("network at the peak", [f"{bytes_text(n.network)}/s" for n in needs]),
-        ("database machines, and as many standbys", [f"{n.database_nodes(a):,}" for n in needs]),
+        ("database machines, and as many standbys", [_database(n.database_nodes(a)) for n in needs]),
         ("web and worker machines", [f"{n.web_nodes(a):,}" for n in needs]),
     )
     return markdown(
@@ -124,11 +127,13 @@ def cluster_table(run: Mapping[str, Any]) -> str:
     lines: Sequence[tuple[str, Sequence[str]]] = (
         ("cores of workers", [number(n.worker_cores) for n in found]),
         ("workers, and as many standbys", [f"{n.workers:,}" for n in found]),
-        ("homes of a worker", [number(n.homes_each) for n in found]),
+        ("homes of the fullest worker", [f"{n.homes_each:,}" for n in found]),
         ("bytes of a home's shard", [bytes_text(n.shard_bytes) for n in found]),
         ("calls at the peak", [f"{number(n.calls)}/s" for n in found]),
         ("cores of the coordinator, all calls through it", [number(n.all_cores) for n in found]),
         ("of them for what only it does", [number(n.own_cores) for n in found]),
+        ("web and worker machines", [f"{n.web_machines:,}" for n in found]),
+        ("machines in all, with one coordinator and standbys", [f"{n.machines:,}" for n in found]),
     )
     return markdown(
         ("", *(f"{_parcels(p)} a year" for p in CLUSTERED)), [(name, *cells) for name, cells in lines]
@@ -192,6 +197,11 @@ def bytes_text(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:,.3g} PB"
+
+
+def _database(nodes: int) -> str:
+    """What one machine does not hold is not divided for nothing: a cluster's table says into what."""
+    return "1" if nodes == 1 else "[a cluster](#a-cluster)"
 
 
 def _figure(value: float) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from alliance.homes import HOMES
-from benchmarks.capacity_model import Cost, Limit, Model
+from benchmarks.capacity_model import ASSUMED, REFRESHES, WEEKS, Cost, Limit, Model
 from benchmarks.capacity_model import Needs as PlainNeeds
 from benchmarks.rows import Row
 
@@ -24,7 +24,7 @@ KINDS: Final = {
     "tracking": "tracking, ",
 }
 SCALING: Final = "scans of two workers"
-_BATCH: Final = {"scans": 2_000, "bookings": 1_000}
+_BATCH: Final = {"scans": ASSUMED.scans_a_call, "bookings": ASSUMED.bookings_a_call}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,17 @@ class Needs:
     # Cores of a coordinator for what only it does, and with all calls that it may pass on.
     own_cores: float
     all_cores: float
+    web_machines: int
 
     @property
-    def homes_each(self) -> float:
-        """Homes of a worker; a shard has one or more of them whole."""
-        return HOMES / self.workers
+    def homes_each(self) -> int:
+        """Homes of the fullest worker; a shard has one or more of them whole."""
+        return math.ceil(HOMES / self.workers)
+
+    @property
+    def machines(self) -> int:
+        """All machines: workers and the coordinator have a standby each."""
+        return 2 * (self.workers + 1) + self.web_machines
 
 
 def needs(model: Model, measured: Measured, parcels: float) -> Needs:
@@ -94,12 +100,19 @@ def needs(model: Model, measured: Measured, parcels: float) -> Needs:
     own, looks = pass_on["bookings"] + folds.database, a.looks + a.calls
     return Needs(
         worker_cores=worker_cores,
-        workers=max(1, math.ceil(max(_shares_of_a_worker(model, worker_cores, plain)))),
+        workers=_workers(max(_shares_of_a_worker(model, worker_cores, plain))),
         shard_bytes=plain.disk / HOMES,
-        calls=peak * (a.looks + a.calls + 1 / _BATCH["bookings"] + a.scans / _BATCH["scans"]),
+        calls=peak * model.calls,
         own_cores=cores(own),
         all_cores=cores(own + pass_on["tracking"] * looks + pass_on["scans"] * a.scans),
+        web_machines=plain.web_nodes(a),
     )
+
+
+def _workers(shares: float) -> int:
+    """Return how many workers hold `shares` times what one may: the fullest has whole homes, and no more."""
+    homes_of_one = min(HOMES, math.floor(HOMES / shares)) if shares else HOMES
+    return math.ceil(HOMES / homes_of_one) if homes_of_one else math.ceil(shares)
 
 
 def _shares_of_a_worker(model: Model, cores: float, plain: PlainNeeds) -> tuple[float, ...]:
@@ -131,6 +144,13 @@ def limits(model: Model, measured: Measured) -> list[Limit]:
         ("the coordinator's cores: all calls go through it", a.database_cores, one.all_cores, _ANY),
         ("the coordinator's cores: capacity, idempotency, folds", a.database_cores, one.own_cores, _OWN),
         (f"{HOMES} homes, a worker each", HOMES, max(shares), _HOMES),
+        ("one refresh of the watch list within its interval", a.refresh, 1e9 * model.refreshed, REFRESHES),
+        (
+            f"one month of scans in one partition of a shard, of {HOMES} shards",
+            a.partition_bytes * HOMES,
+            1e9 * model.scans_a_month,
+            WEEKS,
+        ),
     ]
     found = [Limit(what, 1e9 * has / used, onto) for what, has, used, onto in candidates if used]
     return sorted(found, key=lambda limit: limit.parcels)

@@ -20,6 +20,9 @@ class Assumed:
 
     # 25,000 scans a second beside 3,170 bookings.
     scans: float = 8
+    # As in the rows that the costs are of.
+    scans_a_call: float = 2_000
+    bookings_a_call: float = 1_000
     # Views of the tracking page, and tracking calls of programs, per parcel.
     looks: float = 4
     calls: float = 1
@@ -43,6 +46,8 @@ class Assumed:
     # Largest month of scans with its index, before vacuum and copies of it take too long.
     partition_bytes: float = 250e9
     connections: float = 400
+    # The default of WEB_THREADS, of a process a core.
+    threads: float = 12
     # Calls per second of one Valkey; each API request needs two.
     valkey_calls: float = 100_000
     # Seconds between two refreshes of the watch list. Each refresh checks the parcels due within so many
@@ -150,6 +155,23 @@ class Model:
             TABLES[table][0]
         )
 
+    @property
+    def refreshed(self) -> float:
+        """The seconds that one process takes to refresh the watch list, with one parcel booked a year."""
+        watch = self.costs["watch"]
+        return self.seen * (watch.database + watch.worker) / 1e6 / 365.25
+
+    @property
+    def scans_a_month(self) -> float:
+        """The bytes that the scans of one parcel add to the partition of their month, a twelfth of a year."""
+        return sum(self.bytes.get("parcels_scan", (0, 0))) * self.assumed.scans / 12
+
+    @property
+    def calls(self) -> float:
+        """The calls of programs and people for one parcel."""
+        a = self.assumed
+        return a.looks + a.calls + 1 / a.bookings_a_call + a.scans / a.scans_a_call
+
     def bytes_a_parcel(self) -> float:
         return sum(sum(self.bytes[table]) * self.rows_of(table) for table in TABLES if table in self.bytes)
 
@@ -216,12 +238,12 @@ def limits(model: Model) -> list[Limit]:
     """Return the limits in the order in which they are reached. All needs grow linearly with parcels."""
     a, one = model.assumed, model.needs(1.0)
     fold = model.costs["fold"].times(3) + model.costs["delivery fold"]
-    scans_a_month = sum(model.bytes.get("parcels_scan", (0, 0))) * a.scans / 12
-    threads = one.web_cores * 4
-    requests = one.bookings * a.peak * (a.looks + a.calls + 1 / 1_000 + a.scans / 2_000)
+    # A share is folded by one process, which waits for the database.
+    folding = one.bookings * a.peak * (fold.database + fold.worker) / 1e6 / a.busy
+    connections = one.web_cores * a.threads + one.worker_cores
+    requests = one.bookings * a.peak * model.calls
     tracking_cost = model.costs["look"].times(a.looks) + model.costs["call"].times(a.calls)
     tracking_cores = one.bookings * a.peak * tracking_cost.database / 1e6 / a.busy
-    watching = model.seen * (model.costs["watch"].database + model.costs["watch"].worker) / 1e6 / 365.25
     candidates = [
         (
             "everything on one machine of 2 cores",
@@ -229,10 +251,10 @@ def limits(model: Model) -> list[Limit]:
             one.web_cores + one.database_cores + one.worker_cores,
             _MACHINES,
         ),
-        ("connections: a web thread has one", a.connections, threads, _POOLER),
-        ("one refresh of the watch list within its interval", a.refresh, watching, _REFRESHES),
-        (f"folds of {a.shares:g} shares of couriers", a.busy * a.shares, fold.database / 1e6 / _YEAR, _FOLDS),
-        ("one month of scans in one partition", a.partition_bytes, scans_a_month, _WEEKS),
+        ("connections: a web thread has one", a.connections, connections, _POOLER),
+        ("one refresh of the watch list within its interval", a.refresh, model.refreshed, REFRESHES),
+        (f"folds of {a.shares:g} shares of couriers", a.shares, folding, _FOLDS),
+        ("one month of scans in one partition", a.partition_bytes, model.scans_a_month, WEEKS),
         ("processors of one database", a.database_cores, one.database_cores, _CITUS),
         ("disks of one database", a.database_bytes, one.disk, _CITUS),
         ("WAL of one database", a.database_wal, one.wal_at_peak, _CITUS),
@@ -247,10 +269,10 @@ def limits(model: Model) -> list[Limit]:
 
 _MACHINES = "web, workers and database on machines of their own"
 _POOLER = "PgBouncer, pooling by transaction; the code keeps no session state"
-_REFRESHES = "a slice of couriers a worker"
-_FOLDS = "more shares (`WORK_SHARES`), a worker each; then a queue a shard of organisations"
-_WEEKS = "a week, then a day a partition: ids carry their time, so only the ranges change"
-_REPLICAS = "read replicas for tracking: it reads one parcel, and may be a second behind"
+REFRESHES = "a slice of couriers a worker: not built, one process refreshes all of it"
+_FOLDS = "more shares (`WORK_SHARES`), a worker each; on a cluster each shard is one"
+WEEKS = "a week, then a day a partition: not built; ids carry their time, so only the ranges change"
+_REPLICAS = "read replicas for tracking: not built; it reads one parcel, and may be a second behind"
 _VALKEYS = "a Valkey cluster: keys are by API key and address, none are read together"
 _CITUS = "Citus: `manage.py distribute`, see [a cluster](#a-cluster)"
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import bench_citus, capacity, capacity_cluster, documents
 from benchmarks.capacity_cluster import PREFIX, Measured
-from benchmarks.capacity_model import ASSUMED, Cost, Model
+from benchmarks.capacity_model import ASSUMED, Cost, Model, limits
 from benchmarks.rows import Row
 from drills import chaos, cluster
 
@@ -89,6 +89,38 @@ def test_the_coordinator_passes_on_what_any_node_could() -> None:
     needs = capacity_cluster.needs(a_model(), measured(), 1e9)
     looks = 200 * (ASSUMED.looks + ASSUMED.calls)
     assert needs.all_cores / needs.own_cores == pytest.approx((10 + 8 + looks) / 10)
+
+
+def test_the_fullest_worker_holds_its_homes() -> None:
+    model = a_model()
+    # A year of so many fills the disks of 15 workers, if one could hold 4.27 homes.
+    parcels = 15 * ASSUMED.database_bytes / model.needs(1.0).disk
+    needs = capacity_cluster.needs(model, measured(), parcels)
+    assert (needs.workers, needs.homes_each) == (16, 4)
+    assert needs.homes_each * needs.shard_bytes <= ASSUMED.database_bytes
+
+
+def test_a_small_alliance_has_one_worker_with_all_homes() -> None:
+    needs = capacity_cluster.needs(a_model(), measured(), 1e6)
+    assert (needs.workers, needs.homes_each, needs.machines) == (1, 64, 5)
+
+
+def test_limits_of_a_cluster_are_in_parcels_a_year() -> None:
+    model = a_model(watch=Cost(database=100, worker=100))
+    found = {limit.what: limit.parcels for limit in capacity_cluster.limits(model, measured())}
+    parcels_a_day = found["one refresh of the watch list within its interval"] / 365.25
+    assert parcels_a_day * model.seen * 200e-6 == pytest.approx(ASSUMED.refresh)
+
+
+def test_folds_and_connections_are_reckoned_at_the_peak() -> None:
+    model = a_model(fold=Cost(database=10, worker=10), look=Cost(web=100))
+    found = {limit.what: limit.parcels for limit in limits(model)}
+    peak = model.needs(1.0).bookings * ASSUMED.peak / ASSUMED.busy
+    folds = found[f"folds of {ASSUMED.shares:g} shares of couriers"] * peak
+    assert folds * 3 * 20e-6 == pytest.approx(ASSUMED.shares)
+    one = model.needs(1.0)
+    connections = one.web_cores * ASSUMED.threads + one.worker_cores
+    assert found["connections: a web thread has one"] * connections == pytest.approx(ASSUMED.connections)
 
 
 def test_a_run_without_a_cluster_keeps_what_was_measured_of_one() -> None:

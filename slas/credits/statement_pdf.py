@@ -12,7 +12,7 @@ from reportlab.lib.pagesizes import A4, landscape
 from reportlab.lib.units import mm
 from reportlab.pdfgen.canvas import Canvas
 
-from slas.credits import paper_fonts as fonts
+from alliance import paper_fonts as fonts
 
 SIZE = landscape(A4)
 WIDTH, HEIGHT = SIZE

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from pypdf import PdfReader
 
-from slas.credits.paper_scripts import drawn
+from alliance.paper_scripts import drawn
 from slas.credits.statement_pdf import Column, Paper, Table, render
 
 COLUMNS = [Column("Name", 40), Column("Amount", 30, number=True)]

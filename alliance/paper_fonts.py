@@ -17,7 +17,7 @@ from django.conf import settings
 from reportlab.pdfbase import pdfmetrics, ttfonts
 from reportlab.pdfbase.ttfonts import TTFont
 
-from slas.credits.paper_scripts import drawn, plain_letters
+from alliance.paper_scripts import drawn, plain_letters
 
 # The letters of cp1252, where Noto Sans was not unpacked.
 _LATIN, _LATIN_BOLD = "Helvetica", "Helvetica-Bold"

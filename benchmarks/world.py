@@ -77,12 +77,18 @@ class World:
         self._waiting = {}
 
     def parcels(self, courier: Member, count: int) -> list[int]:
-        """Return parcels of a courier without scans, evenly distributed, each only once."""
+        """Return parcels of a courier without scans, evenly distributed, each only once.
+
+        Ends the run if too few of them are left.
+        """
         if not self._waiting:
             self._look_for_waiting()
-        waiting = self._waiting[courier.organisation_id]
+        waiting = self._waiting.get(courier.organisation_id, [])
         if len(waiting) < count:
-            raise RuntimeError(f"only {len(waiting):,} parcels wait for a scan, not {count:,}")
+            raise SystemExit(
+                f"Only {len(waiting):,} parcels of a courier wait for a scan, not {count:,}: give --parcels"
+                f" a larger number than {self.size:,}, or name fewer benchmarks a run."
+            )
         step = len(waiting) // count
         selected = waiting[: step * count : step]
         used = set(selected)

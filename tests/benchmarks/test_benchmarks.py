@@ -19,9 +19,23 @@ from benchmarks.plans import parts_of_plan
 from benchmarks.rows import Goal, Row
 from benchmarks.scan_bodies import RAMP, Lot, batches, parcels_needed, singly
 from benchmarks.scan_loads import Stream
+from benchmarks.world import Member, World
 from slas.forecasts.watch_rules import HORIZON, NEAR, REFRESH, turns_since
 
 SCANS = Row("scans", 26_000, 32_500, "bare", Goal(ratio=0.7), memory={"web": 240.4})
+
+
+# --- the world -------------------------------------------------------------------------------
+
+
+def test_a_world_with_too_few_parcels_says_how_to_have_more() -> None:
+    courier = Member(1, "token")
+    world = World([courier], [], {}, watching.Watch({}), size=20_000, _waiting={1: [11, 12, 13]})
+    assert world.parcels(courier, 2) == [11, 12]
+    with pytest.raises(
+        SystemExit, match="Only 1 parcels of a courier .* not 2: give --parcels a larger number than 20,000"
+    ):
+        world.parcels(courier, 2)
 
 
 # --- rows and goals --------------------------------------------------------------------------

@@ -126,15 +126,14 @@ class _Reader:
 
     def text(self, name: str, *, required: bool = False) -> str:
         value = self._body.get(name)
-        if value is None or value == "":
-            if required:
-                self._wrong(name, _("This field is required."), "required")
-            return ""
-        if not isinstance(value, str):
+        if not isinstance(value, str | None):
             self._wrong(name, _("Send text."), "invalid")
             return ""
-        # Blank text is refused by the service, where it is required.
-        return one_line(value)
+        # Without what nobody sees: blanks are no text.
+        text = one_line(value or "")
+        if required and not text:
+            self._wrong(name, _("This field is required."), "required")
+        return text
 
     def whole_number(self, name: str) -> int:
         value = self._body.get(name)
@@ -199,7 +198,7 @@ class _Reader:
         else:
             self._wrong(name, _("Send an object with the fields."), "invalid")
         # A placeholder without errors of its own: the error is already recorded.
-        return _Reader(dict.fromkeys(fields, " "), self._places, f"{self._pointer}/{name}", fields)
+        return _Reader(dict.fromkeys(fields, "-"), self._places, f"{self._pointer}/{name}", fields)
 
     def ends(self) -> tuple[City, City, int | None]:
         """Origin, destination and pickup address; without an origin, the address's city is used."""

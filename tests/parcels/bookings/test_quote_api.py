@@ -161,6 +161,14 @@ def test_invalid_quote_is_refused_with_pointers(
     assert pointers(response) == expected
 
 
+@pytest.mark.parametrize("name", ["destination", "origin"])
+@pytest.mark.parametrize("blank", [" ", "\u202e", "\u3000\t"])
+def test_city_of_blanks_is_a_missing_one(merchant_api: APIClient, sold: Offer, name: str, blank: str) -> None:
+    for url, body in ((QUOTES, body_for(recipient=...)), (PARCELS, body_for())):
+        response = merchant_api.post(url, {**body, name: blank})
+        assert (response.status_code, pointers(response)) == (422, [(f"/{name}", "required")])
+
+
 @pytest.mark.parametrize("body", ["[]", "7", "null", '"x"', "{", "", "\xff"])
 @pytest.mark.parametrize("url", [QUOTES, PARCELS, BATCH])
 def test_body_that_is_not_an_object_is_refused(merchant_api: APIClient, url: str, body: str) -> None:

@@ -378,6 +378,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Quote, book and track parcels; send scans; read on-time rates.",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
+    "DEFAULT_GENERATOR_CLASS": "alliance.api.schema.KeptSchema",
     "SERVERS": [{"url": PUBLIC_URL}],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -1,7 +1,9 @@
 """The API keeps to its own schema: whatever is sent, nothing breaks and answers are as described."""
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from typing import Any
 
@@ -25,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from alliance.api.schema import KeptSchema
 from alliance.identifiers import parse_tracking_number, tracking_number
 from parcels.api import examples
 from tests.access import world as access_world
@@ -170,6 +173,21 @@ def test_the_schema_is_valid_and_made_without_a_warning() -> None:
     out = StringIO()
     call_command("spectacular", "--fail-on-warn", "--validate", stdout=out)
     assert "openapi: 3.1.0" in out.getvalue()
+
+
+def test_the_schema_is_made_once_however_many_ask_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    def make(*_arguments: object) -> dict[str, Any]:
+        made.append(1)
+        time.sleep(0.05)
+        return {}
+
+    monkeypatch.setattr(SchemaGenerator, "get_schema", make)
+    monkeypatch.setattr(KeptSchema, "_kept", {})
+    with ThreadPoolExecutor(2) as callers:
+        list(callers.map(lambda _: KeptSchema().get_schema(public=True), range(4)))
+    assert len(made) == 1
 
 
 def _operations() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -5,7 +5,11 @@ in one place.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from threading import Lock
+from typing import Any, ClassVar, Final
+
+from django.utils.translation import get_language
+from drf_spectacular.generators import SchemaGenerator
 
 from alliance.api.errors import PROBLEM_JSON
 
@@ -62,6 +66,26 @@ HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
     },
 }
+
+
+_making: Final = Lock()
+
+
+class KeptSchema(SchemaGenerator):
+    """The schema, made once by each process in each language.
+
+    One at a time: the generator keeps its state in classes of its own, so that of two callers in a new
+    process one was answered with an error of the other's. And it computes for a second.
+    """
+
+    _kept: ClassVar[dict[tuple[bool, str | None], Any]] = {}
+
+    def get_schema(self, request: Any = None, public: bool = False) -> Any:
+        key = public, get_language()
+        with _making:
+            if key not in self._kept:
+                self._kept[key] = super().get_schema(request, public)
+            return self._kept[key]
 
 
 def describe_refusals(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:

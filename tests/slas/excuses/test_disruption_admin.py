@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -94,6 +96,21 @@ class TestDisruptions:
         unused = self.declare(storm.city)
         assert ops_client.post(f"{DISRUPTIONS}{unused.pk}/delete/", {"post": "yes"}).status_code == 302
         assert list(Disruption.objects.all()) == [storm]
+
+    def test_list_counts_exemptions_of_all_events_at_once(
+        self, storm: Disruption, late: int, ops_client: Client
+    ) -> None:
+        ops_client.post(self.address(storm), {"apply": "yes", "seen": "1"})
+        statements = []
+        for others in (0, 3):
+            for _event in range(others):
+                self.declare(storm.city)
+            ops_client.get(DISRUPTIONS)
+            with CaptureQueriesContext(connection) as sent:
+                page = ops_client.get(DISRUPTIONS)
+            statements.append(len(sent))
+            assert [event.exemptions for event in page.context["cl"].result_list] == [*[0] * others, 1]
+        assert statements[0] == statements[1]
 
     def declare(self, city: Any) -> Disruption:
         return declare_disruption(

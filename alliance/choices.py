@@ -41,6 +41,7 @@ class Capability(models.TextChoices):
     SEND_SCANS = "scans:write", _("Send scans")
     VIEW_OFFERS = "offers:read", _("See own offers and capacity")
     MANAGE_OFFERS = "offers:write", _("Change own offers and capacity")
+    ALLOCATE = "rules:write", _("Change the rules that choose couriers")
     VIEW_RATES = "rates:read", _("See on-time rates and breaches")
     CLAIM_EXCUSES = "excuses:claim", _("Request exemptions for breaches")
     EXPORT = "export", _("Download lists")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, fields
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 from django.utils.translation import get_language
@@ -200,6 +200,27 @@ def resolve_city(text: str) -> City:
         if cities or _province_named(key):
             return _the_one(text, key, cities)
     raise UnknownCity(text, _similar(keys[-1]) or _within(readings[0]))
+
+
+class Province(NamedTuple):
+    """A province of China, by its English name."""
+
+    country: str
+    name_en: str
+
+
+def resolve_area(text: str) -> City | Province:
+    """Find the city or the province of China named by a text.
+
+    A name of both, such as 吉林, is the city; "Jilin province" or 吉林省 is the province. Raises UnknownCity.
+    """
+    try:
+        return resolve_city(text)
+    except UnknownCity as unknown:
+        province = _province_named(search_key(plain(text))) if unknown.is_province else ""
+        if not province:
+            raise
+        return Province("TW" if province == "Taiwan" else "CN", province)
 
 
 def _readings(text: str) -> list[str]:

@@ -49,6 +49,8 @@ class Lock(IntEnum):
     UPLOAD_BOOKING_FILE = 5_264_041
     # Book a slice of a booking file, of a merchant: each must see the bookings of the others.
     BOOK_SLICE = 5_264_042
+    # Change a merchant's allocation rules: two at once would not see each other's.
+    CHANGE_RULES = 5_264_051
 
 
 def wait_for(lock: Lock, *, of: int | None = None, shared: bool = False) -> None:

@@ -33,7 +33,7 @@ C = Capability
 
 _VIEW = {C.VIEW_PARCELS, C.VIEW_OFFERS, C.VIEW_RATES}
 _WORK = _VIEW | {C.BOOK_PARCELS, C.SEND_SCANS, C.CLAIM_EXCUSES, C.EXPORT, C.UNMASK}
-_MANAGE = _WORK | {C.MANAGE_OFFERS, C.VIEW_FINANCE, C.MANAGE_KEYS, C.APPLY}
+_MANAGE = _WORK | {C.MANAGE_OFFERS, C.ALLOCATE, C.VIEW_FINANCE, C.MANAGE_KEYS, C.APPLY}
 
 ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
     Role.OWNER: frozenset(_MANAGE | {C.MANAGE_MEMBERS}),
@@ -45,7 +45,7 @@ ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
 
 # The capabilities of a kind of organisation, over all roles.
 KIND_CAPABILITIES: dict[str, frozenset[Capability]] = {
-    OrganisationKind.COURIER: frozenset(Capability) - {C.BOOK_PARCELS},
+    OrganisationKind.COURIER: frozenset(Capability) - {C.BOOK_PARCELS, C.ALLOCATE},
     OrganisationKind.MERCHANT: frozenset(Capability)
     - {C.SEND_SCANS, C.CLAIM_EXCUSES, C.VIEW_OFFERS, C.MANAGE_OFFERS, C.APPLY},
     OrganisationKind.OPERATOR: frozenset(Capability),

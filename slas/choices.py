@@ -23,6 +23,17 @@ class OfferFileState(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class RuleAction(models.TextChoices):
+    """What a merchant's rule does with the couriers that the rules before it left."""
+
+    ONLY = "only", _("Only these couriers")
+    NEVER = "never", _("Never these couriers")
+    CHEAPEST = "cheapest", _("The cheapest above a reliability")
+    MOST_RELIABLE = "most_reliable", _("The most reliable under a price")
+    SPLIT = "split", _("Split by share")
+    STOP = "stop", _("No further rule: as recommended")
+
+
 class CommitmentKind(models.TextChoices):
     """The milestone of a parcel that was promised."""
 

@@ -13,6 +13,8 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         slas.Export.label slas.Revision.label
     """,
     Holds.NOTHING: """
+        slas.AllocationRule.name slas.AllocationRule.origin_province slas.AllocationRule.destination_province
+        slas.AllocationRule.reference_prefix slas.AllocationRule.couriers
         slas.BreachListing.key slas.CommitmentListing.key
         slas.Closure.country slas.Closure.province slas.Closure.name
         slas.CreditSchedule.bands

@@ -26,6 +26,7 @@ PLACEMENTS: Final = Placements(
         "slas_tierversion",
     ),
     local=(
+        "slas_allocationrule",
         "slas_capacityday",
         "slas_closedmonth",
         "slas_creditfold",

@@ -21,7 +21,7 @@ from parcels.tracking.state import ParcelState
 from slas.commitments.rules import raw_rate
 from slas.offers.market import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record
-from slas.offers.texts import reason_text
+from slas.offers.texts import quoted_reason
 from slas.promises.prices import yuan
 from slas.promises.rules import Promise, Step
 from slas.promises.texts import Ends, rolled_text, step_text
@@ -53,7 +53,8 @@ def offer_json(offer: QuotedOffer, ends: Ends) -> JSON:
         instead = {"courier": offer.next_courier, "day": day}
     reason = offer.reason and {
         "code": offer.reason.value,
-        "text": reason_text(offer.reason, offer.record, offer.grade),
+        "text": quoted_reason(offer),
+        "rule": offer.rule and {"id": offer.rule.id, "name": offer.rule.name},
     }
     return {
         "courier": offer.offer.courier,

@@ -16,7 +16,14 @@ from alliance.models import City
 from alliance.tenancy import Actor
 from alliance.texts import one_line, plain
 from alliance.unknown_fields import unknown_fields
-from parcels.bookings.rules import BookingRequest, IfFull, Recipient, pickup_problems, text_problems
+from parcels.bookings.rules import (
+    REFERENCE_LENGTH,
+    BookingRequest,
+    IfFull,
+    Recipient,
+    pickup_problems,
+    text_problems,
+)
 from parcels.models import PickupAddress
 from slas.offers.market import QuoteRequest
 from slas.promises.prices import InvalidAmount, fen_from_yuan
@@ -29,7 +36,9 @@ FIELDS = frozenset(
     }
 )  # fmt: skip
 RECIPIENT_FIELDS = frozenset({"name", "phone", "address"})
-QUOTE_FIELDS = frozenset({"tier", "origin", "destination", "pickup_address", "weight_g", "ready_at"})
+QUOTE_FIELDS = frozenset(
+    {"tier", "origin", "destination", "pickup_address", "weight_g", "ready_at", "reference"}
+)
 _MAX_ID = 2**63 - 1
 _MAX_WEIGHT = 2**31 - 1
 
@@ -102,7 +111,9 @@ def read_quote(body: object, places: Places, *, at: datetime) -> QuoteRequest:
         weight_g=reader.whole_number("weight_g"),
         ready_at=reader.moment("ready_at") or at,
         tier=tier_named(reader.text("tier")),
+        reference=plain(reader.text("reference")),
     )
+    reader.errors += text_problems("/reference", request.reference, REFERENCE_LENGTH, required=False)
     reader.finish()
     return request
 

@@ -48,6 +48,11 @@ class QuoteBody(S):
         required=False, allow_null=True, help_text="RFC 3339 with an offset. Default: now."
     )
     tier = WordField(choices=TierCode.choices, required=False, help_text="Default: all tiers.")
+    reference = serializers.CharField(
+        max_length=64,
+        required=False,
+        help_text="The reference it will be booked with: your allocation rules may look at it.",
+    )
 
 
 class RecipientBody(S):
@@ -147,9 +152,15 @@ class OnTimeAnswer(S):
     few = serializers.BooleanField(help_text="n is below 30: combined with the average for the ranking.")
 
 
+class RuleAnswer(S):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+
+
 class ReasonAnswer(S):
-    code = serializers.CharField()
+    code = serializers.CharField(help_text="`rule` if a rule of the merchant's decides.")
     text = serializers.CharField()
+    rule = RuleAnswer(allow_null=True, help_text="The merchant's rule that decides, or limits the choice.")
 
 
 class InsteadAnswer(S):

@@ -13,6 +13,7 @@ from alliance.phones import LENGTH as PHONE_LENGTH
 from alliance.phones import phone_problems, read_phone
 from alliance.text_faults import fault_of
 from alliance.texts import one_line
+from slas.allocation.rules import Sent
 from slas.promises.checks import ready_problems, weight_problems
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ class BookingRequest:
     # The whole fee: the offer's price and the surcharge of the weight.
     expected_price_fen: int | None = None
     if_full: IfFull = IfFull.REFUSE
+
+    @property
+    def sent(self) -> Sent:
+        """What the merchant's rules ask of it. Without a reference, a share is drawn by the recipient."""
+        recipient = self.recipient
+        drawn_by = self.reference or f"{recipient.name}\n{recipient.phone}\n{recipient.address}"
+        return Sent(self.weight_g, self.reference, drawn_by)
 
     @property
     def is_pinned(self) -> bool:

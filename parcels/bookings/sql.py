@@ -16,7 +16,7 @@ from slas.offers.sql import MARKET, RESERVE
 # was committed before is seen: each statement of the function has a snapshot of its own.
 OPEN_BOOKING: Final = StoredStatement(
     "parcels_open_booking",
-    parameters={"merchant_id": "bigint", **MARKET.parameters},
+    parameters=MARKET.parameters,
     returns={"standing": "text", "joined_at": "timestamptz", "is_lifted": "boolean", **MARKET.returns},
     has_nested_loops=True,
     body=f"""

@@ -13,7 +13,7 @@ from alliance.durations import duration_text
 from couriers.choices import Grade
 from slas.offers.market import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record
-from slas.offers.texts import reason_text
+from slas.offers.texts import quoted_reason
 from slas.promises.prices import fen_from_yuan, yuan
 from slas.promises.texts import Ends, clock_text, explained, rolled_text
 
@@ -100,7 +100,7 @@ def offer_view(quote: Quote, offer: QuotedOffer, query: QueryDict) -> OfferView:
         record=offer.record,
         days=RECORD_DAYS,
         recommended=offer.recommended,
-        reason=reason_text(offer.reason, offer.record, offer.grade),
+        reason=quoted_reason(offer),
         book_url=_book_url(offer, query),
         agreed=_agreed(offer),
     )

@@ -1,5 +1,6 @@
 """All models of service levels. They know no parcels, only parcel ids."""
 
+from slas.allocation.models import AllocationRule
 from slas.commitments.listings import BreachListing, CommitmentListing
 from slas.commitments.models import Breach, Commitment
 from slas.credits.models import (
@@ -22,9 +23,9 @@ from slas.scorecards.models import Scorecard, ScoreRules
 
 # Django looks for models here; each is defined in its subject's package.
 __all__ = [
-    "BreachListing", "Breach", "CapacityDay", "ClosedMonth", "Closure", "CommitmentListing", "Commitment",
-    "CreditCheck", "CreditEntry", "CreditFold", "CreditSchedule", "CreditSum", "Disruption", "Excuse",
-    "Export", "HistogramBin", "Offer", "OfferFile",
+    "AllocationRule", "BreachListing", "Breach", "CapacityDay", "ClosedMonth", "Closure", "CommitmentListing",
+    "Commitment", "CreditCheck", "CreditEntry", "CreditFold", "CreditSchedule", "CreditSum", "Disruption",
+    "Excuse", "Export", "HistogramBin", "Offer", "OfferFile",
     "OnTimeRate", "OverdueCount", "Progress", "ProgressTally", "Revision", "ScoreRules", "Scorecard",
     "ServiceTier", "Statement", "Tally", "TierVersion", "WatchItem",
 ]  # fmt: skip

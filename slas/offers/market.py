@@ -19,6 +19,10 @@ from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
 from alliance.tenancy import Actor, raw_rows, require
 from couriers.choices import Grade
+from slas.allocation.in_force import rules_in_force
+from slas.allocation.rules import PREFERENCES, Decision, Facts, Rule, RuledOut, Sent, decide
+from slas.allocation.texts import ruled_out_text
+from slas.choices import RuleAction
 from slas.offers.ranking import NO_RECORD, Merit, Reason, Record, rank_key, reason_for
 from slas.offers.services.capacity import Slot, places_left
 from slas.offers.sql import MARKET
@@ -56,6 +60,10 @@ class OnSale:
     grade: Grade = Grade.MEMBER
 
     @property
+    def score(self) -> float:
+        return self.record.score
+
+    @property
     def merit(self) -> Merit:
         return Merit(self.record, self.grade)
 
@@ -80,16 +88,22 @@ class Market:
     """Offers, tiers and closures of the given lanes at the moment of loading."""
 
     def __init__(
-        self, lanes: Iterable[tuple[City, City]], *, at: datetime, read: Reader = _read_market
+        self,
+        lanes: Iterable[tuple[City, City]],
+        *,
+        at: datetime,
+        merchant_id: int | None = None,
+        read: Reader = _read_market,
     ) -> None:
         self.at = at
         pairs = list(lanes)
         self._places: dict[int, Place] = {city.pk: place_of(city) for pair in pairs for city in pair}
         lanes_by_id = sorted({Lane(origin.pk, destination.pk) for origin, destination in pairs})
-        rows = read(_parameters(lanes_by_id, self._places, at))
-        tiers_stamp, closures_stamp, *_offer = rows[0]
+        rows = read({"merchant_id": merchant_id, **_parameters(lanes_by_id, self._places, at)})
+        tiers_stamp, closures_stamp, rules_stamp, *_offer = rows[0]
         self.tiers, self._announced = tiers_with_announced(at, stamp=tiers_stamp)
         self._closures = calendar_at(at, stamp=closures_stamp)
+        self._rules = rules_in_force(merchant_id, rules_stamp)
         self._offers = _ranked_offers(rows)
         # Hundreds of similar bookings need the same days.
         self._days: dict[tuple[Lane, str, datetime], list[Promise]] = {}
@@ -116,6 +130,27 @@ class Market:
                 message = _("This courier does not offer this service between these cities.")
                 raise NotAvailable("courier", message, "not_offered")
         return offers
+
+    def choose(self, lane: Lane, tier: TierInForce, sent: Sent, *, courier: str = "") -> Decision[OnSale]:
+        """Return the offers as the merchant's rules order them; only those of `courier` if given.
+
+        Raises NotAvailable if there are none, or if a rule leaves none.
+        """
+        offers = self.offers(lane, tier, courier=courier)
+        if not self._rules:
+            return Decision(tuple(offers))
+        origin, destination = self._places[lane.origin_id], self._places[lane.destination_id]
+        try:
+            return decide(
+                self._rules,
+                Facts(tier.id, origin, destination, sent),
+                offers,
+                surcharge_fen=self.surcharge_fen(tier, sent.weight_g),
+                is_named=bool(courier),
+            )
+        except RuledOut as refusal:
+            field = "courier" if courier else "destination"
+            raise NotAvailable(field, ruled_out_text(refusal.rule, tier, courier), "ruled_out") from None
 
     def surcharge_fen(self, tier: TierInForce, weight_g: int) -> int:
         """Return the surcharge of a weight. Raises NotAvailable above the last weight band."""
@@ -202,6 +237,8 @@ class QuoteRequest:
     weight_g: int
     ready_at: datetime
     tier: str = ""
+    # Shares of a split are drawn by it, as a booking's are.
+    reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +257,9 @@ class QuotedOffer:
     next_courier_name: str
     # The reason of the recommendation; None if not recommended.
     reason: Reason | None
+    # The merchant's rule because of which it is recommended, and the shares of a split by courier's name.
+    rule: Rule | None
+    shares: tuple[tuple[str, int], ...]
     to_cut_off: timedelta
 
     @property
@@ -268,7 +308,8 @@ def quote(*, actor: Actor, request: QuoteRequest, at: datetime) -> Quote:
     problems = weight_problems("/weight_g", request.weight_g)
     if errors := [*problems, *ready_problems("/ready_at", request.ready_at, at=at)]:
         raise InvalidInput(errors=errors)
-    market = Market([(request.origin, request.destination)], at=at)
+    merchant_id = actor.organisation_id if actor.is_merchant else None
+    market = Market([(request.origin, request.destination)], at=at, merchant_id=merchant_id)
     tiers = [market.tier(request.tier)] if request.tier else list(market.tiers.values())
     offers: list[QuotedOffer] = []
     unavailable: list[Unavailable] = []
@@ -283,7 +324,9 @@ def quote(*, actor: Actor, request: QuoteRequest, at: datetime) -> Quote:
 def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> list[QuotedOffer]:
     """Quote each offer of a tier, those with room on an earlier day first."""
     lane = Lane(request.origin.pk, request.destination.pk)
-    offers = market.offers(lane, tier)
+    sent = Sent(request.weight_g, request.reference, request.reference)
+    decision = market.choose(lane, tier, sent)
+    offers = decision.offers
     surcharge_fen = market.surcharge_fen(tier, request.weight_g)
     days = [
         _until(market.book_before(lane, tier, day, request.weight_g), day)
@@ -295,7 +338,8 @@ def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> lis
     # The first offer is the one that a booking would get; it replaces those that are full on the first day.
     best = by_day[0]
     next_courier = best if full[best.offer_id] == 0 else None
-    reason = _reason(by_day, full) if full[best.offer_id] < len(days) else None
+    rule = decision.rule_of(best)
+    reason = _reason(by_day, full, rule) if full[best.offer_id] < len(days) else None
     quotes: list[QuotedOffer] = []
     for offer in by_day:
         full_on = days[: full[offer.offer_id]]
@@ -313,6 +357,8 @@ def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> lis
                 next_courier=instead.courier if instead else "",
                 next_courier_name=instead.courier_name if instead else "",
                 reason=reason if offer is best else None,
+                rule=rule if reason and offer is best else None,
+                shares=_shares(rule, offers) if offer is best else (),
                 to_cut_off=promise.cut_off_at - market.at,
             )
         )
@@ -337,11 +383,25 @@ def _full_days(offer: OnSale, days: Sequence[Promise], left: dict[Slot, int]) ->
     return next((index for index, room in enumerate(rooms) if room > 0), len(days))
 
 
-def _reason(by_day: Sequence[OnSale], full: dict[int, int]) -> Reason:
-    """Return why the first offer is recommended instead of others with room on the same day."""
+def _reason(by_day: Sequence[OnSale], full: dict[int, int], rule: Rule | None) -> Reason:
+    """Return why the first offer is recommended instead of others with room on the same day.
+
+    A preference is the whole reason, and so is a limit that leaves one courier.
+    """
     best, *others = by_day
+    if rule is not None and (rule.action in PREFERENCES or not others):
+        return Reason.RULE
     rivals = [other.merit for other in others if full[other.offer_id] == full[best.offer_id]]
     return reason_for(best.merit, rivals, others_on_sale=len(others))
+
+
+def _shares(rule: Rule | None, offers: Sequence[OnSale]) -> tuple[tuple[str, int], ...]:
+    """Return the shares of a split among the offers, the largest first."""
+    shares = rule.couriers if rule and rule.action == RuleAction.SPLIT else {}
+    sharing = [
+        (offer.courier_name, shares[offer.courier_id]) for offer in offers if offer.courier_id in shares
+    ]
+    return tuple(sorted(sharing, key=lambda each: -each[1]))
 
 
 def _parameters(lanes: list[Lane], places: dict[int, Place], at: datetime) -> dict[str, object]:
@@ -357,7 +417,7 @@ def _parameters(lanes: list[Lane], places: dict[int, Place], at: datetime) -> di
 def _ranked_offers(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Lane, int], list[OnSale]]:
     """Return the offers of each lane and tier, best first."""
     by_lane: dict[tuple[Lane, int], list[OnSale]] = {}
-    for _tiers, _closures, offer_id, courier_id, slug, name, grade, tier_id, *more in rows:
+    for _tiers, _closures, _rules, offer_id, courier_id, slug, name, grade, tier_id, *more in rows:
         if offer_id is None:
             continue
         origin_id, destination_id, price_fen, met, late, overdue, excused = more

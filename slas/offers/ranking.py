@@ -79,6 +79,7 @@ class Reason(StrEnum):
     NOT_ON_PROBATION = "not_on_probation"  # the best record but for couriers on probation
     GRADE = "grade"  # the best grade of equal records
     PRICE = "price"  # cheapest of equal records and grades
+    RULE = "rule"  # a rule of the merchant
 
 
 # Grade lists the best first.

@@ -3,15 +3,17 @@
 from typing import Final
 
 from alliance.database.stored_functions import StoredStatement
+from slas.allocation.in_force import RULES_STAMP
 from slas.choices import CommitmentKind
 from slas.offers.ranking import RECORD_DAYS
 from slas.promises.tiers_in_force import CLOSURES_STAMP, TIERS_STAMP
 
-# The stamps of tiers and closures, and the offers on each lane with the record of their couriers there; one
-# row without an offer if there are none. LATERAL: each lane's records are added up once.
+# The stamps of tiers, closures and the merchant's rules, and the offers on each lane with the record of their
+# couriers there; one row without an offer if there are none. LATERAL: each lane's records are added up once.
 MARKET: Final = StoredStatement(
     "slas_market",
     parameters={
+        "merchant_id": "bigint",
         "origin_id": "int[]",
         "destination_id": "int[]",
         "today": "date[]",
@@ -22,6 +24,7 @@ MARKET: Final = StoredStatement(
     returns={
         "tiers": "text",
         "closures": "text",
+        "rules": "text",
         "offer_id": "bigint",
         "courier_id": "bigint",
         "slug": "text",
@@ -42,7 +45,7 @@ MARKET: Final = StoredStatement(
 BEGIN
     RETURN QUERY
     SELECT stamps.*, offer.*
-    FROM (SELECT {TIERS_STAMP}, {CLOSURES_STAMP}) AS stamps
+    FROM (SELECT {TIERS_STAMP}, {CLOSURES_STAMP}, {RULES_STAMP}) AS stamps
     LEFT JOIN (unnest(%(origin_id)s, %(destination_id)s, %(today)s) AS w (origin_id, destination_id, today)
         CROSS JOIN LATERAL (
             WITH record AS MATERIALIZED (

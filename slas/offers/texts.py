@@ -1,18 +1,36 @@
 """Reasons and grades as text for people."""
 
+from collections.abc import Sequence
+
 from django.utils import formats
 from django.utils.translation import gettext as _
 
 from alliance.wording import sentences
 from couriers.choices import Grade
+from slas.allocation.rules import Rule
+from slas.allocation.texts import rule_reason
+from slas.offers.market import QuotedOffer
 from slas.offers.ranking import PRIOR_N, Reason, Record
 
 
-def reason_text(reason: Reason | None, record: Record, grade: Grade) -> str:
+def reason_text(
+    reason: Reason | None,
+    record: Record,
+    grade: Grade,
+    *,
+    rule: Rule | None = None,
+    shares: Sequence[tuple[str, int]] = (),
+) -> str:
     """Why an offer is recommended, and its courier's grade; empty when it is not."""
     if reason is None:
         return ""
-    return sentences(_reason_sentence(reason, record), grade_text(grade))
+    by_rule = rule_reason(rule, shares) if rule else ""
+    return sentences(by_rule, _reason_sentence(reason, record), grade_text(grade))
+
+
+def quoted_reason(offer: QuotedOffer) -> str:
+    """The same of a quoted offer."""
+    return reason_text(offer.reason, offer.record, offer.grade, rule=offer.rule, shares=offer.shares)
 
 
 def grade_text(grade: Grade) -> str:
@@ -26,6 +44,8 @@ def _reason_sentence(reason: Reason, record: Record) -> str:
     if not record.n and reason in {Reason.ON_TIME, Reason.GRADE, Reason.PRICE}:
         return _untried_sentence(reason)
     match reason:
+        case Reason.RULE:
+            return ""
         case Reason.ONLY_OFFER:
             return _("The only courier that offers this service here.")
         case Reason.ONLY_ROOM:

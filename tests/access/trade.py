@@ -18,7 +18,8 @@ from parcels.scan_files.services import receive_scan_file
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
 from parcels.watch_list.services import refresh_watch_list
-from slas.choices import CommitmentKind, ExcuseReason, RevisionParty
+from slas.allocation.models import AllocationRule
+from slas.choices import CommitmentKind, ExcuseReason, RevisionParty, RuleAction
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.months import month_of
 from slas.excuses.services.claims import Claim, claim_excuse
@@ -83,6 +84,7 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
         receive_scan_file(actor=owner(courier), upload=SimpleUploadedFile("scans.csv", SCANS, "text/csv"))
         receive_offer_file(actor=owner(courier), upload=SimpleUploadedFile("offers.csv", OFFERS, "text/csv"))
     _book_from_file(merchant)
+    AllocationRule.objects.create(merchant=merchant, position=1, name="Tried", action=RuleAction.STOP)
     audit.record(actor=owner(courier), verb="test.tried", object_type="test", object_id=1)
     _credit(courier, merchant, parcel_id=lost.pk)
     _request_exports(courier, merchant)

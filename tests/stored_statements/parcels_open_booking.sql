@@ -11,6 +11,7 @@
 -- returns is_lifted boolean
 -- returns tiers text
 -- returns closures text
+-- returns rules text
 -- returns offer_id bigint
 -- returns courier_id bigint
 -- returns slug text
@@ -35,7 +36,8 @@ BEGIN
         is_lifted,
         market.*
         FROM (SELECT *
-        FROM slas_market_1017a417a070(%(origin_id)s,
+        FROM slas_market_049a4e7c5042(%(merchant_id)s,
+        %(origin_id)s,
         %(destination_id)s,
         %(today)s,
         %(first_day)s,

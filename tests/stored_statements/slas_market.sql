@@ -1,4 +1,5 @@
 -- slas_market, stable
+-- takes merchant_id bigint
 -- takes origin_id int[]
 -- takes destination_id int[]
 -- takes today date[]
@@ -7,6 +8,7 @@
 -- takes known_at timestamptz
 -- returns tiers text
 -- returns closures text
+-- returns rules text
 -- returns offer_id bigint
 -- returns courier_id bigint
 -- returns slug text
@@ -33,6 +35,9 @@ BEGIN
     FROM slas_closure c
     WHERE date BETWEEN %(first_day)s AND %(last_day)s AND announced_at <= %(known_at)s
         AND (withdrawn_at IS NULL OR withdrawn_at > %(known_at)s)
+), (
+    SELECT sum(hashtextextended(r::text, 4))::text FROM slas_allocationrule r
+    WHERE r.merchant_id = %(merchant_id)s
 )) AS stamps
     LEFT JOIN (unnest(%(origin_id)s, %(destination_id)s, %(today)s) AS w (origin_id, destination_id, today)
         CROSS JOIN LATERAL (

@@ -20,11 +20,13 @@ from parcels.bookings.services.limits import Opening, no_room
 from parcels.bookings.services.refusals import Refusals
 from parcels.bookings.services.writing import Booked, draw_ids, write_parcels
 from parcels.choices import ParcelSource
-from slas.offers.market import Lane, Market, Reader
+from slas.allocation.rules import Decision
+from slas.offers.market import Lane, Market, OnSale, Reader
 from slas.offers.services.allocation import Expected, Group, Placement, Want, allocate, first_choice
 from slas.offers.services.capacity import Taken
 from slas.promises.checks import READY_GRACE, ready_problems
 from slas.promises.rules import LATER_DAYS
+from slas.promises.tiers_in_force import TierInForce
 
 
 def book_parcel(
@@ -66,6 +68,7 @@ def book_parcels(
             at=at,
             requested_at=requested_at or at,
             addresses=addresses,
+            merchant_id=actor.organisation_id,
             read=opening.read_market,
         )
         batch.keep_within(opening.room(at=at, wanted=len(batch.wants)))
@@ -98,8 +101,23 @@ def _audit(actor: Actor, booked: Sequence[Booked]) -> None:
             verb="parcels.booked",
             object_type="parcel",
             object_id=booked[0].parcel_id,
-            detail={"count": len(booked), "first": booked[0].number, "last": booked[-1].number},
+            detail={
+                "count": len(booked),
+                "first": booked[0].number,
+                "last": booked[-1].number,
+                **_by_rule(booked),
+            },
         )
+
+
+def _by_rule(booked: Sequence[Booked]) -> dict[str, list[dict[str, object]]]:
+    """Return which rules of the merchant's decided, and of which parcels; nothing if none did."""
+    numbers: dict[tuple[int, str], list[str]] = {}
+    for item in booked:
+        if item.rule is not None:
+            numbers.setdefault((item.rule.id, item.rule.name), []).append(item.number)
+    rules = [{"id": pk, "name": name, "parcels": parcels} for (pk, name), parcels in numbers.items()]
+    return {"rules": rules} if rules else {}
 
 
 def _own_addresses(actor: Actor, requests: Sequence[BookingRequest]) -> dict[int, int]:
@@ -121,6 +139,7 @@ class _Batch:
         at: datetime,
         requested_at: datetime,
         addresses: dict[int, int],
+        merchant_id: int,
         read: Reader,
     ) -> None:
         # What was ready earlier today is ready now: no promise is counted from before the booking.
@@ -134,10 +153,12 @@ class _Batch:
         self.refused: dict[int, AllianceError] = {}
         self.wants: dict[int, Want] = {}
         self._addresses = addresses
-        self._groups: dict[tuple[Lane, str, datetime, str], Group] = {}
+        self._groups: dict[tuple[Lane, str, datetime, tuple[int, ...]], Group] = {}
+        self._decisions: dict[int, Decision[OnSale]] = {}
         self._refusals = Refusals()
         self._sound = [index for index in range(len(requests)) if self._is_sound(index)]
-        self.market = Market({_cities(self.requests[index]) for index in self._sound}, at=at, read=read)
+        lanes = {_cities(self.requests[index]) for index in self._sound}
+        self.market = Market(lanes, at=at, merchant_id=merchant_id, read=read)
         for index in self._sound:
             self._want(index)
 
@@ -174,6 +195,7 @@ class _Batch:
                 promise=placement.promise,
                 fee_fen=placement.offer.price_fen + self.market.surcharge_fen(tier, request.weight_g),
                 full_on=placement.full_on,
+                rule=self._decisions[index].rule_of(placement.offer),
             )
 
     def _is_sound(self, index: int) -> bool:
@@ -188,28 +210,27 @@ class _Batch:
 
     def _want(self, index: int) -> None:
         request = self.requests[index]
+        lane = Lane(request.origin.pk, request.destination.pk)
         try:
-            group = self._group(request)
+            tier = self.market.tier(request.tier)
+            decision = self.market.choose(lane, tier, request.sent, courier=request.courier)
+            group = self._group(lane, tier, request.ready_at, decision.offers)
             # Raises for too heavy parcels before capacity is reserved.
-            surcharge_fen = self.market.surcharge_fen(group.tier, request.weight_g)
+            surcharge_fen = self.market.surcharge_fen(tier, request.weight_g)
             self.wants[index] = Want(group, _days(request), _expected(request, surcharge_fen))
+            self._decisions[index] = decision
         except AllianceError as refusal:
             self.refused[index] = refusal
 
-    def _group(self, request: BookingRequest) -> Group:
-        lane = Lane(request.origin.pk, request.destination.pk)
-        key = (lane, request.tier, request.ready_at, request.courier)
+    def _group(self, lane: Lane, tier: TierInForce, ready_at: datetime, offers: Sequence[OnSale]) -> Group:
+        # By the offers: the merchant's rules may order those of a lane in another way for each parcel.
+        key = (lane, tier.code, ready_at, tuple(offer.offer_id for offer in offers))
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = self._new_group(request, lane)
+            # Raises with the reason if there is no day at all.
+            self.market.day(lane, tier, ready_at)
+            group = self._groups[key] = Group(self.market, lane, tier, ready_at, offers)
         return group
-
-    def _new_group(self, request: BookingRequest, lane: Lane) -> Group:
-        tier = self.market.tier(request.tier)
-        offers = self.market.offers(lane, tier, courier=request.courier)
-        # Raises with the reason if there is no day at all.
-        self.market.day(lane, tier, request.ready_at)
-        return Group(self.market, lane, tier, request.ready_at, offers)
 
 
 def _is_early(ready_at: datetime, requested_at: datetime) -> bool:

@@ -39,7 +39,7 @@ class Opening:
 
     def read_market(self, parameters: dict[str, object]) -> list[tuple[Any, ...]]:
         """Return the rows of MARKET."""
-        rows = raw_rows(OPEN_BOOKING.call, {"merchant_id": self._merchant_id, **parameters})
+        rows = raw_rows(OPEN_BOOKING.call, parameters)
         columns = len(_Standing._fields)
         self._standing = _Standing(*rows[0][:columns])
         return [row[columns:] for row in rows]

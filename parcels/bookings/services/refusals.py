@@ -116,7 +116,7 @@ def _why_full(request: BookingRequest, want: Want) -> tuple[str, Available | Non
         "who": who,
         "day": day_text(promise.effective_date if promise else None),
     }
-    instead = _next(group)
+    instead = _next(group, request)
     if instead is None:
         return sentences(full, _("The following days are full as well.")), None
     params = {
@@ -127,8 +127,10 @@ def _why_full(request: BookingRequest, want: Want) -> tuple[str, Available | Non
     return sentences(full, _("Next: %(courier)s on %(day)s, delivered by %(deliver_by)s.") % params), instead
 
 
-def _next(group: Group) -> Available | None:
-    everybody = replace(group, offers=group.market.offers(group.lane, group.tier))
+def _next(group: Group, request: BookingRequest) -> Available | None:
+    # Of a booking that names its courier, the others that the merchant's rules leave: at least that one.
+    offers = group.market.choose(group.lane, group.tier, request.sent).offers
+    everybody = replace(group, offers=offers)
     days = range(LATER_DAYS + 1)
     left = places_left(slot for later in days for slot in everybody.slots(later))
     for promise in filter(None, map(everybody.day, days)):

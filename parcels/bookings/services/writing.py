@@ -23,6 +23,7 @@ from parcels.bookings.models import Parcel
 from parcels.bookings.rules import BookingRequest
 from parcels.bookings.sql import BOOK_PARCELS, WRITE_BOOKINGS
 from parcels.choices import ParcelSource
+from slas.allocation.rules import Rule
 from slas.offers.market import OnSale
 from slas.offers.services.capacity import Slot, Taken, demand_columns, reserving_first
 from slas.promises.rules import Promise
@@ -44,6 +45,8 @@ class Booked:
     fee_fen: int
     # Earlier days that were full.
     full_on: tuple[date, ...]
+    # The merchant's rule by which this courier was chosen, or by which the choice was limited.
+    rule: Rule | None = None
 
     @property
     def number(self) -> str:

@@ -107,6 +107,7 @@ def test_quote_has_couriers_grades_and_recommends_by_them(
         "code": "not_on_probation",
         "text": "The best on-time record on this lane among couriers not on probation. The courier's grade "
         "is Gold.",
+        "rule": None,
     }
     assert (last["courier"], last["grade"], last["reason"]) == ("rival-logistics", "probation", None)
     # Still bookable by name, or if no other courier has capacity.

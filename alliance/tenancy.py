@@ -167,10 +167,11 @@ SETTING = "alliance.scope"
 
 
 class _Limits(NamedTuple):
-    """Limits of statements, as settings, and that of a lock wait."""
+    """Limits of lock waits and statements, in milliseconds, and as settings."""
 
-    settings: str = ""
     lock_ms: int = 0
+    statement_ms: int = 0
+    settings: str = ""
 
 
 _current: ContextVar[str] = ContextVar("alliance_scope", default="")
@@ -280,14 +281,15 @@ def limited(*, statement_seconds: float, lock_seconds: float) -> Iterator[None]:
 
 @lru_cache(maxsize=16)
 def _limits_of(statement_seconds: float, lock_seconds: float) -> _Limits:
-    lock_ms = int(lock_seconds * 1000)
-    statement = f"SET LOCAL statement_timeout = {int(statement_seconds * 1000)}"
-    return _Limits(f"{statement}; SET LOCAL lock_timeout = {lock_ms}; ", lock_ms)
+    lock_ms, statement_ms = int(lock_seconds * 1000), int(statement_seconds * 1000)
+    settings = f"SET LOCAL statement_timeout = {statement_ms}; SET LOCAL lock_timeout = {lock_ms}; "
+    return _Limits(lock_ms, statement_ms, settings)
 
 
-def lock_limit_ms() -> int:
-    """Return the limit of a lock wait that holds now, in milliseconds; 0 for none."""
-    return _limits.get().lock_ms
+def limits_ms() -> tuple[int, int]:
+    """Return the limits of a lock wait and of a statement that hold now, in milliseconds; 0 for none."""
+    limits = _limits.get()
+    return limits.lock_ms, limits.statement_ms
 
 
 def current_scope() -> Scope:

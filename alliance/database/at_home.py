@@ -17,7 +17,7 @@ from alliance.database.literals import numbers
 from alliance.database.postgresql.messages import Savepoint
 from alliance.database.stored_functions import StoredStatement
 from alliance.errors import Unavailable
-from alliance.tenancy import Scope, current_scope, lock_limit_ms, raw_rows, rows_in
+from alliance.tenancy import Scope, current_scope, limits_ms, raw_rows, rows_in
 
 if TYPE_CHECKING:
     from alliance.database.postgresql.base import DatabaseWrapper
@@ -99,7 +99,8 @@ def value_alone(statement: StoredStatement, parameters: Mapping[str, Any], *, co
             [(value,)] = where_shards_are(lambda: raw_rows(statement.call, dict(parameters)))
         return value
     database = cast("DatabaseWrapper", connections["default"])
-    told = {**parameters, "lock_ms": lock_limit_ms()}
+    lock_ms, statement_ms = limits_ms()
+    told = {**parameters, "lock_ms": lock_ms, "statement_ms": statement_ms}
 
     def call() -> list[tuple[Any, ...]]:
         with database.wrap_database_errors, database.connection.outside():

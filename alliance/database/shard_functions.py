@@ -246,7 +246,7 @@ def _sent(statement: "StoredStatement") -> tuple[str, ...]:
     An array goes as the text that it was given as: the coordinator would read each value and write it again.
     """
     given = tuple("text" if kind.endswith("[]") else kind for kind in statement.text.parameters)
-    return (*given, "int DEFAULT NULL") if statement.of_courier else given
+    return (*given, "int DEFAULT NULL", "int DEFAULT NULL") if statement.of_courier else given
 
 
 def _opening(statement: "StoredStatement") -> str:
@@ -260,10 +260,18 @@ def _opening(statement: "StoredStatement") -> str:
         return ""
     courier = [*statement.parameters].index("courier_id") + 1
     lock_ms = len(statement.parameters) + 1
-    # Not the limit of a statement: it would hold for the next one.
+    # All transactions without a number are one to Citus's detector of deadlocks: it takes that of the session
+    # on the coordinator, as a negative one, which none of the coordinator's has. The limit of a statement
+    # would hold for the next one, that of a transaction holds at once, from PostgreSQL 17 on.
     return f"""
     IF ${lock_ms} IS NOT NULL THEN
+        IF assign_distributed_transaction_id(0, -citus_backend_gpid(), clock_timestamp()) IS NULL THEN
+            RETURN NULL;
+        END IF;
         setting := set_config('lock_timeout', ${lock_ms}::text, true);
+        IF current_setting('transaction_timeout', true) IS NOT NULL THEN
+            setting := set_config('transaction_timeout', ${lock_ms + 1}::text, true);
+        END IF;
         IF coalesce(current_setting('{SETTING}', true), '') = '' THEN
             setting := set_config('{SETTING}', 'courier:' || ${courier}, true);
         END IF;

@@ -62,8 +62,8 @@ class StoredStatement:
     What returns NULL if its shard has moved away, and else never does, is called again in the same
     transaction without a savepoint, whose release would be one more message.
     What writes for one courier, its parameter `courier_id`, may be called without a transaction as well
-    (`alliance.database.at_home.value_alone`). Told how long to wait for locks, it opens the courier's scope
-    unless there is one.
+    (`alliance.database.at_home.value_alone`). Told how long to wait for locks and how long to run, it opens
+    the courier's scope unless there is one.
     """
 
     prefix: str
@@ -87,7 +87,9 @@ class StoredStatement:
     @cached_property
     def name(self) -> str:
         # A cluster sends something else on: see shard_functions. What it sends goes by the name, too.
-        text = f"{self.text.definition}{' sent as text' if self.at_home else ''}"
+        sent = " sent as text" if self.at_home else ""
+        limited = ", with two limits" if self.of_courier else ""
+        text = f"{self.text.definition}{sent}{limited}"
         return f"{self.prefix}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     @cached_property
@@ -98,8 +100,8 @@ class StoredStatement:
 
     @cached_property
     def call_alone(self) -> str:
-        """Return the call that needs no transaction on a cluster, with `lock_ms`: see `of_courier`."""
-        return f"{self.call[:-1]}, %(lock_ms)s)"
+        """Return the call that needs no transaction on a cluster, with its limits: see `of_courier`."""
+        return f"{self.call[:-1]}, %(lock_ms)s, %(statement_ms)s)"
 
     def call_with(self, number: int) -> str:
         """Return the call with its only parameter, a whole number, in it: the driver would take longer."""

@@ -90,6 +90,14 @@ def on_coordinator(name: str, statement: str) -> list[tuple[Any, ...]]:
 
 
 @contextmanager
+def holding(name: str, statement: str) -> Iterator[None]:
+    """Keep what a statement of the superuser locks, on the coordinator or by it."""
+    with closing(psycopg2.connect(make_dsn(**{**_nodes()[0], "dbname": name}))) as session:
+        session.cursor().execute(statement)
+        yield
+
+
+@contextmanager
 def worker_away(name: str, *, last: bool) -> Iterator[None]:
     """Have the coordinator find nobody where a worker of a database is, as if it were down."""
     order = "DESC" if last else "ASC"

@@ -1,24 +1,31 @@
 """What writes send to the workers, and what they leave there."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
+from operator import attrgetter
+from threading import Event
+from time import sleep
 
 import pytest
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from alliance.choices import Role
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, limited, raw_rows, scope
+from alliance.web.outages import outage_of
 from parcels.bookings.services.booking import book_parcel
 from parcels.models import Parcel
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import ScanReport, record_scans
+from tests.citus import servers
 from tests.parcels.helpers.bookings import request_for
 from tests.parcels.helpers.parcels import booked_parcels
-from tests.slas.helpers.offers import offer, reserved, today_at
+from tests.slas.helpers.offers import in_threads, offer, reserved, today_at
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Sent = Callable[[Callable[[], object]], list[str]]
@@ -46,6 +53,67 @@ def test_single_scan_is_one_message(courier: Actor, parcel: Parcel, sent: Sent) 
     numbers = count()
     said = sent(lambda: send(courier, parcel, f"{next(numbers)}"))
     assert commands(said) == ["SELECT"]
+
+
+def test_single_scan_takes_no_longer_than_a_statement_may(courier: Actor, parcel: Parcel) -> None:
+    database = connection.settings_dict["NAME"]
+    held = f"SELECT 1 FROM parcels_parcel WHERE id = {parcel.pk} FOR UPDATE"
+    at = parcel.booked_at + timedelta(minutes=30)
+    lines = [ScanLine(parcel.number, "departed", at, event_id="once")]
+    limits, own = limited(statement_seconds=0.2, lock_seconds=30), scope(Scope.of(courier))
+    with servers.holding(database, held), pytest.raises(DatabaseError) as raised, limits, own:
+        record_scans(actor=courier, lines=lines)
+    outage = outage_of(raised.value)
+    assert outage is not None
+    assert outage.status == 503
+    # The next one of the session has its own time.
+    assert send(courier, parcel, "once").accepted == 1
+
+
+def test_single_scans_are_not_one_transaction_to_the_detector_of_deadlocks(
+    courier: Actor, merchant_organisation: Organisation, courier_organisation: Organisation
+) -> None:
+    """A scan holds what a batch waits for, and another waits for the batch: that is no deadlock."""
+    database = connection.settings_dict["NAME"]
+    booked_at = timezone.now() - timedelta(hours=1)
+    two = booked_parcels(merchant_organisation, courier_organisation, booked_at=booked_at, count=2, homes=[7])
+    first, second = sorted(two, key=attrgetter("pk"))
+    waiting = Event()
+
+    def scan(number: int, *parcels: Parcel) -> ScanReport:
+        lines = [ScanLine(each.number, "picked_up", each.booked_at, event_id=f"{number}") for each in parcels]
+        with limited(statement_seconds=60, lock_seconds=60), scope(Scope.of(courier)):
+            return record_scans(actor=courier, lines=lines)
+
+    def work(number: int) -> object:
+        # Each begins when those before it wait.
+        while len(waits(database)) < number and not waiting.is_set():
+            sleep(0.02)
+        match number:
+            case 0:
+                return scan(0, second)
+            case 1:
+                return scan(1, first, second)
+            case 2:
+                return scan(2, first)
+        try:
+            return servers.on_coordinator(database, "SELECT check_distributed_deadlocks()")
+        finally:
+            waiting.set()
+
+    held = f"SELECT 1 FROM slas_commitment WHERE parcel_id = {second.pk} FOR UPDATE"
+    with ThreadPoolExecutor(1) as pool:
+        with servers.holding(database, held):
+            done = pool.submit(in_threads, work, 4)
+            assert waiting.wait(60)
+        *reports, found = done.result()
+    assert found == [(False,)]
+    assert [report.accepted for report in reports] == [1, 2, 1]
+
+
+def waits(database: str) -> set[object]:
+    rows = servers.on_coordinator(database, "SELECT waiting_pid FROM dump_global_wait_edges()")
+    return {pid for (pid,) in rows}
 
 
 def test_batch_of_one_shard_is_one_call_of_its_worker(courier: Actor, parcel: Parcel, sent: Sent) -> None:

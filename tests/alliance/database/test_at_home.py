@@ -86,11 +86,17 @@ def write() -> Iterator[StoredStatement]:
         "CREATE FUNCTION alliance_hold_shard(bigint) RETURNS bigint LANGUAGE sql AS"
         " $$ INSERT INTO calls VALUES ($1); SELECT CASE WHEN $1 < 100 THEN $1 END $$"
     )
+    raw_rows("CREATE FUNCTION citus_backend_gpid() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'")
+    raw_rows(
+        "CREATE FUNCTION assign_distributed_transaction_id(int, bigint, timestamptz) RETURNS bigint"
+        " LANGUAGE sql AS 'SELECT $2'"
+    )
     texts = texts_of(WRITE, Shards({"parcels_parcel": (71, 72)}, {}))
     for name, text in texts.items():
         raw_rows(f"CREATE FUNCTION {name} {text.definition}")
     yield WRITE
-    raw_rows(f"DROP FUNCTION alliance_hold_shard, {', '.join(texts)}")
+    faked = ("alliance_hold_shard", "citus_backend_gpid", "assign_distributed_transaction_id")
+    raw_rows(f"DROP FUNCTION {', '.join([*faked, *texts])}")
     raw_rows("DROP TABLE calls")
     execute_as_owner(f"REVOKE CREATE ON SCHEMA public FROM {role}")
 
@@ -138,7 +144,7 @@ def test_write_in_another_scope_opens_none(write: StoredStatement, whose: Scope)
         raise ZeroDivisionError
     with scope(whose):
         # Not even if it is told to.
-        told = {"home": 71, "courier_id": 7, "lock_ms": 0}
+        told = {"home": 71, "courier_id": 7, "lock_ms": 0, "statement_ms": 0}
         assert raw_rows(write.call_alone, told) == [(f"{whose.value}, 0",)]
 
 

@@ -29,6 +29,7 @@ class SlasConfig(AppConfig):
         from alliance.portal.view_lists import VIEW_LISTS as LISTS_WITH_VIEWS  # noqa: PLC0415
         from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
         from slas.commitments.sql_settling import SETTLING  # noqa: PLC0415
+        from slas.credits.sql_checks import CHECK_GROWN, TAKE_CHECKS  # noqa: PLC0415
         from slas.forecasts.curves import READ_CURVES  # noqa: PLC0415
         from slas.forecasts.sql import PROGRESS  # noqa: PLC0415
         from slas.forecasts.sql_watch import CANDIDATES, CLEAR, STORE  # noqa: PLC0415
@@ -44,7 +45,7 @@ class SlasConfig(AppConfig):
         FILE_KINDS.register(STORED_FILES)
         QUEUES.register({"tallies": Tally, "progress": ProgressTally, "credit_checks": CreditCheck})
         STATEMENTS += [READ_CURVES, MARKET, RESERVE, RESERVE_OR_FAIL, *SETTLING, TALLIES.take, PROGRESS.take]
-        STATEMENTS += [CANDIDATES, CLEAR, STORE]
+        STATEMENTS += [CANDIDATES, CLEAR, STORE, TAKE_CHECKS, CHECK_GROWN]
         BEFORE_DISTRIBUTING.register(PREPARATIONS)
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)

@@ -23,6 +23,13 @@ _CREDITED: Final = """CASE
                     AND b.from_lateness <= credit_facts.{late_by}), 0) + 50) / 100, cap_fen)
             END"""
 
+# The parameters of targets() and their types.
+PARAMETERS: Final = {
+    **{"now": "timestamptz", "before": "timestamptz"},
+    **{"tiers": "int[]", "starts": "bigint[]", "ends": "bigint[]", "caps": "int[]", "losts": "int[]"},
+    **{"band_tiers": "int[]", "band_starts": "bigint[]", "minutes": "int[]", "shares": "int[]"},
+}
+
 
 def targets(condition: str) -> str:
     """Return the CTEs up to credit_target, over deliveries `c` that meet a condition.

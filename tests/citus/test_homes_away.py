@@ -19,6 +19,9 @@ from parcels.models import Parcel
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
 from slas.commitments.services.sweeping import sweep_overdue
+from slas.credits.audit import audit_credits
+from slas.credits.services.entries import check_grown_credits, work_out_credits
+from slas.models import CreditEntry, CreditSum
 from slas.rates.services.folding import fold_tallies
 from tests.citus.servers import on_coordinator
 from tests.parcels.helpers.booking_files import counts, reread, results, row, started, text_of
@@ -30,6 +33,7 @@ NODE_OF = """
     SELECT nodeid FROM pg_dist_placement JOIN pg_dist_node USING (groupid)
     WHERE shardid = get_shard_id_for_distribution_column('parcels_parcel', %s::bigint)
 """
+LATER = timezone.now() + timedelta(days=30)
 Away = Callable[[int], AbstractContextManager[None]]
 
 
@@ -107,6 +111,66 @@ def test_sweep_and_fold_go_on_with_the_others_and_catch_up(
         courier.organisation_id,
     )
     assert overdue == 24
+
+
+@pytest.fixture
+def overdue(by_node: dict[int, list[Parcel]]) -> dict[int, list[Parcel]]:
+    """The same, paid for and overdue since long. Credits were worked out before."""
+    raw_rows_of_everything("UPDATE slas_commitment SET fee_fen = 1000 WHERE kind = 'delivery' RETURNING 1")
+    work_out_credits(now=LATER)
+    sweep_overdue(now=LATER)
+    return by_node
+
+
+def test_credits_of_its_homes_wait_and_all_others_are_worked_out_once(
+    overdue: dict[int, list[Parcel]], away: Away
+) -> None:
+    lost, there = sorted(overdue)
+    with away(lost):
+        for _again in range(2):
+            with pytest.raises(OperationalError, match="refused"):
+                work_out_credits(now=LATER)
+        assert credited_by_sums() == len(overdue[there])
+    assert credited_parcels() == sorted(parcel.pk for parcel in overdue[there])
+    work_out_credits(now=LATER)
+    assert credited_parcels() == sorted(parcel.pk for parcels in overdue.values() for parcel in parcels)
+    assert credited_by_sums() == 24
+    with scope(Scope.everything()):
+        assert audit_credits(now=LATER) == []
+
+
+def test_sums_catch_up_after_a_batch_that_was_undone_while_a_worker_is_away(
+    overdue: dict[int, list[Parcel]], away: Away
+) -> None:
+    lost, there = sorted(overdue)
+    raw_rows("SELECT nextval('slas_creditentry_id_seq')")
+    with away(lost):
+        with pytest.raises(OperationalError, match="refused"):
+            work_out_credits(now=LATER)
+        assert credited_by_sums() == 0
+    assert len(credited_parcels()) == len(overdue[there])
+    work_out_credits(now=LATER)
+    assert (len(credited_parcels()), credited_by_sums()) == (24, 24)
+
+
+def test_grown_credits_of_other_homes_are_queued(overdue: dict[int, list[Parcel]], away: Away) -> None:
+    lost, there = sorted(overdue)
+    raw_rows_of_everything("DELETE FROM slas_creditcheck RETURNING 1")
+    with away(lost), pytest.raises(OperationalError, match="refused"):
+        check_grown_credits(now=LATER)
+    queued = raw_rows_of_everything("SELECT parcel_id FROM slas_creditcheck")
+    assert {parcel_id for (parcel_id,) in queued} == {parcel.pk for parcel in overdue[there]}
+    assert check_grown_credits(now=LATER) == len(overdue[lost])
+
+
+def credited_parcels() -> list[int]:
+    with scope(Scope.everything()):
+        return sorted(CreditEntry.objects.values_list("parcel_id", flat=True))
+
+
+def credited_by_sums() -> int:
+    with scope(Scope.everything()):
+        return sum(CreditSum.objects.values_list("entry_count", flat=True))
 
 
 def test_file_of_bookings_waits_and_books_each_row_once(

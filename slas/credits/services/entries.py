@@ -1,12 +1,18 @@
 """The credit ledger: changes of deliveries become entries, each difference once."""
 
+import random
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+from alliance.database.at_home import rows_at_home
+from alliance.database.cluster import shard_keys
 from alliance.database.literals import moments, numbers
+from alliance.database.together import commit_together
+from alliance.database.work_shares import Outages
 from alliance.events import Topic
 from alliance.locks import Lock, try_to_take, wait_for
 from alliance.tenancy import Scope, raw_rows, scope
@@ -15,8 +21,9 @@ from slas.credits.models import ClosedMonth
 from slas.credits.months import month_of, next_month
 from slas.credits.rules import Credit, Schedule, Schedules, cause_of_change, credit_for
 from slas.credits.services.schedules import all_schedules
-from slas.credits.services.sums import add_entries
-from slas.credits.sql import parameters, targets
+from slas.credits.services.sums import Amount, add_entries, add_written, level_fold
+from slas.credits.sql import parameters
+from slas.credits.sql_checks import CHECK_GROWN, TAKE_CHECKS
 
 # Checks per transaction, and how long one call may run before it leaves the rest to the next.
 BATCH: Final = 5_000
@@ -59,15 +66,6 @@ class _Entry(NamedTuple):
     late_by: timedelta | None
 
 
-# Oldest first, by the index: see slas.rates.services.folding.oldest(). A check committed later with a lower
-# id is taken by the next batch.
-_TAKE = f"""
-DELETE FROM slas_creditcheck
-WHERE id <= (
-    SELECT coalesce((SELECT id FROM slas_creditcheck ORDER BY id OFFSET %(limit)s - 1 LIMIT 1), {2**63 - 1})
-)
-RETURNING parcel_id, kind
-"""  # noqa: S608 -- built of constants
 # Read without locks: a change that commits in the meantime leaves a check of its own.
 _FACTS = """
 SELECT parcel_id, merchant_id, courier_id, tier_id, due_at, reached_at, outcome, excused, excuse_reason,
@@ -104,17 +102,6 @@ RETURNING 1
 """  # noqa: S608 -- built of constants
 # The limit of the column, reached by a parcel overdue for years or by a wrong clock.
 _MOST_SECONDS: Final = 2**31 - 1
-_GROWN = f"""
-WITH {targets("c.outcome = 'overdue' AND NOT c.excused AND c.lost_at IS NULL")}
-INSERT INTO slas_creditcheck (parcel_id, kind, merchant_id, courier_id)
-SELECT t.parcel_id, 'delivery', t.merchant_id, t.courier_id
-FROM credit_target t
-WHERE t.fen <> coalesce((
-        SELECT sum(e.amount_fen) FROM slas_creditentry e
-        WHERE e.parcel_id = t.parcel_id AND e.kind = 'delivery'), 0)
-    AND NOT EXISTS (SELECT 1 FROM slas_creditcheck k WHERE k.parcel_id = t.parcel_id)
-RETURNING 1
-"""  # noqa: S608 -- built of constants
 
 
 def work_out_credits(*, now: datetime, limit: int = BATCH, budget: float = BUDGET_SECONDS) -> CreditRun:
@@ -123,31 +110,47 @@ def work_out_credits(*, now: datetime, limit: int = BATCH, budget: float = BUDGE
     May run twice, side by side, or be killed anywhere: a batch deletes its checks and writes the difference
     to the ledger's sum in one transaction, one batch at a time. So ids of entries are in the order of their
     commits, also on a cluster, where the coordinator draws them: whoever reads the ledger page by page misses
-    none.
+    none. A batch is of one shard: if a node of the cluster is down, its checks wait while the others are
+    worked on; then raises OperationalError.
     """
     until = time.monotonic() + budget
+    outages = Outages()
+    with outages.noted():
+        _catch_up(until)
     checks = entries = 0
-    while True:
-        with scope(Scope.everything()):
+    keys = shard_keys()
+    # In random order and in turns, so that none waits for ever if there is more than one call can do.
+    waiting = deque(random.sample(keys, len(keys)))
+    while waiting:
+        home = waiting.popleft()
+        with outages.noted(), scope(Scope.everything()):
             if not try_to_take(Lock.WORK_OUT_CREDITS):
                 return CreditRun(checks, entries, busy=True)
-            checks_taken = raw_rows(_TAKE, {"limit": limit})
-            entries += _work_out({parcel_id for parcel_id, kind in checks_taken if kind == "delivery"}, now)
-            has_more = add_entries()
-        checks += len(checks_taken)
-        if (len(checks_taken) < limit and not has_more) or time.monotonic() > until:
-            return CreditRun(checks, entries)
+            taken = rows_at_home(TAKE_CHECKS, {"home": home, "limit": limit})
+            written = _work_out({parcel_id for parcel_id, kind in taken if kind == "delivery"}, now)
+            if len(taken) == limit:
+                waiting.append(home)
+            checks, entries = checks + len(taken), entries + written
+        if time.monotonic() > until:
+            break
+    outages.raise_first()
+    return CreditRun(checks, entries)
 
 
 def check_grown_credits(*, now: datetime) -> int:
     """Queue checks of overdue deliveries whose credit grew by a band; return how many.
 
     The cost depends on overdue deliveries only. A second run before the credits are computed queues none
-    twice.
+    twice. If a node of the cluster is down, the others are looked at before OperationalError is raised.
     """
-    with scope(Scope.everything()):
-        credit_parameters = parameters(all_schedules(), now=now, grace=timedelta())
-        return len(raw_rows(_GROWN, credit_parameters))
+    queued, outages = 0, Outages()
+    for home in shard_keys():
+        with outages.noted(), scope(Scope.everything()):
+            values = parameters(all_schedules(), now=now, grace=timedelta())
+            [(count,)] = rows_at_home(CHECK_GROWN, {"home": home, **values})
+            queued += count
+    outages.raise_first()
+    return queued
 
 
 def lock_books(*, closing: bool = False) -> None:
@@ -164,6 +167,14 @@ def open_month(moment: datetime) -> date:
     return month
 
 
+def _catch_up(until: float) -> None:
+    """Add what the sums do not have to them, in slices; another process may be at it."""
+    has_more = True
+    while has_more and time.monotonic() <= until:
+        with scope(Scope.everything()):
+            has_more = try_to_take(Lock.WORK_OUT_CREDITS) and add_entries()
+
+
 def _work_out(parcels: set[int], now: datetime) -> int:
     if not parcels:
         return 0
@@ -174,7 +185,12 @@ def _work_out(parcels: set[int], now: datetime) -> int:
     if entries:
         # As late as possible: closing a month waits for this.
         lock_books()
-        raw_rows(_WRITE, {**_columns(entries), "at": now, "month": open_month(now)})
+        month = open_month(now)
+        fold = level_fold()
+        commit_together()
+        raw_rows(_WRITE, {**_columns(entries), "at": now, "month": month})
+        if fold is not None:
+            add_written(fold, _amounts(entries, month))
     return len(entries)
 
 
@@ -192,6 +208,11 @@ def _entries(
         if change and schedule is not None:
             cause = cause_of_change(change, credit, facts, last_cause)
             yield _Entry(facts, schedule, change, cause, credit.late_by)
+
+
+def _amounts(entries: Iterable[_Entry], month: date) -> Iterable[Amount]:
+    for facts, _schedule, fen, cause, _late_by in entries:
+        yield Amount(month, facts.merchant_id, facts.courier_id, facts.tier_id, cause.value, fen)
 
 
 def _columns(entries: Sequence[_Entry]) -> dict[str, Any]:

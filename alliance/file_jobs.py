@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from alliance.choices import Capability
-from alliance.errors import AllianceError
+from alliance.errors import AllianceError, Unavailable
 from alliance.tenancy import Actor, Scope, require, scope
 from alliance.web.outages import is_busy
 
@@ -36,6 +36,7 @@ STRETCH: Final = timedelta(seconds=60)
 QUEUED, RUNNING, FAILED = "queued", "running", "failed"
 UNFINISHED: Final = (QUEUED, RUNNING)
 log = structlog.get_logger(__name__)
+_WAITING: Final = gettext_lazy("Waiting for a part of our storage that does not answer.")
 _WENT_WRONG: Final = gettext_lazy("Something went wrong on our side. Rows already processed: %(rows)d.")
 # As after a restore to a moment before it was finished: it has been deleted since.
 _FILE_IS_GONE: Final = gettext_lazy(
@@ -65,7 +66,7 @@ class FileJob(models.Model):
     attempts = models.PositiveSmallIntegerField(gettext_lazy("attempts"), default=0)
     due_at = models.DateTimeField(gettext_lazy("next attempt"), default=first_due)
     finished_at = models.DateTimeField(gettext_lazy("finished"), null=True, blank=True)
-    # The cause of the failure; of an unfinished file, the failure of its last attempt.
+    # The cause of the failure; of an unfinished file, the failure of its last attempt, or what it waits for.
     problem = models.CharField(gettext_lazy("problem"), max_length=300, blank=True)
 
     class Meta:
@@ -142,13 +143,14 @@ class FileJobs(Generic[J]):
                     return self._note_exception(file_id)
                 # An outage is no failure of the file. While it lasts, the attempt cannot be uncounted.
                 with suppress(Error):
-                    self._uncount(file_id)
+                    self._uncount(file_id, problem=str(_WAITING))
                 raise
             except AllianceError as error:
                 if error.retry_after is None:
                     return self._note(file_id, error.detail)
                 # The sweeper queues it again then: at once, a busy worker would do nothing else.
-                self._uncount(file_id, due_at=timezone.now() + timedelta(seconds=error.retry_after))
+                said = {"problem": str(_WAITING)} if isinstance(error, Unavailable) else {}
+                self._uncount(file_id, due_at=timezone.now() + timedelta(seconds=error.retry_after), **said)
                 return False
             except FileNotFoundError:
                 # Tried again like any other failure: the folder's disk may be away for a while.

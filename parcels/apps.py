@@ -26,6 +26,7 @@ class ParcelsConfig(AppConfig):
         from alliance.portal.palette import FINDERS as PALETTE_FINDERS  # noqa: PLC0415
         from alliance.portal.view_lists import VIEW_LISTS as LISTS_WITH_VIEWS  # noqa: PLC0415
         from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
+        from parcels.booking_files.services.references import PARCELS_BY_REFERENCE  # noqa: PLC0415
         from parcels.bookings.services.addresses import create_merchant  # noqa: PLC0415
         from parcels.bookings.sql import BOOK_PARCELS, OPEN_BOOKING, WRITE_BOOKINGS  # noqa: PLC0415
         from parcels.portal.finders import FINDERS  # noqa: PLC0415
@@ -47,6 +48,7 @@ class ParcelsConfig(AppConfig):
             HOLD_PARCELS,
             NEWS,
             OPEN_BOOKING,
+            PARCELS_BY_REFERENCE,
             WRITE_BOOKINGS,
             RECORD_SCAN,
             RECORD_SCANS,

@@ -11,15 +11,19 @@ A worker that is killed in between has its part prepared, and nobody sees it unt
 transaction, some seconds after the worker's return. Until then the coordinator's rows say more than there is.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from alliance.database.cluster import is_distributed
+from alliance.database.cluster import is_distributed, keys_of_homes
+from alliance.database.literals import numbers
+from alliance.database.placements import group_table
 from alliance.database.postgresql.messages import Settings, Unanswered
 from alliance.database.stored_functions import StoredStatement
 from alliance.errors import Unavailable
+from alliance.homes import ALL_HOMES
 
 # Of the tables on the coordinator alone. No key ties it to another, which Citus would have to take over, too.
 PLANNED_BY_CITUS: Final = "alliance_retiredmonth"
@@ -41,12 +45,22 @@ END""",  # noqa: S608 -- built of constants
 _UNSETTLED: Final = """
     WITH noted AS MATERIALIZED (SELECT gid FROM pg_dist_transaction),
         worker AS MATERIALIZED (
-            SELECT success, string_to_array(result, ' ') AS gids FROM run_command_on_workers(
+            SELECT nodename, nodeport, success, string_to_array(result, ' ') AS gids
+            FROM run_command_on_workers(
                 'SELECT string_agg(gid, '' '') FROM pg_prepared_xacts WHERE database = current_database()'
             )
+        ),
+        asked AS MATERIALIZED (
+            SELECT nodename, nodeport FROM pg_dist_placement JOIN pg_dist_node USING (groupid)
+            WHERE shardid IN (
+                SELECT get_shard_id_for_distribution_column(%(table)s, key)
+                FROM unnest(%(keys)s::bigint[]) AS key
+            )
         )
-    SELECT EXISTS (SELECT 1 FROM worker WHERE NOT success)
-        OR EXISTS (SELECT 1 FROM worker JOIN noted ON noted.gid = ANY(worker.gids))
+    SELECT EXISTS (
+        SELECT 1 FROM worker JOIN asked USING (nodename, nodeport)
+        WHERE NOT success OR EXISTS (SELECT 1 FROM noted WHERE noted.gid = ANY(worker.gids))
+    )
 """
 
 
@@ -67,14 +81,15 @@ def commit_together() -> None:
             cursor.execute(Unanswered(SAY_TOGETHER.call))
 
 
-def require_settled() -> None:
-    """Raise Unavailable while a worker may hold a part of what is committed, on a cluster.
+def require_settled(homes: Sequence[int] = ALL_HOMES) -> None:
+    """Raise Unavailable while a worker with some homes may hold a part of what is committed, on a cluster.
 
     For whoever is going to act on rows that are not there.
     """
     if is_distributed():
+        keys = numbers(keys_of_homes(homes).values())
         with connection.cursor() as cursor:
-            cursor.execute(_UNSETTLED)
+            cursor.execute(_UNSETTLED, {"table": group_table(), "keys": keys})
             [(is_unsettled,)] = cursor.fetchall()
         if is_unsettled:
             raise Unavailable(_("The service was interrupted. Try again shortly."))

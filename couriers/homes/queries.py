@@ -1,7 +1,7 @@
 """Which homes a courier's parcels are in, and where its new ones go."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final, NamedTuple
 
 from alliance.database.distribution.holders import Holder
@@ -17,6 +17,7 @@ _HOMES = """
 SELECT courier_id, home, extract(epoch FROM since)::float8, extract(epoch FROM until)::float8
 FROM couriers_courierhome WHERE courier_id = ANY(%s) ORDER BY courier_id, home
 """
+_CARRIERS = "SELECT courier_id FROM alliance_acquaintance WHERE merchant_id = %s"
 _LOAD = """
 SELECT home, count(*), sum(share_ppm) FROM couriers_courierhome
 WHERE home IS NOT NULL AND (until IS NULL OR until > now()) GROUP BY home
@@ -62,11 +63,16 @@ def homes_to_read(courier_id: int, *, from_id: int = 0) -> tuple[int, ...]:
 
     All of them for a courier of which that is not known.
     """
-    moment = moment_of(from_id).timestamp()
-    homes = {row.home for row in _RECENT.of([courier_id])[courier_id] if row.until > moment}
-    if None in homes or not homes:
-        return ALL_HOMES
-    return tuple(sorted(home for home in homes if home is not None))
+    return _homes_with_parcels([courier_id], from_id)
+
+
+def homes_of_merchant(merchant_id: int, *, from_id: int = 0) -> tuple[int, ...]:
+    """Return the homes that may have parcels of a merchant, of the id `from_id` or later.
+
+    Those of all couriers that it has ever booked. Needs its scope.
+    """
+    couriers = {courier_id for (courier_id,) in raw_rows(_CARRIERS, [merchant_id])}
+    return _homes_with_parcels(couriers, from_id)
 
 
 def load_by_home() -> list[HomeLoad]:
@@ -78,6 +84,16 @@ def load_by_home() -> list[HomeLoad]:
 def holders(search: str) -> list[Holder]:
     """Return the couriers with a text in their names, and their homes; in the scope of everything."""
     return [Holder(*row) for row in raw_rows(_HOLDERS, [search])]
+
+
+def _homes_with_parcels(courier_ids: Collection[int], from_id: int) -> tuple[int, ...]:
+    moment, homes = moment_of(from_id).timestamp(), set[int]()
+    for rows in _RECENT.of(courier_ids).values():
+        of_one = {row.home for row in rows if row.until > moment}
+        if None in of_one or not of_one:
+            return ALL_HOMES
+        homes |= {home for home in of_one if home is not None}
+    return tuple(sorted(homes))
 
 
 def _read(courier_ids: set[int]) -> dict[int, tuple[_Home, ...]]:

@@ -64,7 +64,8 @@ class BookingFileAnswer(serializers.Serializer[Any]):
     rows_per_second = serializers.FloatField(source="rate", allow_null=True)
     seconds_left = serializers.IntegerField(allow_null=True)
     problem = serializers.CharField(
-        help_text="Why the file failed; while it is not finished, why the last attempt failed."
+        help_text="Why the file failed; while it is not finished, why the last attempt failed or what it "
+        "waits for."
     )
     results = serializers.SerializerMethodField(help_text="Address of the results; null until there are any.")
 

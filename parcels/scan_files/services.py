@@ -25,6 +25,7 @@ from alliance.file_jobs import FileJobs, turn
 from alliance.jobs import after_commit
 from alliance.members.services.organisations import worker_of_organisation
 from alliance.tenancy import Actor, require
+from couriers.homes.queries import homes_to_read
 from parcels.choices import FileState
 from parcels.scan_files import rows as scan_files
 from parcels.scan_files.models import ScanFile
@@ -112,7 +113,7 @@ def _batches(file: ScanFile) -> Iterator[None]:
     position = file.done
     if position == file.rows:
         # An outage came between its last batch and its end.
-        require_settled()
+        require_settled(homes_to_read(file.courier_id))
     with file.content.open("rb") as content:
         rows_left = scan_files.read_rows(content, file.encoding, skip=position)
         for rows in scan_files.batches(rows_left, BATCH):

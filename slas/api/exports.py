@@ -58,7 +58,7 @@ class ExportAnswer(serializers.ModelSerializer[Export]):
     )
     size = serializers.IntegerField(help_text="Bytes; 0 until done.")
     problem = serializers.CharField(
-        help_text="Why it failed; while it is not finished, why the last attempt failed."
+        help_text="Why it failed; while it is not finished, why the last attempt failed or what it waits for."
     )
     expires_at = serializers.DateTimeField(help_text="The file is deleted then.")
     file_url = serializers.SerializerMethodField(

@@ -126,9 +126,11 @@ def test_outage_is_raised_and_not_counted(
         with pytest.raises(outage):
             jobs.run(file.pk, failing(outage("the server is away")))
     waiting = reread(file)
-    assert (waiting.state, waiting.attempts, waiting.problem) == ("queued", 0, "")
+    assert (waiting.state, waiting.attempts) == ("queued", 0)
+    assert waiting.problem == "Waiting for a part of our storage that does not answer."
     assert waiting.due_at > timezone.now()
     assert jobs.run(file.pk, slices)
+    assert reread(file).problem == ""
 
 
 def test_slice_that_the_database_cannot_do_in_time_is_counted(

@@ -14,6 +14,7 @@ from alliance.database.postgresql.fences import NOWHERE
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, raw_rows, scope
 from alliance.web.outages import outage_of
+from couriers.models import CourierHome
 from parcels.booking_files.services.files import book_file
 from parcels.models import Parcel
 from parcels.scans.lines import ScanLine
@@ -32,6 +33,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 NODE_OF = """
     SELECT nodeid FROM pg_dist_placement JOIN pg_dist_node USING (groupid)
     WHERE shardid = get_shard_id_for_distribution_column('parcels_parcel', %s::bigint)
+"""
+OTHER_NODES = """
+    SELECT nodeid FROM pg_dist_node WHERE groupid > 0 AND nodeid <> %s
 """
 LATER = timezone.now() + timedelta(days=30)
 Away = Callable[[int], AbstractContextManager[None]]
@@ -173,19 +177,23 @@ def credited_by_sums() -> int:
         return sum(CreditSum.objects.values_list("entry_count", flat=True))
 
 
-def test_file_of_bookings_waits_and_books_each_row_once(
-    merchant: Actor,
+@pytest.fixture
+def booking_files(
     courier_organisation: Organisation,
     hangzhou: City,
     chengdu: City,
-    by_node: dict[int, list[Parcel]],
-    away: Away,
     settings: Any,
     tmp_path: Path,
-    sent: list[Any],
+    sent: Any,
 ) -> None:
     settings.MEDIA_ROOT = tmp_path
     offer(courier_organisation, hangzhou, chengdu, daily_capacity=1_000)
+
+
+@pytest.mark.usefixtures("booking_files")
+def test_file_of_bookings_waits_and_books_each_row_once(
+    merchant: Actor, by_node: dict[int, list[Parcel]], away: Away
+) -> None:
     file = started(merchant, text_of(*(row(reference=f"R{n}") for n in range(40))))
     for node in by_node:
         with away(node):
@@ -193,14 +201,48 @@ def test_file_of_bookings_waits_and_books_each_row_once(
             assert not book_file(file_id=file.pk)
         waiting = reread(file)
         assert (counts(waiting), waiting.attempts) == (("queued", 0, 0, 0, 0), 0)
+        assert waiting.problem == "Waiting for a part of our storage that does not answer."
         assert waiting.due_at < timezone.now() + timedelta(seconds=10)
     assert book_file(file_id=file.pk)
     assert counts(reread(file)) == ("done", 40, 40, 0, 0)
+    assert reread(file).problem == ""
     numbers = {result["tracking_number"] for result in results(file)}
     with scope(Scope.of(merchant)):
         booked = Parcel.objects.filter(reference__startswith="R")
         assert numbers == {parcel.number for parcel in booked}
     assert len(numbers) == 40
+
+
+@pytest.mark.usefixtures("booking_files")
+def test_file_of_a_merchant_whose_couriers_are_elsewhere_goes_on(
+    merchant: Actor,
+    merchant_organisation: Organisation,
+    courier_organisation: Organisation,
+    away: Away,
+) -> None:
+    now = timezone.now()
+    with scope(Scope.everything()):
+        CourierHome.objects.create(courier_id=courier_organisation.pk, home=7, since=now - timedelta(days=90))
+    [known] = booked_parcels(
+        merchant_organisation,
+        courier_organisation,
+        booked_at=now - timedelta(days=1),
+        homes=[7],
+        reference="R1",
+    )
+    [(there,)] = raw_rows(NODE_OF, [known.pk])
+    [lost] = [node for (node,) in raw_rows(OTHER_NODES, [there])]
+    first = started(merchant, text_of(*(row(reference=f"R{n}") for n in range(20))))
+    second = started(merchant, text_of(*(row(reference=f"R{n}") for n in range(30))))
+    with away(lost):
+        for file in (first, second):
+            assert book_file(file_id=file.pk)
+    assert counts(reread(first)) == ("done", 20, 19, 1, 0)
+    assert counts(reread(second)) == ("done", 30, 10, 20, 0)
+    third = started(merchant, text_of(row(reference="R99")))
+    with away(there):
+        assert not book_file(file_id=third.pk)
+    assert book_file(file_id=third.pk)
 
 
 def raw_rows_of_everything(statement: str, *parameters: object) -> list[tuple[Any, ...]]:

@@ -32,6 +32,7 @@ from alliance.members.services.organisations import worker_of_organisation
 from alliance.tenancy import Actor, Scope, require, scope
 from parcels.booking_files.columns import FORMAT, MAX_BYTES
 from parcels.booking_files.models import BookingFile
+from parcels.booking_files.services.references import homes_with_references
 from parcels.booking_files.services.results import append_results
 from parcels.booking_files.services.rows import Rows
 from parcels.booking_files.services.slices import book_rows
@@ -148,9 +149,11 @@ class _Slice:
 
 
 def _slices(file: BookingFile) -> Iterator[None]:
-    # A reference is looked up among all parcels: one that cannot be seen yet would be booked a second time.
-    require_settled()
     actor = worker_of_organisation(file.merchant_id, label=f"booking file {file.pk}")
+    with scope(Scope.of(actor)):
+        homes = homes_with_references(file.merchant_id, at=timezone.now())
+    # A reference is looked up among the parcels there: one that cannot be seen yet would be booked again.
+    require_settled(homes)
     with file.content.open("rb") as content:
         columns, records = read_header(content, file.encoding, FORMAT)
         with scope(Scope.of(actor)):

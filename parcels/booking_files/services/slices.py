@@ -1,32 +1,22 @@
 """Book a slice of a file's rows, with the same results as booking them one by one in order."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
 from alliance.csv_files.records import Record
 from alliance.errors import AllianceError, Conflict, FieldError
-from alliance.identifiers import parcel_id_at, tracking_number
-from alliance.phones import main_numbers
-from alliance.tenancy import Actor, raw_rows
+from alliance.identifiers import tracking_number
+from alliance.tenancy import Actor
+from parcels.booking_files.services.references import Earlier, booked_before
 from parcels.booking_files.services.rows import Rows
-from parcels.bookings.rules import BookingRequest, Recipient
+from parcels.bookings.rules import BookingRequest
 from parcels.bookings.services.booking import book_parcels
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelSource
-
-# A reference is booked once within this time; later it may be used for another parcel.
-REMEMBERED: Final = timedelta(days=30)
-
-_PARCELS_BY_REFERENCE: Final = """
-SELECT DISTINCT ON (reference) reference, id, recipient_name, recipient_phone FROM parcels_parcel
-WHERE merchant_id = %s AND id >= %s AND reference = ANY(%s) AND reference <> '' AND status <> 'cancelled'
-ORDER BY reference, id
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +28,6 @@ class Known:
     @property
     def number(self) -> str:
         return tracking_number(self.parcel_id)
-
-
-@dataclass(frozen=True, slots=True)
-class _Earlier:
-    """A parcel that has a row's reference, and the line of the same file that it is from."""
-
-    parcel_id: int
-    name: str
-    phone: str
-    line: int = 0
-
-    def is_for_another(self, recipient: Recipient) -> bool:
-        """Whether neither name nor phone agrees: a corrected row has one of them, an erased parcel none."""
-        if not (self.name or self.phone):
-            return False
-        have_phone = set(main_numbers(self.phone)) & set(main_numbers(recipient.phone))
-        return not have_phone and self.name.casefold() != recipient.name.casefold()
 
 
 @dataclass(slots=True)
@@ -91,7 +64,7 @@ def book_rows(
             requests[index] = rows.read(record, cells, at=at)
         except AllianceError as refusal:
             results[index] = refusal
-    earlier = _booked_before(actor, (requests[index].reference for index in requests), at=at)
+    earlier = booked_before(actor, (requests[index].reference for index in requests), at=at)
     for run in _runs(requests, earlier, results):
         answers = book_parcels(
             actor=actor,
@@ -104,7 +77,7 @@ def book_rows(
             results[index] = answer
             if isinstance(answer, Booked) and answer.request.reference:
                 recipient = answer.request.recipient
-                earlier[answer.request.reference] = _Earlier(
+                earlier[answer.request.reference] = Earlier(
                     answer.parcel_id, recipient.name, recipient.phone, records[index].line
                 )
     return Outcomes([(record, references[index], results[index]) for index, record in enumerate(records)])
@@ -112,7 +85,7 @@ def book_rows(
 
 def _runs(
     requests: dict[int, BookingRequest],
-    earlier: dict[str, _Earlier],
+    earlier: dict[str, Earlier],
     results: dict[int, Booked | Known | AllianceError],
 ) -> Iterator[list[int]]:
     """Split the rows before a repeated reference, so that the first one's result is known by then."""
@@ -133,7 +106,7 @@ def _runs(
         yield run
 
 
-def _answer_for(request: BookingRequest, earlier: _Earlier) -> Known | AllianceError:
+def _answer_for(request: BookingRequest, earlier: Earlier) -> Known | AllianceError:
     """The result of a row whose reference a parcel has: the same parcel again, or another one's."""
     if not earlier.is_for_another(request.recipient):
         return Known(earlier.parcel_id)
@@ -144,12 +117,3 @@ def _answer_for(request: BookingRequest, earlier: _Earlier) -> Known | AllianceE
             "number": tracking_number(earlier.parcel_id)
         }
     return Conflict(errors=[FieldError("/reference", message, "reference_of_another")])
-
-
-def _booked_before(actor: Actor, references: Iterable[str], *, at: datetime) -> dict[str, _Earlier]:
-    # PostgreSQL takes no NUL; such a reference is refused when it is booked.
-    unique = sorted({reference for reference in references if reference and "\0" not in reference})
-    if not unique:
-        return {}
-    rows = raw_rows(_PARCELS_BY_REFERENCE, [actor.organisation_id, parcel_id_at(at - REMEMBERED), unique])
-    return {reference: _Earlier(*earlier) for reference, *earlier in rows}

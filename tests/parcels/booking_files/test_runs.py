@@ -118,7 +118,7 @@ def test_file_is_not_done_before_its_last_slice_is_on_every_worker(
             raise OperationalError("not confirmed: the last slice's COMMIT")
         return genuine(*arguments, **options)
 
-    def refuse() -> None:
+    def refuse(_homes: object) -> None:
         raise Unavailable
 
     with monkeypatch.context() as patch:

@@ -70,10 +70,11 @@ def merge(stored: Run, run: Run, names: Sequence[str]) -> dict[str, Any]:
         return {**run, "rows": [*run["rows"], *([] if has_cluster else of_cluster)]}
     fresh = {row.key: row for row in _rows(run)}
     unchanged = [row for row in _rows(stored) if row.key not in fresh]
-    again = {"date": run["date"], "commit": run["commit"], "names": list(names)}
+    again = {name: {"date": run["date"], "commit": run["commit"]} for name in names}
     parts = {name: run[name] for name in _PARTS_OF_RUN if name in run}
     since = {} if stored.get("date") else {name: run[name] for name in run if name != "rows"}
     every = [row.as_json() for row in [*unchanged, *fresh.values()]]
+    again = {**stored.get("measured again", {}), **again}
     return {**stored, **since, **parts, "measured again": again, "rows": every}
 
 

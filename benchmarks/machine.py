@@ -47,13 +47,18 @@ def describe() -> dict[str, Any]:
 
 
 def sentence(run: dict[str, Any]) -> str:
-    """Return one sentence about the origin of the numbers."""
+    """Return a sentence or two about the origin of the numbers."""
     machine, versions = run["machine"], run["versions"]
     parcels = f"; {run['parcels']:,} parcels in the tables" if "parcels" in run else ""
+    again = ", ".join(
+        f"{name} ({when['date'][:10]}, commit {when['commit']})"
+        for name, when in run.get("measured again", {}).items()
+    )
+    since = f". Since then measured again: {again}" if again else ""
     return (
         f"{run['date'][:10]}, commit {run['commit']}; {machine['cores']} cores of {machine['processor']},"
         f" {machine['memory_gb']:g} GB; Python {versions['Python']}, PostgreSQL"
-        f" {versions['PostgreSQL']}{parcels}"
+        f" {versions['PostgreSQL']}{parcels}{since}"
     )
 
 

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from benchmarks import __main__, comparing, documents, profile_table, rows, watching
+from benchmarks import __main__, comparing, documents, machine, profile_table, rows, watching
 from benchmarks.capacity_model import Assumed, Cost, Model, limits
 from benchmarks.clients import LoadResult, Response, sum_of
 from benchmarks.inside import Clock
@@ -382,7 +382,20 @@ def test_new_rows_replace_stored_ones() -> None:
     run = {"date": "now", "commit": "b", "rows": [replace(SCANS, ours=1).as_json()]}
     merged_run = documents.merge(stored, run, ["scans"])
     assert merged_run["date"] == "then"
-    assert merged_run["measured again"] == {"date": "now", "commit": "b", "names": ["scans"]}
+    assert merged_run["measured again"] == {"scans": {"date": "now", "commit": "b"}}
+    again = documents.merge(merged_run, {**run, "date": "later"}, ["lists"])["measured again"]
+    assert again == {"scans": {"date": "now", "commit": "b"}, "lists": {"date": "later", "commit": "b"}}
+
+
+def test_docs_say_what_was_measured_again() -> None:
+    run = {
+        "date": "2026-11-30T13:26", "commit": "a", "versions": {"Python": "3", "PostgreSQL": "18"},
+        "machine": {"processor": "it", "cores": 2, "memory_gb": 4.0},
+    }  # fmt: skip
+    assert machine.sentence(run) == "2026-11-30, commit a; 2 cores of it, 4 GB; Python 3, PostgreSQL 18"
+    again = {"citus": {"date": "2026-12-01T10:00", "commit": "b"}}
+    found = machine.sentence({**run, "measured again": again})
+    assert found.endswith("18. Since then measured again: citus (2026-12-01, commit b)")
     assert {row["what"]: row["ours"] for row in merged_run["rows"]} == {"kept": 1, "scans": 1}
     assert documents.merge(stored, run, []) == run
 

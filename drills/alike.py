@@ -156,5 +156,7 @@ def main(arguments: Sequence[str]) -> int:
     for difference in found:
         sys.stdout.write(f"{difference}\n")
     tables = sum(not line.startswith(" ") for line in found)
-    sys.stdout.write(f"{rows:,} rows; tables that differ: {tables}.\n" if found else f"{rows:,} rows alike.\n")
+    sys.stdout.write(
+        f"{rows:,} rows; tables that differ: {tables}.\n" if found else f"{rows:,} rows alike.\n"
+    )
     return 1 if found else 0

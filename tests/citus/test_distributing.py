@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from random import Random
 from urllib.parse import urlsplit
 
+import psycopg2
 import pytest
 from django.conf import settings
 
@@ -103,6 +105,39 @@ def test_killed_anywhere_it_is_called_again_and_loses_nothing(environment: dict[
     again = manage(environment, "distribute", "--dry-run", "--shards", "4")
     assert not re.search(r"divide|copy |homes of couriers", again)
     assert "agree with the commitments" in manage(environment, "audit_rates")
+
+
+def test_tables_of_others_and_views_stay_as_they_were(environment: dict[str, str]) -> None:
+    server = urlsplit(environment["DATABASE_URL"]).username
+    servers.on_coordinator(DATABASE, f"CREATE TABLE theirs (); GRANT SELECT ON theirs TO {server}")
+    manage(environment, "distribute", "--shards", "4")
+    may = f"SELECT has_table_privilege('{server}', 'theirs', 'SELECT')"
+    assert servers.on_coordinator(DATABASE, may) == [(True,)]
+    servers.on_coordinator(DATABASE, "DROP TABLE theirs")
+
+
+def test_a_running_product_and_a_worker_are_refused(environment: dict[str, str]) -> None:
+    with closing(psycopg2.connect(environment["DATABASE_URL"], application_name="gunicorn")):
+        said = refused(environment)
+    assert "is connected by gunicorn (one session)" in said
+    owner = urlsplit(environment["OWNER_DATABASE_URL"])
+    [(place,)] = servers.on_coordinator(
+        DATABASE, "SELECT nodename || ':' || nodeport FROM pg_dist_node WHERE groupid > 0 LIMIT 1"
+    )
+    worker = owner._replace(netloc=f"{owner.netloc.rpartition('@')[0]}@{place}").geturl()
+    assert "This is a worker" in refused(environment | {"OWNER_DATABASE_URL": worker})
+
+
+def test_what_others_made_of_a_table_is_refused_by_name(environment: dict[str, str]) -> None:
+    servers.on_coordinator(DATABASE, "CREATE VIEW theirs AS SELECT id FROM alliance_city")
+    assert "depends on alliance_city: drop it" in refused(environment)
+    servers.on_coordinator(DATABASE, "DROP VIEW theirs")
+
+
+def refused(environment: dict[str, str]) -> str:
+    with pytest.raises(AssertionError) as failed:
+        manage(environment, "distribute", "--dry-run")
+    return str(failed.value)
 
 
 def test_right_to_fence_workers_off_is_asked_for(environment: dict[str, str]) -> None:

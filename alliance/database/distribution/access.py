@@ -23,13 +23,20 @@ def _quoted_role() -> str:
     return connection.ops.quote_name(server_role())
 
 
+_OWN_TABLES = """
+    SELECT string_agg(oid::regclass::text, ', ') FROM pg_class
+    WHERE relkind IN ('r', 'p', 'v', 'm') AND relnamespace = current_schema()::regnamespace
+    AND relowner = current_user::regrole
+"""
+
+
 def shut_out() -> None:
     """Take all rights to rows from the server's role: what it wrote now would fail half-way.
 
     They come back with `grant_to_server`, at the end of `distribute` and of each `migrate`.
     """
-    schema = value("SELECT quote_ident(current_schema())")
-    rows(f"REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {_quoted_role()}")
+    # What others made in the schema is theirs to revoke.
+    rows(f"REVOKE ALL ON {value(_OWN_TABLES)} FROM {_quoted_role()}")
 
 
 # Nothing of it is to travel on: each node is told by itself.
@@ -129,7 +136,7 @@ def let_scopes_travel() -> None:
     the owner may not for the other.
     """
     _set_for_role(connection, "citus.propagate_set_commands = 'local'")
-    with _server() as server:
+    with server_session() as server:
         _set_for_role(server, "citus.propagate_set_commands = 'local'")
 
 
@@ -139,12 +146,12 @@ def let_workers_answer_in_text() -> None:
     For PostgreSQL's binary form Citus asks in a protocol of more steps, which costs a worker a tenth of what
     it does to read one parcel; lists of many rows cost the same either way.
     """
-    with _server() as server:
+    with server_session() as server:
         _set_for_role(server, "citus.enable_binary_protocol = off")
 
 
 @contextmanager
-def _server() -> Iterator[Any]:
+def server_session() -> Iterator[Any]:
     """Open a session of the server's role."""
     server = connections.create_connection("default")
     try:

@@ -1,12 +1,13 @@
 """What keeps a database from being distributed, in plain words: each problem says what to do."""
 
+import json
 from collections.abc import Iterator
 
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import Model
 
 from alliance.database.distribution import nodes
-from alliance.database.distribution.access import server_role
+from alliance.database.distribution.access import server_role, server_session
 from alliance.database.distribution.nodes import rows, value
 from alliance.database.distribution.tables import Kind, facts, kinds
 from alliance.database.partitions import partitioned_tables
@@ -35,7 +36,8 @@ def problems(tables: list[type[Model]], *, shards: int) -> list[str]:
     return [
         *problems_of(tables),
         *_of_roles(),
-        *_of_sessions(),
+        *of_sessions(),
+        *_of_others(),
         *_of_keys(),
         *_of_months(),
         *_of_room(shards),
@@ -61,10 +63,11 @@ def advice() -> list[str]:
     ]
 
 
+def is_worker() -> bool:
+    return nodes.has_extension() and bool(value("SELECT groupid <> 0 FROM pg_dist_local_group"))
+
+
 def _of_nodes() -> Iterator[str]:
-    if value("SELECT groupid FROM pg_dist_local_group") != 0:
-        yield "This is a worker: OWNER_DATABASE_URL has to name the coordinator."
-        return
     known = nodes.nodes()
     if not any(node.is_coordinator for node in known):
         yield (
@@ -75,27 +78,37 @@ def _of_nodes() -> Iterator[str]:
         yield "There is no worker: SELECT citus_add_node('its name', 5432) here, as a superuser, for each."
     for node in known:
         if not node.is_active:
-            yield f"{node} is not active: start it, or SELECT citus_remove_node('{node.host}', {node.port})."
+            place = f"('{node.host}', {node.port})"
+            yield (
+                f"{node} is not active: start it and SELECT citus_activate_node{place}, or SELECT"
+                f" citus_remove_node{place}."
+            )
 
 
 _ON_NODE = """
     SELECT json_build_object(
         'wal_level', current_setting('wal_level'),
         'max_prepared_transactions', current_setting('max_prepared_transactions')::integer,
-        'database', current_database(),
-        'may_create', has_schema_privilege(current_schema(), 'CREATE')
+        'may_create', has_schema_privilege(current_schema(), 'CREATE'),
+        'alike', json_build_object(
+            'PostgreSQL', current_setting('server_version_num')::integer / 10000,
+            'Citus', (SELECT extversion FROM pg_extension WHERE extname = 'citus'),
+            'the encoding', pg_encoding_to_char(encoding),
+            'the collation', datcollate
+        )
     )::text
+    FROM pg_database WHERE datname = current_database()
 """
 
 
 def _of_settings() -> Iterator[str]:
-    role = value("SELECT current_user")
+    role, here = value("SELECT current_user"), json.loads(value(_ON_NODE))["alike"]
     for answer in nodes.ask_nodes(_ON_NODE):
         if answer.is_error:
             yield (
-                f"{answer.node} cannot be asked as {role} ({answer.text}): it needs this database, the"
-                " extension, the roles, and an entry for the other nodes in pg_hba.conf (passwords: the"
-                " server's .pgpass)."
+                f"{answer.node} cannot be asked as {role} ({answer.text}): it has to run, and needs this"
+                " database, the extension, the roles, and an entry for the other nodes in pg_hba.conf"
+                " (passwords: the server's .pgpass)."
             )
             continue
         found = answer.as_json()
@@ -108,6 +121,13 @@ def _of_settings() -> Iterator[str]:
             yield f"{answer.node} has max_prepared_transactions = 0: commits of several nodes need it."
         if not found["may_create"]:
             yield f"{answer.node}: {role} may make no tables: ALTER DATABASE ... OWNER TO {role} there."
+        if found["alike"]["Citus"] is None:
+            yield f"{answer.node} has no extension citus in this database: CREATE EXTENSION citus there."
+            continue
+        for what, there in found["alike"].items():
+            if there != here[what]:
+                # Functions would not be the same there, or texts in another order.
+                yield f"{answer.node} has {what} {there}, and the coordinator {here[what]}: make them alike."
 
 
 _ROLES = """
@@ -136,17 +156,27 @@ def _of_roles() -> Iterator[str]:
             )
 
 
+# Of one role: of another's sessions it is shown neither the kind nor the program.
 _SESSIONS = """
-    SELECT usename::text, coalesce(nullif(application_name, ''), 'a program without a name'), count(*)
+    SELECT coalesce(nullif(application_name, ''), 'a program without a name'), count(*)
     FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IN (%s, current_user)
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user
     AND NOT starts_with(application_name, 'citus_') AND backend_type = 'client backend'
-    GROUP BY 1, 2 ORDER BY 1, 2
+    GROUP BY 1 ORDER BY 1
 """
 
 
-def _of_sessions() -> Iterator[str]:
-    for role, program, count in rows(_SESSIONS, [server_role()]):
+def of_sessions() -> Iterator[str]:
+    """Yield what other sessions and transactions of the product are there, or that its role cannot log in."""
+    owner = value("SELECT current_user")
+    found = [(owner, *row) for row in rows(_SESSIONS)]
+    try:
+        with server_session() as server, server.cursor() as cursor:
+            cursor.execute(_SESSIONS)
+            found += [(server_role(), *row) for row in cursor.fetchall()]
+    except OperationalError as error:
+        yield f"{server_role()} cannot log in by DATABASE_URL: {' '.join(str(error).split())}."
+    for role, program, count in found:
         sessions = "one session" if count == 1 else f"{count} sessions"
         yield (
             f"{role} is connected by {program} ({sessions}): stop what writes, poolers too, and wait for its"
@@ -155,6 +185,24 @@ def _of_sessions() -> Iterator[str]:
     for (name,) in rows("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"):
         if not name.startswith("citus_"):
             yield f"The prepared transaction {name} holds locks: COMMIT PREPARED it, or ROLLBACK PREPARED."
+
+
+# Views of tables, or keys to them, which others made.
+_OF_OTHERS = """
+    SELECT DISTINCT c.oid::regclass::text, pg_get_userbyid(c.relowner), d.refobjid::regclass::text
+    FROM pg_depend d
+    LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+    LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+    JOIN pg_class c ON c.oid = coalesce(r.ev_class, k.conrelid)
+    WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid::regclass::text = ANY (%s)
+        AND NOT pg_has_role(c.relowner, 'MEMBER')
+    ORDER BY 1, 3
+"""
+
+
+def _of_others() -> Iterator[str]:
+    for name, owner, table in rows(_OF_OTHERS, [[*BY_PARCEL, *REFERENCE]]):
+        yield f"{name}, which is {owner}'s, depends on {table}: drop it, and make it again afterwards."
 
 
 _KEYS = """

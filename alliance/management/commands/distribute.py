@@ -1,17 +1,20 @@
 """`manage.py distribute`: from one server to a cluster, in steps."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
 from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
+from psycopg2.errorcodes import LOCK_NOT_AVAILABLE
 
 from alliance.database.distribution import plan, readiness
 from alliance.database.distribution.nodes import nodes
 from alliance.database.distribution.tables import DEFAULT_SHARDS, RowsDiffer
 from alliance.database.owner import as_owner
+
+_AGAIN: Final = "What was done stays; what was begun is undone. Call it again, and it goes on."
 
 
 class Command(BaseCommand):
@@ -43,6 +46,8 @@ class Command(BaseCommand):
                 raise CommandError(f"{error}".strip()) from error
 
     def _distribute(self, shards: int, *, dry_run: bool) -> None:
+        if readiness.is_worker():
+            raise CommandError("This is a worker: OWNER_DATABASE_URL has to name the coordinator.")
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError("Not all migrations have run: `migrate` first.")
@@ -63,6 +68,19 @@ class Command(BaseCommand):
             if dry_run:
                 continue
             begun = time.monotonic()
-            came_of_it = step.do()
+            try:
+                came_of_it = step.do()
+            except (Error, RuntimeError, RowsDiffer) as error:
+                raise CommandError(said_of(error)) from error
+            except KeyboardInterrupt:
+                raise CommandError(f"Cut off. {_AGAIN}", returncode=130) from None
             self.stdout.write(f"       done in {time.monotonic() - begun:.1f} s {came_of_it}".rstrip())
         self.stdout.write("Nothing was changed." if dry_run else "Distributed: start the product again.")
+
+
+def said_of(error: Exception) -> str:
+    """Return what a step failed of, and what to do."""
+    text = f"{error}".strip()
+    if getattr(error.__cause__, "pgcode", None) == LOCK_NOT_AVAILABLE:
+        text += ": another session holds it. pg_stat_activity shows who is idle in transaction; end it."
+    return f"{text}\n{_AGAIN}"

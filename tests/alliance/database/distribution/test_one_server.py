@@ -3,17 +3,19 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alliance.database.distribution import coordinator, plan, tables
+from alliance.database.distribution import access, coordinator, plan, readiness, tables
 from alliance.database.distribution.shards import Refused, execute_as_superuser, home_of_hash
 from alliance.database.owner import as_owner
 from alliance.database.partitions import months_of
 from alliance.database.placements import BY_PARCEL, LOCAL
 from alliance.homes import hash_of, home_of
+from alliance.management.commands import distribute
 from tests import factories
 from tests.helpers.owner import execute_as_owner
 
@@ -28,6 +30,34 @@ def test_a_server_without_the_extension_is_told_so_and_left_as_it_is(
     assert "CREATE EXTENSION citus" in capsys.readouterr().err
     # The server's role still has its rights.
     assert factories.courier_organisation(name="Swift Express").pk
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("program", ["gunicorn: worker", ""])
+def test_a_session_of_the_server_is_seen_by_the_owner(program: str) -> None:
+    # PostgreSQL shows a role of another's sessions that they are there, and no more.
+    named = f"{access.server_role()} is connected by {program or 'a program without a name'}"
+    with access.server_session() as session, session.cursor() as cursor:
+        cursor.execute("SELECT set_config('application_name', %s, false)", [program])
+        with as_owner():
+            assert any(problem.startswith(named) for problem in readiness.of_sessions())
+    with as_owner():
+        assert not any(program and problem.startswith(named) for problem in readiness.of_sessions())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_server_that_cannot_log_in_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "USER", "nobody_of_ours")
+    with as_owner():
+        said = [*readiness.of_sessions()]
+    assert any(problem.startswith("nobody_of_ours cannot log in by DATABASE_URL") for problem in said)
+
+
+@pytest.mark.parametrize(("code", "hint"), [("55P03", "idle in transaction"), ("57014", "Call it again")])
+def test_what_a_step_failed_of_says_what_to_do(code: str, hint: str) -> None:
+    error = OperationalError("canceling statement")
+    error.__cause__ = type("Failed", (Exception,), {"pgcode": code})()
+    assert hint in distribute.said_of(error)
 
 
 @pytest.mark.parametrize("shards", [0, 3, 48, 128])

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from reportlab import rl_config
 from reportlab.pdfbase import pdfmetrics, ttfonts
 from reportlab.pdfbase.ttfonts import TTFont
 
@@ -21,6 +22,7 @@ from alliance.paper_scripts import drawn, plain_letters
 
 # The letters of cp1252, where Noto Sans was not unpacked.
 _LATIN, _LATIN_BOLD = "Helvetica", "Helvetica-Bold"
+_REGULAR, _BOLD = 400, 700
 _FOLDER: Final = "build/fonts"
 _PIECES: Final = "pieces.json"
 _OTHERS: Final = "unifontex.ttf"
@@ -36,6 +38,28 @@ def runs(text: str, *, bold: bool = False) -> Iterator[tuple[str, str]]:
 def width(text: str, size: float, *, bold: bool = False) -> float:
     """Return the width of a text in points."""
     return sum(float(pdfmetrics.stringWidth(piece, font, size)) for font, piece in runs(text, bold=bold))
+
+
+def advances(text: str, *, bold: bool = False) -> list[float]:
+    """Return how wide each character is, as a part of the size."""
+    return [_advance(character, bold) for character in text]
+
+
+def file_of(font: str) -> Path | None:
+    """Return the file of a typeface; None for one that is embedded nowhere, as every viewer has it."""
+    path: str | None = getattr(getattr(pdfmetrics.getFont(font), "face", None), "filename", None)
+    return Path(path) if path else None
+
+
+def is_bold(font: str) -> bool:
+    """Whether a typeface is bold by itself: Chinese and rare ones come in one weight."""
+    return font == _LATIN_BOLD or font.endswith(f"-{_BOLD}")
+
+
+@cache
+def _advance(character: str, bold: bool) -> float:
+    font, shown = _named(character, bold)
+    return float(pdfmetrics.stringWidth(shown, font, 1))
 
 
 @cache
@@ -65,7 +89,7 @@ def _is_western(character: str) -> bool:
 def _embedded(bold: bool) -> dict[int, str]:
     """Return the typeface of each character of Noto Sans, which comes in a file for each script."""
     fonts: dict[int, str] = {}
-    weight = 700 if bold else 400
+    weight = _BOLD if bold else _REGULAR
     files = _folder().glob(f"*-{weight}.ttf")
     # Latin first: other scripts' files have spaces and digits as well.
     for path in sorted(files, key=lambda path: ("latin" not in path.stem, len(path.stem), path.stem)):
@@ -125,3 +149,5 @@ def _unicode_map(name: str, subset: Sequence[int]) -> str:
 
 
 ttfonts.makeToUnicodeCMap = _unicode_map
+# Streams as bytes, not as text: PDFs go through no channel of seven bits, and writing text takes long.
+rl_config.useA85 = 0

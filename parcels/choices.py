@@ -102,3 +102,13 @@ class BookingFileState(models.TextChoices):
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("Cancelled")
+
+
+class LabelFormat(models.TextChoices):
+    PDF = "pdf", _("PDF, for any printer")
+    ZPL = "zpl", _("ZPL, for label printers")
+
+
+class LabelSize(models.TextChoices):
+    NARROW = "76x130", _("76 × 130 mm")
+    WIDE = "100x150", _("100 × 150 mm")

@@ -1,0 +1,27 @@
+"""The words that are printed on every label, in the reader's language."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    deliver_by: str
+    recipient: str
+    sender: str
+    reference: str
+    origin: str
+    reprint: str
+
+
+def words() -> Words:
+    return Words(
+        deliver_by=_("Deliver by"),
+        recipient=_("Recipient"),
+        sender=_("Sender"),
+        reference=_("Reference"),
+        origin=pgettext("label", "from"),
+        reprint=_("REPRINT"),
+    )

@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from alliance.database.cluster import MOVED, holds_whole_homes
@@ -37,7 +38,10 @@ CREATE OR REPLACE FUNCTION {hold}(home bigint) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_catalog, pg_temp AS $${source}$$
 """
 _HOLD_NAME = "alliance_hold_shard"
+# Whoever may call it can keep a shard from moving.
+_HOLDERS = ("REVOKE EXECUTE ON FUNCTION {hold} FROM PUBLIC", "GRANT EXECUTE ON FUNCTION {hold} TO {server}")
 _HOLD_SOURCE = """
+-- For the server's role alone.
 DECLARE
     shard CONSTANT bigint := get_shard_id_for_distribution_column('{table}', home);
     is_here boolean;
@@ -131,9 +135,11 @@ def make(statement: "StoredStatement", cursor: Any) -> None:
         raise ImproperlyConfigured("shards must be 1, 2, 4 ... 64 equal parts: see alliance/homes.py.")
     texts, made = texts_of(statement, shards), _made(statement, cursor)
     if statement.at_home and _held(cursor) != _hold_digest():
-        cursor.execute("SELECT quote_ident(current_schema())")
-        [(schema,)] = cursor.fetchall()
+        cursor.execute("SELECT quote_ident(current_schema()), quote_ident(%s)", [_server_role()])
+        [(schema, server)] = cursor.fetchall()
         cursor.execute(_HOLD.format(hold=_HOLD_NAME, schema=schema, source=_hold_source()))
+        for rights in _HOLDERS:
+            cursor.execute(rights.format(hold=f"{_HOLD_NAME}(bigint)", server=server))
     if texts[statement.name].parameters != statement.text.parameters:
         # That of one server, which takes something else: both would go by the name.
         cursor.execute(f"DROP FUNCTION IF EXISTS {statement.name}({', '.join(statement.text.parameters)})")
@@ -171,6 +177,10 @@ def _made(statement: "StoredStatement", cursor: Any) -> dict[str, str]:
 def _held(cursor: Any) -> str | None:
     cursor.execute(_MADE, [f"^{_HOLD_NAME}$"])
     return dict(cursor.fetchall()).get(_HOLD_NAME)
+
+
+def _server_role() -> str:
+    return str(settings.DATABASES["default"]["USER"])
 
 
 def _hold_source() -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from django.db import connection
 
 from alliance.database import cluster
 from alliance.database.owner import as_owner
@@ -51,3 +52,10 @@ def test_each_node_has_a_function_for_each_shard_of_the_last_versions(tried: Non
 
 def test_all_statements_are_installed() -> None:
     assert [statement.name for statement in STATEMENTS if not statement.is_installed()] == []
+
+
+def test_the_server_and_nobody_else_keeps_a_shard_from_moving() -> None:
+    may = "SELECT has_function_privilege(''{}'', ''alliance_hold_shard(bigint)'', ''EXECUTE'')"
+    for role, expected in (("public", "f"), (connection.settings_dict["USER"], "t")):
+        told = raw_rows(f"SELECT result FROM run_command_on_all_nodes('{may.format(role)}')")
+        assert {result for (result,) in told} == {expected}, role

@@ -3,12 +3,13 @@
 import secrets
 from datetime import UTC, datetime, timedelta
 
+from alliance.capabilities import KEY_SCOPES
 from alliance.database import partitions
 from alliance.members.acquaintances import acquaint
 from alliance.members.services.actors import actor_of_organisation
 from alliance.members.services.api_keys import create_api_key
 from alliance.models import City, Organisation, User
-from alliance.tenancy import KEY_SCOPES, Scope, raw_rows, scope
+from alliance.tenancy import Scope, raw_rows, scope
 from benchmarks.filling import DAYS
 from benchmarks.world import Member
 from tests import factories

@@ -6,10 +6,11 @@ from django.contrib.auth.models import Permission
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from alliance.capabilities import capabilities_of
 from alliance.choices import Capability
 from alliance.errors import NotPermitted
 from alliance.models import ApiKey, Member, User
-from alliance.tenancy import Actor, capabilities_of
+from alliance.tenancy import Actor
 from alliance.wording import listed
 
 

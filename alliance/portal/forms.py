@@ -7,9 +7,10 @@ from django.db.models import QuerySet
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
+from alliance.capabilities import KEY_SCOPES
 from alliance.choices import Capability, Role
 from alliance.errors import InvalidInput
-from alliance.tenancy import KEY_SCOPES, Actor
+from alliance.tenancy import Actor
 from alliance.web.edit_forms import EditForm
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])

@@ -21,6 +21,7 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from alliance.api.throttling import forget as forget_calls
+from alliance.capabilities import KEY_SCOPES
 from alliance.choices import Capability, OrganisationStatus, Role
 from alliance.database.cluster import is_distributed
 from alliance.health import note_heartbeat
@@ -41,7 +42,7 @@ from alliance.models import (
     User,
 )
 from alliance.saved_views.services import save_view
-from alliance.tenancy import KEY_SCOPES, Actor, Scope, raw_rows, scope
+from alliance.tenancy import Actor, Scope, raw_rows, scope
 from alliance.web import sessions
 from couriers.applications.services import applications, reviews
 from couriers.changes.services import propose_change

@@ -3,6 +3,7 @@
 import pytest
 from django.db import DatabaseError, connection
 
+from alliance.capabilities import capabilities_of
 from alliance.choices import Capability, Role
 from alliance.errors import NotAuthenticated, NotPermitted
 from alliance.models import Member, Organisation
@@ -10,7 +11,6 @@ from alliance.tenancy import (
     ANONYMOUS,
     Actor,
     Scope,
-    capabilities_of,
     protected_tables,
     raw_rows,
     require,

@@ -385,6 +385,8 @@ def test_new_rows_replace_stored_ones() -> None:
     assert merged_run["measured again"] == {"scans": {"date": "now", "commit": "b"}}
     again = documents.merge(merged_run, {**run, "date": "later"}, ["lists"])["measured again"]
     assert again == {"scans": {"date": "now", "commit": "b"}, "lists": {"date": "later", "commit": "b"}}
+    assert {row["what"]: row["ours"] for row in merged_run["rows"]} == {"kept": 1, "scans": 1}
+    assert documents.merge(stored, run, []) == run
 
 
 def test_docs_say_what_was_measured_again() -> None:
@@ -396,8 +398,6 @@ def test_docs_say_what_was_measured_again() -> None:
     again = {"citus": {"date": "2026-12-01T10:00", "commit": "b"}}
     found = machine.sentence({**run, "measured again": again})
     assert found.endswith("18. Since then measured again: citus (2026-12-01, commit b)")
-    assert {row["what"]: row["ours"] for row in merged_run["rows"]} == {"kept": 1, "scans": 1}
-    assert documents.merge(stored, run, []) == run
 
 
 def _is_issued(parcel_id: int) -> bool:

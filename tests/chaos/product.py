@@ -16,11 +16,12 @@ if __name__ == "__main__":
 from django.utils import timezone
 
 from alliance import embedded
+from alliance.capabilities import KEY_SCOPES
 from alliance.identifiers import parse_tracking_number
 from alliance.members.services.actors import actor_of_organisation
 from alliance.members.services.api_keys import create_api_key
 from alliance.models import Organisation
-from alliance.tenancy import KEY_SCOPES, Scope, scope
+from alliance.tenancy import Scope, scope
 from parcels.models import Parcel, Scan
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.credits.services.entries import work_out_credits

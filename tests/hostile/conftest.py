@@ -15,10 +15,11 @@ from django.db import connections
 from django.test import TransactionTestCase
 from django.utils import timezone
 
+from alliance.capabilities import KEY_SCOPES
 from alliance.members.services.actors import actor_of_organisation
 from alliance.members.services.api_keys import create_api_key
 from alliance.models import City, Organisation
-from alliance.tenancy import KEY_SCOPES, Scope, scope
+from alliance.tenancy import Scope, scope
 from tests import factories
 from tests.chaos import programs, stage
 from tests.hostile.target import PATIENCE, Target

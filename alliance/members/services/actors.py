@@ -2,14 +2,13 @@
 
 from typing import Final
 
+from alliance.capabilities import STAFF_CAPABILITIES, capabilities_of
 from alliance.choices import Capability, Role
 from alliance.database.written_once import WrittenOnce
 from alliance.members.models import Member, Organisation, User
 from alliance.tenancy import (
-    STAFF_CAPABILITIES,
     Actor,
     Scope,
-    capabilities_of,
     scope,
 )
 

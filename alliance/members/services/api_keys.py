@@ -13,12 +13,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import audit
+from alliance.capabilities import KEY_SCOPES
 from alliance.choices import Capability, Role
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.members.models import ApiKey, Organisation
 from alliance.members.services.actors import actor_of_organisation
 from alliance.members.sql import KEY_HOLDER
-from alliance.tenancy import KEY_SCOPES, Actor, Scope, require, rows_in
+from alliance.tenancy import Actor, Scope, require, rows_in
 from alliance.texts import one_line
 
 KEY_FORMAT = re.compile(r"^ca_([0-9a-z]{10})_([0-9A-Za-z_-]{43})$")

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from operator import gt
 from typing import Any
@@ -26,12 +26,8 @@ from psycopg2.extensions import connection as PlainConnection
 from psycopg2.extensions import cursor as PlainCursor
 
 from alliance.database.postgresql import hosts
-from alliance.database.postgresql.commits import (
-    COMMIT_SECONDS,
-    CONFIRMATION,
-    Unconfirmed,
-    waits_for_standby,
-)
+from alliance.database.postgresql.blocking import blocking
+from alliance.database.postgresql.commits import COMMIT_SECONDS, CONFIRMATION, Unconfirmed
 from alliance.database.postgresql.fences import Fences
 from alliance.database.postgresql.hosts import DEFAULT_PORT, Place
 from alliance.database.postgresql.questions import Question, plain
@@ -48,11 +44,6 @@ TICK_SECONDS = 0.25
 SAY_AFTER_SECONDS, SAY_AGAIN_SECONDS, LOCK_SECONDS = 2.0, 60.0, 960.0
 # Of commands: how long a commit waits for a standby. Tasks and requests have COMMIT_SECONDS.
 STANDBY_SECONDS = 60.0
-_BLOCKING = """
-    SELECT pid, coalesce(nullif(application_name, ''), usename, '?'),
-        left(regexp_replace(query, '\\s+', ' ', 'g'), 100)
-    FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids(%s))
-"""
 # What Citus says, as an internal error, when a worker goes away in a transaction that has work there.
 _WORKER_LEFT = (
     *("failure on connection marked as essential", "could not commit transaction"),
@@ -256,23 +247,19 @@ class Watch:
 
     def _announce(self, wait: _Wait, connection: "Connection") -> None:
         wait.look_at = time.monotonic() + SAY_AGAIN_SECONDS
-        host, port = connection.place
-        # That server, and not another one of several: each has sessions of its own.
-        place = {**plain(self._params), "host": host, "port": port}
-        with closing(psycopg2.connect(**place)) as other, other.cursor() as cursor:
-            if waits_for_standby(cursor, connection.info.backend_pid):
-                wait.limit = STANDBY_SECONDS
-                sys.stderr.write(
-                    "Waiting for a standby to confirm a commit (synchronous_standby_names), for"
-                    f' {STANDBY_SECONDS:.0f} s at most. docs/operations.md, "The standby is dead", has'
-                    " the commands to go on without one ...\n"
-                )
-            cursor.execute(_BLOCKING, [connection.info.backend_pid])
-            for pid, name, query in cursor.fetchall():
-                said = f"Waiting for a lock that session {pid} of the database holds ({name}: {query}) ...\n"
-                sys.stderr.write(said)
-                if time.monotonic() - wait.begun > LOCK_SECONDS:
-                    wait.cut()
+        for_standby, holders = blocking(plain(self._params), connection.place, connection.info.backend_pid)
+        if for_standby:
+            wait.limit = STANDBY_SECONDS
+            sys.stderr.write(
+                "Waiting for a standby to confirm a commit (synchronous_standby_names), for"
+                f' {STANDBY_SECONDS:.0f} s at most. docs/operations.md, "The standby is dead", has'
+                " the commands to go on without one ...\n"
+            )
+        for pid, name, query in holders:
+            said = f"Waiting for a lock that session {pid} of the database holds ({name}: {query}) ...\n"
+            sys.stderr.write(said)
+            if time.monotonic() - wait.begun > LOCK_SECONDS:
+                wait.cut()
 
     def _note_silence(self, question: Question) -> None:
         age = time.monotonic() - question.begun

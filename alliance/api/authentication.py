@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.permissions import BasePermission
@@ -32,8 +33,11 @@ class ActorAuthentication(BaseAuthentication):
         if actor.kind == "user":
             check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type]
             check.process_request(request._request)  # noqa: SLF001
-            if reason := check.process_view(request._request, None, (), {}):  # type: ignore[arg-type]  # noqa: SLF001
-                raise NotPermitted(f"CSRF: {reason}", code="csrf")
+            if check.process_view(request._request, None, (), {}):  # type: ignore[arg-type]  # noqa: SLF001
+                message = _(
+                    "Send the CSRF cookie's value as X-CSRFToken, or an API key instead of a session."
+                )
+                raise NotPermitted(message, code="csrf")
         return getattr(request._request, "user", None), actor  # noqa: SLF001
 
     def authenticate_header(self, request: Request) -> str:

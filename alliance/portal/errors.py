@@ -164,8 +164,12 @@ def too_many(request: HttpRequest) -> HttpResponseBase:
 
 def method_not_allowed(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Give 405 a page, as Django's is blank: a log-in after a POST leads to its URL by GET."""
-    text = _("This address only accepts submitted forms. Open the page with the form and send it again.")
-    page = error_page(request, 405, title=_("No page at this address"), text=text, icon="map-search")
+    if "GET" in response["Allow"]:
+        title, text = _("This page can only be read"), _("Nothing was changed. Open the page to read it.")
+    else:
+        title = _("No page at this address")
+        text = _("This address only accepts submitted forms. Open the page with the form and send it again.")
+    page = error_page(request, 405, title=title, text=text, icon="map-search")
     page["Allow"] = response["Allow"]
     return page
 

@@ -60,7 +60,20 @@ class _Found(NamedTuple):
 
 
 class ParcelFilterForm(forms.Form):
-    """Parses the filters; the first day must not be after the last."""
+    """Parses the filters; the first day must not be after the last.
+
+    Errors say what would be right: programs read them, too.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, forms.ChoiceField):
+                words = ", ".join(str(value) for value, _label in field.choices if value)  # type: ignore[union-attr]
+                message = _("This is not a valid choice. Choose from: %(words)s.") % {"words": words}
+                field.error_messages["invalid_choice"] = message
+            elif isinstance(field, forms.DateField):
+                field.error_messages["invalid"] = _("Enter a date, such as 2026-11-22.")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 from alliance.api.errors import field_errors
 from alliance.api.errors import problem as problem_body
 from alliance.errors import FieldError, InvalidInput
+from alliance.models import User
 from tests.alliance.helpers.problems import problem
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +27,14 @@ def test_missing_key_is_401_with_the_scheme(client: Client) -> None:
 def test_a_bad_key_is_no_key(client: Client, token: str) -> None:
     response = client.get("/api/v1/parcels", headers={"Authorization": f"Bearer {token}"})
     problem(response, 401)
+
+
+def test_session_without_its_token_is_told_what_to_send(merchant_user: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(merchant_user)
+    body = problem(client.post("/api/v1/quotes", {}, **JSON), 403)
+    assert body["type"] == "urn:alliance:problem:csrf"
+    assert "X-CSRFToken" in body["detail"]
 
 
 def test_a_capability_that_is_missing_is_403(courier_api: APIClient) -> None:

@@ -159,6 +159,13 @@ def test_an_address_that_only_takes_forms_says_so(merchant_client: Client) -> No
 
 
 @pytest.mark.django_db
+def test_a_page_that_takes_no_forms_says_so(merchant_client: Client) -> None:
+    for response in (merchant_client.options("/rates/"), merchant_client.post("/rates/")):
+        assert (response.status_code, response["Allow"]) == (405, "GET, HEAD")
+        assert "This page can only be read" in html_of(response)
+
+
+@pytest.mark.django_db
 def test_who_may_not_see_a_page_is_told_what_helps(
     merchant_client: Client, courier_organisation: Organisation
 ) -> None:

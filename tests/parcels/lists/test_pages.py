@@ -145,11 +145,11 @@ def test_invalid_filter_shows_an_error_and_no_parcels(book: Book, merchant_clien
     book()
     for query, phrase in (
         ({"origin": "Atlantis City"}, "From : Unknown city “Atlantis City”"),
-        ({"booked_from": "yesterday"}, "Booked from : Enter a valid date."),
+        ({"booked_from": "yesterday"}, "Booked from : Enter a date, such as 2026-11-22."),
         ({"booked_from": "2026-11-02", "booked_to": "2026-11-01"}, "Booked until : The end date is before"),
-        ({"status": "flying"}, "Status : Select a valid choice. flying is not"),
-        ({"tier": "rocket"}, "Service : Select a valid choice. rocket is not"),
-        ({"late": "rather"}, "Promise : Select a valid choice. rather is not"),
+        ({"status": "flying"}, "Status : This is not a valid choice. Choose from: booked, "),
+        ({"tier": "rocket"}, "Service : This is not a valid choice. Choose from: same_day, next_day, "),
+        ({"late": "rather"}, "Promise : This is not a valid choice. Choose from: "),
         ({"search": "a\0b"}, "Tracking number or reference : Null characters are not"),
     ):
         page = merchant_client.get(LIST, query)

@@ -8,6 +8,7 @@ from django.test import Client
 from django.test.client import encode_multipart
 from rest_framework.test import APIClient
 
+from alliance.database.together import over_one_connection
 from alliance.identifiers import tracking_number
 from alliance.members.services.actors import actor_of_organisation
 from alliance.members.services.api_keys import create_api_key
@@ -26,6 +27,8 @@ URL = "/api/v1/excuses"
 
 @pytest.fixture
 def late(lane: Lane) -> int:
+    # Disruptions are declared after parcels were read, and in one transaction.
+    over_one_connection()
     with scope(Scope.everything()):
         return late_parcel(lane)
 
@@ -77,6 +80,7 @@ class TestClaiming:
         other = courier_api.post(URL, body(late, note="x"), format="json", headers={"Idempotency-Key": "a"})
         assert other.json()["type"] == "urn:alliance:problem:idempotency_key_reused"
 
+    @pytest.mark.one_server("it deletes as the owner what the server wrote in the same transaction")
     def test_answer_is_not_repeated_before_the_claim_is_there(
         self, late: int, courier_api: APIClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:

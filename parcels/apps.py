@@ -28,7 +28,12 @@ class ParcelsConfig(AppConfig):
         from alliance.stored_files import KINDS as FILE_KINDS  # noqa: PLC0415
         from parcels.booking_files.services.references import PARCELS_BY_REFERENCE  # noqa: PLC0415
         from parcels.bookings.services.addresses import create_merchant  # noqa: PLC0415
-        from parcels.bookings.sql import BOOK_PARCELS, OPEN_BOOKING, WRITE_BOOKINGS  # noqa: PLC0415
+        from parcels.bookings.sql import (  # noqa: PLC0415
+            BOOK_PARCELS,
+            CANCEL_PARCELS,
+            OPEN_BOOKING,
+            WRITE_BOOKINGS,
+        )
         from parcels.portal.finders import FINDERS  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
@@ -45,6 +50,7 @@ class ParcelsConfig(AppConfig):
         RECORD_CREATORS.register({OrganisationKind.MERCHANT: create_merchant})
         STATEMENTS += [
             BOOK_PARCELS,
+            CANCEL_PARCELS,
             HOLD_PARCELS,
             NEWS,
             OPEN_BOOKING,

@@ -9,6 +9,7 @@ TEXTS = (
     gettext_noop("merchant"),
     gettext_noop("parcel.booked"),
     gettext_noop("parcels.booked"),
+    gettext_noop("parcels.cancelled"),
     gettext_noop("parcel.cancelled"),
     gettext_noop("parcel.status_changed"),
     gettext_noop("parcel.contradicted"),

@@ -12,7 +12,9 @@ from alliance.errors import AllianceError
 from alliance.models import City
 from alliance.tenancy import Actor
 from parcels.api.states import state_json
+from parcels.bookings.services.cancelling import Cancelled
 from parcels.bookings.services.writing import Booked
+from parcels.choices import ParcelStatus
 from parcels.models import Parcel
 from parcels.private import Private, private_of
 from parcels.tracking.advice import Reader
@@ -140,6 +142,26 @@ def batch_json(results: list[Booked | AllianceError], references: list[str]) -> 
         items.append({"index": index, **booked_json(result, promise=promises[key])})
     rejected = sum(isinstance(result, AllianceError) for result in results)
     return {"booked": len(results) - rejected, "rejected": rejected, "results": items}
+
+
+def batch_cancelled_json(items: list[object], results: list[Cancelled | AllianceError]) -> JSON:
+    """The results of cancelling a batch, in order, with the numbers as they were sent."""
+    answers: list[JSON] = []
+    for index, (item, result) in enumerate(zip(items, results, strict=True)):
+        if isinstance(result, AllianceError):
+            sent = {"tracking_number": item} if isinstance(item, str) else {}
+            answers.append({"index": index, **sent, "status": "rejected", **_rejection_json(result)})
+        else:
+            answers.append(
+                {
+                    "index": index,
+                    "tracking_number": result.number,
+                    "status": ParcelStatus.CANCELLED.value,
+                    "cancelled_at": result.cancelled_at.isoformat(),
+                }
+            )
+    rejected = sum(isinstance(result, AllianceError) for result in results)
+    return {"cancelled": len(results) - rejected, "rejected": rejected, "results": answers}
 
 
 def _rejection_json(error: AllianceError) -> JSON:

@@ -203,6 +203,38 @@ CANCELLED = [
         },
     )
 ]
+CANCELLED_BATCH = [
+    _request_example("Two parcels", [NUMBER, "CA2K7W9X0M3N5P8"]),
+    _answer_example(
+        "One cancelled, one with a typing mistake",
+        {
+            "cancelled": 1,
+            "rejected": 1,
+            "results": [
+                {
+                    "index": 0,
+                    "tracking_number": NUMBER,
+                    "status": "cancelled",
+                    "cancelled_at": "2026-11-23T03:00:00+00:00",
+                },
+                {
+                    "index": 1,
+                    "tracking_number": "CA2K7W9X0M3N5P8",
+                    "status": "rejected",
+                    "type": "urn:alliance:problem:not_found",
+                    "detail": "A tracking number has 16 letters and digits, not 15.",
+                    "errors": [
+                        {
+                            "pointer": "/1",
+                            "detail": "A tracking number has 16 letters and digits, not 15.",
+                            "code": "length",
+                        }
+                    ],
+                },
+            ],
+        },
+    ),
+]
 REVISION = [
     _request_example(
         "The shop's wish", {"day": "2026-11-26", "reason": "The recipient wrote that she is away until then."}

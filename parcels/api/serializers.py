@@ -260,6 +260,24 @@ class BatchAnswer(S):
     results = BatchItemAnswer(many=True)
 
 
+class BatchCancelItem(S):
+    """Of a rejected number: type, detail and errors, as in a problem document."""
+
+    index = serializers.IntegerField()
+    tracking_number = serializers.CharField(required=False, help_text="As it was sent, if it was rejected.")
+    status = serializers.ChoiceField(choices=["cancelled", "rejected"])
+    cancelled_at = serializers.DateTimeField(required=False)
+    type = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+    errors = ProblemItem(many=True, required=False)  # type: ignore[assignment]
+
+
+class BatchCancelAnswer(S):
+    cancelled = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    results = BatchCancelItem(many=True)
+
+
 class ParcelFields(S):
     """What of a parcel its merchant and its courier see beside its state."""
 

@@ -10,6 +10,7 @@ from parcels.api.booking_files import (
     BookingFileView,
 )
 from parcels.api.breaches import BreachDetailView
+from parcels.api.cancelling import ParcelBatchCancelView
 from parcels.api.pickup_addresses import PickupAddressListView
 from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pickup-addresses", PickupAddressListView.as_view(), name="pickup_address_list"),
     path("parcels", parcels.ParcelListView.as_view(), name="parcel_list"),
     path("parcels/batch", parcels.ParcelBatchView.as_view(), name="parcel_batch"),
+    path("parcels/cancel", ParcelBatchCancelView.as_view(), name="parcel_batch_cancel"),
     path("booking-files", BookingFilesView.as_view(), name="booking_files"),
     path("booking-files/<int:file_id>", BookingFileView.as_view(), name="booking_file"),
     path("booking-files/<int:file_id>/cancel", BookingFileCancelView.as_view(), name="booking_file_cancel"),

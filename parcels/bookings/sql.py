@@ -8,6 +8,7 @@ from typing import Final
 from alliance.database.stored_functions import StoredStatement
 from alliance.events import NEXT_ID, Topic
 from alliance.locks import Lock
+from parcels.choices import ParcelStatus
 from slas.choices import CommitmentKind
 from slas.commitments.sql import DRAFT, opening, opening_of_one
 from slas.offers.sql import MARKET, RESERVE
@@ -145,4 +146,45 @@ BEGIN
     END IF;
     RETURN {WRITE_BOOKINGS.name}({", ".join(f"%({name})s" for name in WRITE_BOOKINGS.parameters)});
 END""",
+)
+
+# Cancels those of the parcels that have not moved, of one merchant or (NULL) of all, and returns what has
+# become of each that can be seen. Scans fold under the same row locks: a pickup and a cancellation see each
+# other.
+CANCEL_PARCELS: Final = StoredStatement(
+    "parcels_cancel",
+    at_home=True,
+    parameters={
+        **{"home": "bigint", "low": "bigint", "high": "bigint", "at": "timestamptz", "of_merchant": "bigint"},
+        "parcel_id": "bigint[]",
+    },
+    returns={
+        **{"of_parcel": "bigint", "is_own": "bool", "was_booked": "bool", "has_status": "text"},
+        **{"since": "timestamptz", "merchant": "bigint", "courier": "bigint", "offer": "bigint"},
+        **{"day": "date", "known_as": "text"},
+    },
+    body=f"""
+BEGIN
+RETURN QUERY
+WITH held AS MATERIALIZED (
+    SELECT id, status, status_at, merchant_id, courier_id, offer_id, pickup_date, reference,
+        %(of_merchant)s IS NULL OR merchant_id = %(of_merchant)s AS own
+    FROM parcels_parcel
+    WHERE id = ANY(%(parcel_id)s) AND id BETWEEN %(low)s AND %(high)s
+    ORDER BY id
+    FOR NO KEY UPDATE
+),
+cancelled AS (
+    UPDATE parcels_parcel p
+    SET status = '{ParcelStatus.CANCELLED}', status_at = %(at)s, cancelled_at = %(at)s
+    FROM held h
+    WHERE p.id = h.id AND p.id BETWEEN %(low)s AND %(high)s AND h.own AND h.status = '{ParcelStatus.BOOKED}'
+    RETURNING p.id
+)
+SELECT h.id, h.own, c.id IS NOT NULL,
+    (CASE WHEN c.id IS NULL THEN h.status ELSE '{ParcelStatus.CANCELLED}' END)::text,
+    CASE WHEN c.id IS NULL THEN h.status_at ELSE %(at)s END,
+    h.merchant_id, h.courier_id, h.offer_id, h.pickup_date, h.reference::text
+FROM held h LEFT JOIN cancelled c ON c.id = h.id;
+END""",  # noqa: S608 -- built of constants
 )

@@ -282,6 +282,7 @@ API = [
     Row("api:parcels:booking_file_results", "GET", API_BOOK, ops=403, rival=404, path=("booking_file",)),
     Row("api:parcels:parcel_detail", "GET", API_READ, rival=404, path=("parcel",)),
     Row("api:parcels:parcel_cancel", "POST", API_BOOK, rival=404, path=("parcel",)),
+    Row("api:parcels:parcel_batch_cancel", "POST", API_BOOK, own=422, data=[]),
     Row("api:parcels:parcel_revisions", "GET", API_READ, rival=404, path=("parcel",)),
     Row("api:parcels:parcel_revisions", "POST", API_BOOK, own=422, rival=404, path=("parcel",), data={}),
     Row("api:parcels:scan_batch", "POST", API_SCAN, own=422, data=[]),

@@ -1,63 +1,125 @@
-"""Cancel a parcel that has not been picked up."""
+"""Cancel parcels that have not been picked up."""
 
-from datetime import datetime
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from alliance import audit, events
 from alliance.choices import Capability
-from alliance.errors import Conflict, NotFound, NotPermitted
+from alliance.database.at_home import rows_by_shard
+from alliance.errors import AllianceError, Conflict, NotFound, NotPermitted
+from alliance.identifiers import tracking_number
 from alliance.tenancy import Actor, require
-from parcels.bookings.models import Parcel
+from parcels.bookings.sql import CANCEL_PARCELS
 from parcels.choices import ParcelStatus
 from slas.commitments.services.settling import void_commitments
 from slas.offers.services.capacity import Slot, release
 
 
-def cancel_parcel(*, actor: Actor, parcel_id: int, at: datetime) -> Parcel:
-    """Cancel a booking: release its capacity and void its commitments.
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A parcel that is cancelled, and since when."""
 
-    Cancelling again returns the same parcel and changes nothing. Raises NotFound for another merchant's
-    parcel, NotPermitted for its courier, Conflict once it has moved.
+    parcel_id: int
+    cancelled_at: datetime
+
+    @property
+    def number(self) -> str:
+        return tracking_number(self.parcel_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A parcel after the statement. The names are those of its columns."""
+
+    of_parcel: int
+    is_own: bool
+    was_booked: bool
+    has_status: str
+    since: datetime
+    merchant: int
+    courier: int
+    offer: int | None
+    day: date | None
+    known_as: str
+
+
+def cancel_parcel(*, actor: Actor, parcel_id: int, at: datetime) -> Cancelled:
+    """Cancel one parcel. Raises what `cancel_parcels` returns: NotFound, NotPermitted or Conflict."""
+    [result] = cancel_parcels(actor=actor, parcel_ids=[parcel_id], at=at)
+    if isinstance(result, AllianceError):
+        raise result
+    return result
+
+
+def cancel_parcels(
+    *, actor: Actor, parcel_ids: Sequence[int], at: datetime
+) -> list[Cancelled | AllianceError]:
+    """Cancel bookings: release their capacity and void their commitments.
+
+    Returns one result per parcel, in order: NotFound for another merchant's parcel, NotPermitted for its
+    courier, Conflict once it has moved. Cancelling again returns the same and changes nothing.
     """
     require(actor, Capability.BOOK_PARCELS)
-    with transaction.atomic():
-        # Scans fold under the same row lock, so a pickup and a cancellation see each other.
-        parcel = Parcel.objects.visible_to(actor).select_for_update().filter(pk=parcel_id).first()
-        if parcel is None:
-            raise NotFound
-        if not actor.is_ops and parcel.merchant_id != actor.organisation_id:
-            raise NotPermitted
-        if parcel.status != ParcelStatus.CANCELLED:
-            _cancel(actor, parcel, at)
-    return parcel
+    if not parcel_ids:
+        return []
+    of_merchant = None if actor.is_ops else actor.organisation_id
+    # Without a savepoint: on a cluster its release would be a message to each worker.
+    with transaction.atomic(savepoint=False):
+        rows = rows_by_shard(CANCEL_PARCELS, sorted({*parcel_ids}), {}, at=at, of_merchant=of_merchant)
+        parcels = {row[0]: _Held(*row) for row in rows}
+        if cancelled := [parcel for parcel in parcels.values() if parcel.was_booked]:
+            _follow(actor, cancelled, at)
+    return [_result(parcels.get(parcel_id)) for parcel_id in parcel_ids]
 
 
-def _cancel(actor: Actor, parcel: Parcel, at: datetime) -> None:
-    if parcel.status != ParcelStatus.BOOKED:
-        detail = _("This parcel can no longer be cancelled: it has been “%(status)s” since %(since)s.") % {
-            "status": parcel.get_status_display(),
-            "since": parcel.status_at.isoformat(timespec="minutes"),
-        }
-        raise Conflict(detail, code="already_moving")
-    parcel.status = ParcelStatus.CANCELLED
-    parcel.status_at = parcel.cancelled_at = at
-    parcel.save(update_fields=["status", "status_at", "cancelled_at"])
-    void_commitments(parcel_ids=[parcel.pk], at=at)
-    # Release the capacity last: other bookings wait for the lock on this row.
-    if parcel.offer_id and parcel.pickup_date:
-        release({Slot(parcel.offer_id, parcel.pickup_date): 1})
-    events.record(
-        [
-            events.NewEvent(
-                events.Topic.PARCEL_CANCELLED,
-                merchant_id=parcel.merchant_id,
-                courier_id=parcel.courier_id,
-                parcel_id=parcel.pk,
-                payload={"tracking_number": parcel.number, "reference": parcel.reference},
-            )
-        ],
-        at=at,
+def _follow(actor: Actor, cancelled: Sequence[_Held], at: datetime) -> None:
+    """Do what follows from the parcels' being cancelled."""
+    void_commitments(parcel_ids=[parcel.of_parcel for parcel in cancelled], at=at)
+    events.record([_event(parcel) for parcel in cancelled], at=at)
+    _audit(actor, cancelled)
+    # Release the capacity last: other bookings wait for the locks on these rows.
+    release(Counter(Slot(parcel.offer, parcel.day) for parcel in cancelled if parcel.offer and parcel.day))
+
+
+def _event(parcel: _Held) -> events.NewEvent:
+    return events.NewEvent(
+        events.Topic.PARCEL_CANCELLED,
+        merchant_id=parcel.merchant,
+        courier_id=parcel.courier,
+        parcel_id=parcel.of_parcel,
+        payload={"tracking_number": tracking_number(parcel.of_parcel), "reference": parcel.known_as},
     )
-    audit.record(actor=actor, verb="parcel.cancelled", object_type="parcel", object_id=parcel.pk)
+
+
+def _audit(actor: Actor, cancelled: Sequence[_Held]) -> None:
+    first = cancelled[0].of_parcel
+    if len(cancelled) == 1:
+        audit.record(actor=actor, verb="parcel.cancelled", object_type="parcel", object_id=first)
+        return
+    numbers = [tracking_number(parcel.of_parcel) for parcel in cancelled]
+    audit.record(
+        actor=actor,
+        verb="parcels.cancelled",
+        object_type="parcel",
+        object_id=first,
+        detail={"count": len(numbers), "numbers": numbers},
+    )
+
+
+def _result(parcel: _Held | None) -> Cancelled | AllianceError:
+    if parcel is None:
+        return NotFound()
+    if not parcel.is_own:
+        return NotPermitted()
+    if parcel.has_status == ParcelStatus.CANCELLED:
+        return Cancelled(parcel.of_parcel, parcel.since)
+    detail = _("This parcel can no longer be cancelled: it has been “%(status)s” since %(since)s.") % {
+        "status": ParcelStatus(parcel.has_status).label,
+        "since": parcel.since.isoformat(timespec="minutes"),
+    }
+    return Conflict(detail, code="already_moving")

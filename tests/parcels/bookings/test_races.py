@@ -7,7 +7,7 @@ from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.rules import BookingRequest, IfFull
 from parcels.bookings.services.booking import book_parcel, book_parcels
-from parcels.bookings.services.cancelling import cancel_parcel
+from parcels.bookings.services.cancelling import Cancelled, cancel_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel
 from slas.models import CapacityDay, Commitment
@@ -125,11 +125,11 @@ def test_concurrent_cancelling_of_one_parcel_releases_one_place(
     parcel = booked(merchant, hangzhou, chengdu, at=NOON)
     booked(merchant, hangzhou, chengdu, at=NOON)
 
-    def cancel(_number: int) -> str:
+    def cancel(_number: int) -> Cancelled:
         with scope(Scope.of(merchant)):
-            return cancel_parcel(actor=merchant, parcel_id=parcel.parcel_id, at=NOON).status
+            return cancel_parcel(actor=merchant, parcel_id=parcel.parcel_id, at=NOON)
 
-    assert in_threads(cancel, 10) == ["cancelled"] * 10
+    assert in_threads(cancel, 10) == [Cancelled(parcel.parcel_id, NOON)] * 10
     assert reserved(sold, TODAY) == 1
 
 

@@ -97,6 +97,8 @@ class FileState(models.TextChoices):
 class BookingFileState(models.TextChoices):
     """The state of a merchant's booking file."""
 
+    # Its columns are to be named before it is booked.
+    DRAFT = "draft", _("Columns to name")
     QUEUED = "queued", _("Queued")
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")

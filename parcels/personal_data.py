@@ -23,5 +23,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.RecipientProof.by_address
         parcels.BookingFile.name parcels.BookingFile.digest parcels.BookingFile.encoding
         parcels.BookingFile.language parcels.BookingFile.problem
+        parcels.BookingTemplate.name parcels.BookingTemplate.header_key
+        parcels.BookingTemplate.columns parcels.BookingTemplate.values
     """,
 }

@@ -12,6 +12,7 @@ PLACEMENTS: Final = Placements(
     },
     local=(
         "parcels_bookingfile",
+        "parcels_bookingtemplate",
         "parcels_merchant",
         "parcels_pickupaddress",
         "parcels_scanfile",

@@ -107,9 +107,11 @@ class Records:
         line: int = 0,
         row_lines: int = 1,
         width: int = 0,
+        separator: str = ",",
     ) -> None:
         self._file = file
         self._encoding = encoding
+        self._separator = separator
         self._row_lines = row_lines
         self.width = width
         self._move(offset, line)
@@ -118,7 +120,7 @@ class Records:
     def __iter__(self) -> Iterator[Record]:
         while True:
             self._begin()
-            reader = csv.reader(self._lines(), strict=True)
+            reader = csv.reader(self._lines(), strict=True, delimiter=self._separator)
             try:
                 for cells in reader:
                     is_torn = self._quotes % 2 and any(map(_is_torn, cells))
@@ -168,7 +170,7 @@ class Records:
         """Whether a further line of a quoted cell is more than a line break within the cell."""
         # A line with one mark ends the cell, or is refused for its place.
         is_open = raw.count(b'"') % 2 == 0
-        is_row = is_open and self.width > 2 and raw.count(b",") >= self.width - 1
+        is_row = is_open and self.width > 2 and raw.count(self._separator.encode()) >= self.width - 1
         is_long = self.line - self._first >= self._row_lines or self.offset - self._start > MAX_ROW_BYTES
         return is_row or is_long
 

@@ -1,9 +1,10 @@
 """API of booking files: upload a CSV, read its progress, cancel it, download the results."""
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
-from django.http import StreamingHttpResponse
+from django.http import FileResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
@@ -20,6 +21,7 @@ from alliance.api.parsing import Body, refuse_body, refuse_unknown_parameters
 from alliance.csv_files.writing import stream
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.tenancy import Actor
+from alliance.workbooks.writing import CONTENT_TYPE, write_workbook
 from parcels.api.parcels import IDEMPOTENCY_KEY
 from parcels.booking_files.services.files import (
     FileKnown,
@@ -27,18 +29,32 @@ from parcels.booking_files.services.files import (
     require_booker,
     start_booking_file,
 )
-from parcels.booking_files.services.results import results_path
+from parcels.booking_files.services.results import (
+    MOST_WORKBOOK_ROWS,
+    rejected_path,
+    result_rows,
+    results_path,
+)
 from parcels.choices import BookingFileState
 from parcels.models import BookingFile
 
 JSON = dict[str, Any]
+FILE_TYPES: Final = ("csv", "xlsx")
+AS_TYPE: Final = OpenApiParameter("file_type", str, enum=FILE_TYPES, default="csv")
 
 
 class BookingFileBody(Body):
-    """A CSV of bookings; docs/booking-files.md names its columns."""
+    """A file of bookings; docs/booking-files.md names its columns."""
 
     file = serializers.FileField(
-        allow_empty_file=True, help_text="UTF-8 or GB18030, at most 500 MB and 2,000,000 rows."
+        allow_empty_file=True,
+        help_text="CSV in UTF-8, GB18030 or UTF-16, at most 500 MB and 2,000,000 rows; XLSX, XLS or ODS.",
+    )
+    template = serializers.CharField(
+        default="",
+        allow_blank=True,
+        max_length=80,
+        help_text="Name of a template of yours, by which a file with other columns is read.",
     )
     again = serializers.BooleanField(
         default=False,
@@ -50,7 +66,9 @@ class BookingFileBody(Body):
 class BookingFileAnswer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     name = serializers.CharField()
-    state = serializers.ChoiceField(choices=BookingFileState.choices)
+    state = serializers.ChoiceField(
+        choices=[choice for choice in BookingFileState.choices if choice[0] != BookingFileState.DRAFT]
+    )
     uploaded_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     lines = serializers.IntegerField(help_text="Lines of the file, including the header.")
@@ -82,7 +100,7 @@ class BookingFilesView(APIView):
 
     @extend_schema(
         operation_id="booking_files_create",
-        summary="Book from a CSV file",
+        summary="Book from a file",
         description="Answers 202 at once; the rows are booked in the background. 409 `file_known` if the "
         "same file was uploaded before, with the address of the first one in `errors`.",
         parameters=[IDEMPOTENCY_KEY],
@@ -134,20 +152,50 @@ class BookingFileResultsView(APIView):
     @extend_schema(
         operation_id="booking_files_results",
         summary="Download a booking file's results",
-        description="CSV, one line per processed row: tracking number and promise, or the reason why it "
-        "was not booked.",
-        parameters=[OpenApiParameter("file_id", int, OpenApiParameter.PATH)],
-        responses={(200, "text/csv"): OpenApiTypes.STR},
+        description="One line per processed row: tracking number and promise, or the reason why it was not "
+        "booked.",
+        parameters=[OpenApiParameter("file_id", int, OpenApiParameter.PATH), AS_TYPE],
+        responses={(200, "text/csv"): OpenApiTypes.STR, (200, CONTENT_TYPE): OpenApiTypes.BINARY},
         tags=["booking"],
     )
     def get(self, request: Request, file_id: int) -> StreamingHttpResponse:
-        refuse_unknown_parameters(request)
         file = _file(actor_of(request), file_id)
-        path = results_path(file)
-        if not file.results_size or file.deleted_at or not path.exists():
-            raise NotFound
-        content: Iterator[bytes] = stream(path, file.results_size)
+        return _rows(request, file, results_path(file), file.results_size)
+
+
+class BookingFileRejectedView(APIView):
+    """The rows to correct."""
+
+    @extend_schema(
+        operation_id="booking_files_rejected",
+        summary="Download a booking file's rejected rows",
+        description="The rejected rows under our columns with the reason, which is ignored when the "
+        "corrected file is uploaded.",
+        parameters=[OpenApiParameter("file_id", int, OpenApiParameter.PATH), AS_TYPE],
+        responses={(200, "text/csv"): OpenApiTypes.STR, (200, CONTENT_TYPE): OpenApiTypes.BINARY},
+        tags=["booking"],
+    )
+    def get(self, request: Request, file_id: int) -> StreamingHttpResponse:
+        file = _file(actor_of(request), file_id)
+        return _rows(request, file, rejected_path(file), file.rejected_size)
+
+
+def _rows(request: Request, file: BookingFile, path: Path, size: int) -> StreamingHttpResponse:
+    """Send rows as CSV, or as a workbook with `file_type=xlsx`."""
+    refuse_unknown_parameters(request, "file_type")
+    file_type = request.query_params.get("file_type", "csv")
+    if file_type not in FILE_TYPES:
+        message = _("Enter one of: %(options)s.") % {"options": ", ".join(FILE_TYPES)}
+        raise InvalidInput(errors=[FieldError("/file_type", message, "choice")])
+    if not size or file.deleted_at or not path.exists():
+        raise NotFound
+    if file_type == "csv":
+        content: Iterator[bytes] = stream(path, size)
         return StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
+    if file.done > MOST_WORKBOOK_ROWS:
+        detail = _("A workbook has at most %(most)s rows. Download the CSV.")
+        raise Conflict(detail % {"most": f"{MOST_WORKBOOK_ROWS:,}"}, code="too_many_rows")
+    return FileResponse(write_workbook(result_rows(path, size)), content_type=CONTENT_TYPE)
 
 
 def _start(actor: Actor, request: Request) -> JSON:
@@ -158,7 +206,8 @@ def _start(actor: Actor, request: Request) -> JSON:
         raise InvalidInput(errors=[FieldError("/file", _("Send one file at a time."))])
     upload, again = body.validated_data["file"], body.validated_data["again"]
     try:
-        file = start_booking_file(actor=actor, upload=upload, again=again)
+        template = body.validated_data["template"]
+        file = start_booking_file(actor=actor, upload=upload, again=again, template=template)
     except FileKnown as refusal:
         file_url = reverse("api:parcels:booking_file", args=[refusal.file.pk])
         raise Conflict(
@@ -169,7 +218,8 @@ def _start(actor: Actor, request: Request) -> JSON:
 
 def _file(actor: Actor, file_id: int) -> BookingFile:
     require_booker(actor)
-    file = BookingFile.objects.visible_to(actor).filter(pk=file_id).first()
+    files = BookingFile.objects.visible_to(actor).exclude(state=BookingFileState.DRAFT)
+    file = files.filter(pk=file_id).first()
     if file is None:
         raise NotFound
     return file

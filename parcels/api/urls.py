@@ -5,6 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from parcels.api import parcels
 from parcels.api.booking_files import (
     BookingFileCancelView,
+    BookingFileRejectedView,
     BookingFileResultsView,
     BookingFilesView,
     BookingFileView,
@@ -28,6 +29,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("booking-files", BookingFilesView.as_view(), name="booking_files"),
     path("booking-files/<int:file_id>", BookingFileView.as_view(), name="booking_file"),
     path("booking-files/<int:file_id>/cancel", BookingFileCancelView.as_view(), name="booking_file_cancel"),
+    path(
+        "booking-files/<int:file_id>/rejected",
+        BookingFileRejectedView.as_view(),
+        name="booking_file_rejected",
+    ),
     path(
         "booking-files/<int:file_id>/results", BookingFileResultsView.as_view(), name="booking_file_results"
     ),

@@ -25,7 +25,7 @@ COLUMNS: Final = (
 )
 MAX_BYTES: Final = 500 * 1024 * 1024
 # Common names for our columns, in English and Chinese; what they mean is told.
-_MEANT: Final = {
+MEANT: Final = {
     "name": ("recipient_name", "reference"),
     "recipient": ("recipient_name",),
     "receiver": ("recipient_name",),
@@ -126,7 +126,7 @@ FORMAT: Final = FileFormat(
     required=REQUIRED,
     max_lines=2_000_001,
     labels=LABELS,
-    meant=_MEANT,
+    meant=MEANT,
     # Addresses may have line breaks.
     row_lines=50,
 )

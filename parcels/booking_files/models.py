@@ -10,17 +10,19 @@ from django.utils.translation import pgettext_lazy
 
 from alliance.file_jobs import UNFINISHED, FileJob
 from alliance.models import User
+from parcels.booking_files.mappings import ColumnMapping
 from parcels.bookings.models import Merchant
 from parcels.bookings.querysets import MerchantOwnedQuerySet
 from parcels.choices import BookingFileState
 
 
 class BookingFile(FileJob):
-    """A CSV of bookings that a merchant uploaded, with its progress and the results of its rows.
+    """A file of bookings that a merchant uploaded, with its progress and the results of its rows.
 
     `position`, the counters and the sizes change in the transaction that books, so that interrupted
     work resumes where it stopped. `content` is deleted once every row is processed, the results and the
-    rows to correct after 30 days; this row stays.
+    rows to correct after 30 days; this row stays. While the state is a draft, `content` is a table whose
+    columns are to be named; it is deleted after a day, with this row.
     """
 
     merchant = models.ForeignKey(
@@ -83,6 +85,10 @@ class BookingFile(FileJob):
             models.Index(
                 fields=["finished_at"], condition=Q(deleted_at=None), name="booking_file_with_content"
             ),
+            # Each night those that nobody booked.
+            models.Index(
+                fields=["uploaded_at"], condition=Q(state=BookingFileState.DRAFT), name="booking_file_drafts"
+            ),
             # Whose is this file on the disk?
             models.Index(fields=["content"], condition=Q(deleted_at=None), name="booking_file_by_content"),
         ]
@@ -105,3 +111,42 @@ class BookingFile(FileJob):
         if self.is_finished or not self.line or not self.seconds:
             return None
         return round(self.seconds / self.line * max(self.lines - self.line, 0))
+
+
+class BookingTemplate(models.Model):
+    """How a merchant's files are read that have other columns than ours, and what they do not say."""
+
+    merchant = models.ForeignKey(
+        Merchant, models.PROTECT, db_index=False, related_name="booking_templates", verbose_name=_("merchant")
+    )
+    name = models.CharField(_("name"), max_length=80)
+    # Pairs of a name in the file and a column of ours.
+    columns = models.JSONField(default=list)
+    # What fills our columns where the file has nothing.
+    values = models.JSONField(default=dict)
+    # Numbers of orders have no zeros at their beginning: a number in a workbook is taken as it is shown.
+    takes_numbers = models.BooleanField(default=False)
+    # A shop has a row for each article: the rows after an order's first are left out.
+    one_row_each = models.BooleanField(default=False)
+    # SHA-256 of the file's columns, in hexadecimal: a file with the same ones is offered this template.
+    header_key = models.CharField(max_length=64)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
+
+    objects = models.Manager.from_queryset(MerchantOwnedQuerySet)()
+
+    class Meta:
+        verbose_name = _("booking template")
+        verbose_name_plural = _("booking templates")
+        ordering: ClassVar[list[str]] = ["name"]
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            # Its index also lists a merchant's templates.
+            models.UniqueConstraint(fields=["merchant", "name"], name="booking_template_name_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def mapping(self) -> ColumnMapping:
+        pairs = tuple((str(name), str(target)) for name, target in self.columns)
+        return ColumnMapping(pairs, self.values, self.takes_numbers, self.one_row_each)

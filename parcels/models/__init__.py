@@ -1,6 +1,6 @@
 """What moves: merchants, parcels, scans, and the files they come in."""
 
-from parcels.booking_files.models import BookingFile
+from parcels.booking_files.models import BookingFile, BookingTemplate
 from parcels.bookings.models import Merchant, Parcel, PickupAddress
 from parcels.revisions.models import RecipientProof
 from parcels.scan_files.models import ScanFile
@@ -9,6 +9,7 @@ from parcels.scans.models import Scan
 # Django looks for models here; each is in the file of its subject.
 __all__ = [
     "BookingFile",
+    "BookingTemplate",
     "Merchant",
     "Parcel",
     "PickupAddress",

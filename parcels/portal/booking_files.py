@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _t
@@ -25,6 +26,7 @@ from alliance.portal.forms import add_service_errors
 from alliance.portal.paging import newest_first
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
+from alliance.workbooks.writing import CONTENT_TYPE, write_workbook
 from parcels.booking_files import columns
 from parcels.booking_files.services.files import (
     FileKnown,
@@ -33,12 +35,15 @@ from parcels.booking_files.services.files import (
     start_booking_file,
 )
 from parcels.booking_files.services.results import (
+    MOST_WORKBOOK_ROWS,
     problems_path,
     read_problems,
     rejected_path,
+    result_rows,
     results_path,
 )
-from parcels.models import BookingFile
+from parcels.choices import BookingFileState
+from parcels.models import BookingFile, BookingTemplate
 from slas.choices import TierCode
 
 ROWS_A_PAGE: Final = 100
@@ -47,25 +52,42 @@ LIST: Final = newest_first("booking files")
 
 
 class BookingFileForm(forms.Form):
-    file = forms.FileField(label=_("CSV file"))
+    file = forms.FileField(label=_("File"))
+    template = forms.ChoiceField(label=_("Template"), required=False)
     again = forms.BooleanField(
         label=_("Book this file again"),
         help_text=_("Rows whose reference was booked in the last 30 days are skipped."),
         required=False,
     )
 
+    def __init__(self, *args: Any, templates: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["template"]
+        named = ((name, name) for name in templates)
+        field.choices = [("", _t("By the names of its columns")), *named]  # type: ignore[attr-defined]
+        field.widget.attrs["class"] = "form-select"
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def booking_upload(request: ActorRequest) -> HttpResponse:
     """Upload a file of bookings, and list the earlier ones."""
-    actor = _booker(request)
-    form = BookingFileForm(request.POST or None, request.FILES or None)
+    actor = booker(request)
+    templates = BookingTemplate.objects.visible_to(actor).order_by("name")
+    form = BookingFileForm(
+        request.POST or None, request.FILES or None, templates=[template.name for template in templates]
+    )
     known: BookingFile | None = None
     if request.method == "POST" and form.is_valid():
         upload: UploadedFile[Any] = form.cleaned_data["file"]
         try:
-            file = start_booking_file(actor=actor, upload=upload, again=form.cleaned_data["again"])
+            file = start_booking_file(
+                actor=actor,
+                upload=upload,
+                again=form.cleaned_data["again"],
+                template=form.cleaned_data["template"],
+                may_name_columns=True,
+            )
         except FileKnown as refusal:
             known = refusal.file
             form.add_error("file", refusal.detail)
@@ -81,6 +103,7 @@ def booking_upload(request: ActorRequest) -> HttpResponse:
         "form": form,
         "known": known,
         "files": page.rows,
+        "templates": templates,
         "tiers": TierCode.choices,
         "max_bytes": columns.MAX_BYTES,
         **page.context,
@@ -93,12 +116,16 @@ def booking_upload(request: ActorRequest) -> HttpResponse:
 def booking_file(request: ActorRequest, file_id: int) -> HttpResponse:
     """Show a file's progress and the rows not booked; the page polls until the file is finished."""
     file = _file(request, file_id)
+    if file.state == BookingFileState.DRAFT:
+        return redirect("parcels:booking_columns", file.pk)
     start = _number(request.GET.get("from", ""))
     rows, next_start = read_problems(file, start=start, most=ROWS_A_PAGE)
     context = {
         "file": file,
         "rows": rows,
         "left": _time_left(file.seconds_left),
+        "has_workbooks": file.done <= MOST_WORKBOOK_ROWS,
+        "came_as_workbook": Path(file.name).suffix.lower() in (".xlsx", ".xlsm", ".xls", ".ods"),
         "not_booked": file.duplicate + file.rejected,
         "next_url": f"?from={next_start}#rows" if next_start else "",
         "previous_url": "?#rows" if start else "",
@@ -114,7 +141,7 @@ def booking_file(request: ActorRequest, file_id: int) -> HttpResponse:
 @login_required
 def booking_cancel(request: ActorRequest, file_id: int) -> HttpResponse:
     """Cancel a file."""
-    actor = _booker(request)
+    actor = booker(request)
     try:
         cancel_booking_file(actor=actor, file_id=file_id)
     except NotFound:
@@ -149,9 +176,23 @@ def booking_rejected(request: ActorRequest, file_id: int) -> StreamingHttpRespon
 
 @require_safe
 @login_required
+def booking_results_xlsx(request: ActorRequest, file_id: int) -> FileResponse:
+    file = _file(request, file_id)
+    return _workbook(file, results_path(file), file.results_size, "results")
+
+
+@require_safe
+@login_required
+def booking_rejected_xlsx(request: ActorRequest, file_id: int) -> FileResponse:
+    file = _file(request, file_id)
+    return _workbook(file, rejected_path(file), file.rejected_size, "rejected")
+
+
+@require_safe
+@login_required
 def booking_template(request: ActorRequest) -> HttpResponse:
     """Download a file with the right header and a sample row."""
-    _booker(request)
+    booker(request)
     text = io.StringIO(newline="")
     # A BOM, because without it spreadsheets assume another encoding.
     text.write("\ufeff")
@@ -165,7 +206,7 @@ def _download(file: BookingFile, path: Path, size: int, kind: str) -> StreamingH
     """Send the committed part. Raises NotFound before the first slice, and after retention."""
     if not size or file.deleted_at or not path.exists():
         raise NotFound
-    name = f"{file.name.removesuffix('.csv')}-{kind}.csv"
+    name = f"{Path(file.name).stem}-{kind}.csv"
     response = StreamingHttpResponse(
         for_reader(stream(path, size), columns.FORMAT), content_type="text/csv; charset=utf-8"
     )
@@ -173,7 +214,16 @@ def _download(file: BookingFile, path: Path, size: int, kind: str) -> StreamingH
     return response
 
 
-def _booker(request: ActorRequest) -> Actor:
+def _workbook(file: BookingFile, path: Path, size: int, kind: str) -> FileResponse:
+    """Send the committed part as a workbook. Raises NotFound as _download() does, and for too many rows."""
+    if not size or file.deleted_at or not path.exists() or file.done > MOST_WORKBOOK_ROWS:
+        raise NotFound
+    content = write_workbook(result_rows(path, size))
+    name = f"{Path(file.name).stem}-{kind}.xlsx"
+    return FileResponse(content, as_attachment=True, filename=name, content_type=CONTENT_TYPE)
+
+
+def booker(request: ActorRequest) -> Actor:
     actor = request.actor
     require(actor, Capability.BOOK_PARCELS)
     # Ops have the capability, but no merchant to book for: for them this page does not exist.
@@ -184,7 +234,7 @@ def _booker(request: ActorRequest) -> Actor:
 
 
 def _file(request: ActorRequest, file_id: int) -> BookingFile:
-    file = BookingFile.objects.visible_to(_booker(request)).filter(pk=file_id).first()
+    file = BookingFile.objects.visible_to(booker(request)).filter(pk=file_id).first()
     if file is None:
         raise NotFound
     return file

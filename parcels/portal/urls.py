@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from parcels.portal import (
     addresses,
+    booking_columns,
     booking_files,
     bookings,
     breaches,
@@ -28,8 +29,25 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("bookings/upload/", booking_files.booking_upload, name="booking_upload"),
     path("bookings/template.csv", booking_files.booking_template, name="booking_template"),
     path("bookings/files/<int:file_id>/", booking_files.booking_file, name="booking_file"),
+    path("bookings/files/<int:file_id>/columns/", booking_columns.booking_columns, name="booking_columns"),
+    path("bookings/files/<int:file_id>/discard/", booking_columns.booking_discard, name="booking_discard"),
+    path(
+        "bookings/templates/<int:template_id>/remove/",
+        booking_columns.booking_template_remove,
+        name="booking_template_remove",
+    ),
     path("bookings/files/<int:file_id>/cancel/", booking_files.booking_cancel, name="booking_cancel"),
     path("bookings/files/<int:file_id>/results.csv", booking_files.booking_results, name="booking_results"),
+    path(
+        "bookings/files/<int:file_id>/results.xlsx",
+        booking_files.booking_results_xlsx,
+        name="booking_results_xlsx",
+    ),
+    path(
+        "bookings/files/<int:file_id>/rejected.xlsx",
+        booking_files.booking_rejected_xlsx,
+        name="booking_rejected_xlsx",
+    ),
     path(
         "bookings/files/<int:file_id>/problems.csv", booking_files.booking_problems, name="booking_problems"
     ),

@@ -10,7 +10,9 @@ from alliance.choices import Role
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, IdempotentRequest, Organisation
 from alliance.tenancy import Actor, Scope, scope
+from parcels.booking_files.mappings import ColumnMapping
 from parcels.booking_files.services.files import book_file, start_booking_file
+from parcels.booking_files.services.templates import save_template
 from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.models import PickupAddress, RecipientProof
@@ -93,10 +95,14 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
 
 
 def _book_from_file(merchant: Organisation) -> None:
-    """A file that is done with, one row of it rejected."""
+    """A file that is done with, one row of it rejected; one with unknown columns; and a template."""
     upload = SimpleUploadedFile("bookings.csv", BOOKINGS, "text/csv")
     with scope(Scope.merchant(merchant.pk)):
         file = start_booking_file(actor=owner(merchant), upload=upload)
+        other = SimpleUploadedFile("orders.csv", b"who,where\na,b\n", "text/csv")
+        start_booking_file(actor=owner(merchant), upload=other, may_name_columns=True)
+        mapping = ColumnMapping((("who", "recipient_name"),))
+        save_template(actor=owner(merchant), name="Orders", header=["who", "where"], mapping=mapping)
     book_file(file_id=file.pk)
 
 

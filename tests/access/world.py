@@ -49,7 +49,7 @@ from couriers.changes.services import propose_change
 from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.documents import services as documents
 from couriers.models import Application, CourierHome, Facility
-from parcels.models import BookingFile, PickupAddress, ScanFile
+from parcels.models import BookingFile, BookingTemplate, PickupAddress, ScanFile
 from slas.credits.months import month_of, spell
 from slas.credits.services.sums import add_entries
 from slas.models import (
@@ -302,7 +302,9 @@ class _Builder:
         day, now = timezone.localdate(), timezone.now()
         records = {
             "address": PickupAddress.objects.get(merchant_id=self.merchant.pk),
-            "booking_file": BookingFile.objects.get(merchant_id=self.merchant.pk),
+            "booking_file": BookingFile.objects.get(merchant_id=self.merchant.pk, state="done"),
+            "booking_draft": BookingFile.objects.get(merchant_id=self.merchant.pk, state="draft"),
+            "booking_form": BookingTemplate.objects.get(merchant_id=self.merchant.pk),
             "scan_file": ScanFile.objects.get(courier_id=self.courier.pk),
             "offer_file": OfferFile.objects.get(courier_id=self.courier.pk),
             "offer": Offer.objects.get(courier_id=self.courier.pk),

@@ -7,35 +7,41 @@ last slice: then it has all its parcels.
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from django.core.files.uploadedfile import UploadedFile
+from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import transaction
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
-from alliance.csv_files.reading import examine, make_utf8, read_header
+from alliance.csv_files.reading import examine, read_header
 from alliance.csv_files.records import Record, Records
+from alliance.csv_files.refusals import refused
 from alliance.database.cluster import is_distributed
 from alliance.database.together import require_settled
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
-from alliance.file_jobs import UNFINISHED, FileJobs, turn
+from alliance.file_jobs import UNFINISHED, FileJobs, first_due, turn
 from alliance.jobs import after_commit
 from alliance.locks import Lock, wait_for
 from alliance.members.services.organisations import worker_of_organisation
 from alliance.tenancy import Actor, Scope, require, scope
 from parcels.booking_files.columns import FORMAT, MAX_BYTES
+from parcels.booking_files.mappings import ColumnMapping
 from parcels.booking_files.models import BookingFile
+from parcels.booking_files.services.drafts import draft_of, start_draft
 from parcels.booking_files.services.references import homes_with_references
 from parcels.booking_files.services.results import append_results
 from parcels.booking_files.services.rows import Rows
 from parcels.booking_files.services.slices import book_rows
+from parcels.booking_files.services.templates import template_for, template_named
+from parcels.booking_files.services.uploads import ColumnsUnknown, missing_text, prepare, write_converted
 from parcels.choices import BookingFileState
 
 SLICE: Final = 2_000
@@ -56,11 +62,19 @@ class FileKnown(Conflict):
         self.file = file
 
 
-def start_booking_file(*, actor: Actor, upload: "UploadedFile[Any]", again: bool = False) -> BookingFile:
-    """Store an uploaded CSV and send it to a worker.
+def start_booking_file(
+    *,
+    actor: Actor,
+    upload: "UploadedFile[Any]",
+    again: bool = False,
+    template: str = "",
+    may_name_columns: bool = False,
+) -> BookingFile:
+    """Store an uploaded file and send it to a worker; with `template`, the name of one, it is read by that.
 
-    Raises InvalidInput for an unreadable file, FileKnown for one uploaded before (unless `again`), Conflict
-    while MOST_RUNNING are being booked; then nothing is stored.
+    With `may_name_columns` a file with unknown columns becomes a draft, for a person to name them. Raises
+    InvalidInput for an unreadable file, FileKnown for one uploaded before (unless `again`), Conflict while
+    MOST_RUNNING are being booked; then nothing is stored.
     """
     require_booker(actor)
     if (upload.size or 0) > MAX_BYTES:
@@ -68,7 +82,24 @@ def start_booking_file(*, actor: Actor, upload: "UploadedFile[Any]", again: bool
         message = _("The file is larger than %(most)d MB. Split it.") % {"most": most}
         raise InvalidInput(errors=[FieldError("/file", message, "too_large")])
     name = Path(upload.name or "bookings.csv").name[-200:]
-    make_utf8(upload, FORMAT)
+    mapping = template_named(actor, template).mapping if template else None
+    try:
+        prepare(upload, mapping)
+    except ColumnsUnknown as unknown:
+        if may_name_columns:
+            return start_draft(actor, name, unknown.table)
+        unknown.table.path.unlink()
+        if known := template_for(actor, unknown.table.header):
+            text = _("The template “%(name)s” was made for these columns.") % {"name": known.name}
+            unknown.errors.append(FieldError("/template", text, "fits"))
+        raise
+    return store_booking_file(actor, BookingFile(name=name), upload, again=again)
+
+
+def store_booking_file(
+    actor: Actor, file: BookingFile, upload: "UploadedFile[Any]", *, again: bool
+) -> BookingFile:
+    """Save a file with our columns as the content of `file`, a new one or a draft, for a worker to book."""
     shape = examine(upload, FORMAT)
     upload.seek(0)
     # The file name on disk is ours: an uploaded name may exceed the file system's limit, mostly in Chinese.
@@ -76,19 +107,33 @@ def start_booking_file(*, actor: Actor, upload: "UploadedFile[Any]", again: bool
     with transaction.atomic():
         wait_for(Lock.UPLOAD_BOOKING_FILE, of=actor.tenant_id)
         _require_room(actor, shape.digest, again=again)
-        file = BookingFile.objects.create(
-            merchant_id=actor.tenant_id,
-            uploaded_by_id=actor.user_id,
-            name=name,
-            content=upload,
-            digest=shape.digest,
-            size=shape.size,
-            lines=shape.lines,
-            encoding=shape.encoding,
-            language=translation.get_language() or "en",
-        )
+        file.merchant_id, file.uploaded_by_id = actor.tenant_id, actor.user_id
+        file.content, file.state = upload, BookingFileState.QUEUED
+        file.digest, file.size = shape.digest, shape.size
+        file.lines, file.encoding = shape.lines, shape.encoding
+        file.language = translation.get_language() or "en"
+        file.uploaded_at, file.due_at = timezone.now(), first_due()
+        file.save()
         _record(actor, "booking_file.received", file)
         JOBS.hand_over(file.pk)
+    return file
+
+
+def book_draft(*, actor: Actor, file_id: int, mapping: ColumnMapping, again: bool = False) -> BookingFile:
+    """Book a draft by the columns that a person named. Raises as start_booking_file() does, and NotFound."""
+    require_booker(actor)
+    if mapping.missing:
+        raise refused(missing_text(mapping))
+    with transaction.atomic():
+        # Of two presses of the button the second one finds no draft.
+        drafts = BookingFile.objects.visible_to(actor).select_for_update(of=("self",))
+        drafts.filter(pk=file_id, state=BookingFileState.DRAFT).first()
+        file, table = draft_of(actor, file_id)
+        # Closed here as at the end of a request: its file was moved to the stored ones.
+        with closing(TemporaryUploadedFile("bookings.csv", "text/csv", 0, "utf-8")) as upload:
+            write_converted(upload, table, mapping)
+            store_booking_file(actor, file, upload, again=again)
+        transaction.on_commit(partial(table.path.unlink, missing_ok=True), robust=True)
     return file
 
 
@@ -214,7 +259,7 @@ def _finish(file: BookingFile, state: BookingFileState) -> None:
 
 def _require_room(actor: Actor, digest: str, *, again: bool) -> None:
     files = BookingFile.objects.visible_to(actor)
-    unsuccessful = (BookingFileState.FAILED, BookingFileState.CANCELLED)
+    unsuccessful = (BookingFileState.FAILED, BookingFileState.CANCELLED, BookingFileState.DRAFT)
     earlier = files.filter(digest=digest).exclude(state__in=unsuccessful).first()
     if earlier is not None and not again:
         raise FileKnown(earlier)

@@ -13,10 +13,13 @@ from typing import IO, Final
 
 from django.utils import translation
 
-from alliance.csv_cells import safe_cell
+from alliance.csv_cells import safe_cell, text_of_cell
 from alliance.csv_files.columns import REMARK
-from alliance.csv_files.writing import append_rows
+from alliance.csv_files.headers import header
+from alliance.csv_files.writing import MARK, append_rows
 from alliance.errors import AllianceError
+from alliance.workbooks.cells import text_in
+from parcels.booking_files.columns import FORMAT
 from parcels.booking_files.models import BookingFile
 from parcels.booking_files.services.rows import booked_before, explain, translate_row
 from parcels.booking_files.services.slices import Known, Outcomes
@@ -37,6 +40,8 @@ COLUMNS: Final = (
     "detail",
     "what_to_do",
 )
+# Writing more into a workbook takes longer than a person waits for a download.
+MOST_WORKBOOK_ROWS: Final = 100_000
 _DETAIL: Final = COLUMNS.index("detail")
 _Row = tuple[str, ...]
 
@@ -70,11 +75,20 @@ def append_results(file: BookingFile, outcomes: Outcomes, columns: Sequence[str]
             problems.append(row)
         if isinstance(result, AllianceError):
             cells = dict(enumerate(record.cells))
-            rejected.append((*(safe_cell(cells.get(place, "")) for place in places), row[_DETAIL]))
+            rejected.append((*(safe_cell(text_in(cells.get(place, ""))) for place in places), row[_DETAIL]))
     file.results_size = append_rows(results_path(file), file.results_size, COLUMNS, rows)
     file.problems_size = append_rows(problems_path(file), file.problems_size, COLUMNS, problems)
     names = (*(columns[place] for place in places), REMARK)
     file.rejected_size = append_rows(rejected_path(file), file.rejected_size, names, rejected)
+
+
+def result_rows(path: Path, size: int) -> Iterator[list[str]]:
+    """Yield the committed rows of a file of results, as texts; the first has the columns, for the reader."""
+    with path.open("rb") as file:
+        rows = csv.reader(_Lines(file, size))
+        yield header([name.removeprefix(MARK) for name in next(rows, [])], FORMAT)
+        for row in rows:
+            yield [text_of_cell(cell) for cell in row]
 
 
 def read_problems(file: BookingFile, *, start: int, most: int) -> tuple[list[dict[str, str]], int | None]:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
+from django.db.models import Q
 
 from alliance.database.slices import for_each_slice
 from alliance.stored_files import delete_unnamed
 from alliance.tenancy import Scope, scope
 from parcels.booking_files.models import BookingFile
+from parcels.booking_files.services.drafts import discard, forget_drafts
 from parcels.booking_files.services.results import problems_path, rejected_path, results_path
 from parcels.choices import BookingFileState
 
@@ -30,7 +32,7 @@ def forget_booking_files(*, now: datetime) -> int:
     task is interrupted in between, the next run deletes them again.
     """
     files = BookingFile.objects.filter(finished_at__lt=now - KEPT, deleted_at__isnull=True)
-    count = for_each_slice(files, order="finished_at", do=partial(_forget, now=now))
+    count = for_each_slice(files, order="finished_at", do=partial(_forget, now=now)) + forget_drafts(now=now)
     # A process killed during an upload leaves a partial file.
     for path in Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*.upload*"):
         if path.stat().st_mtime < (now - ABANDONED).timestamp():
@@ -46,9 +48,8 @@ def forget_recipient(*, merchant_id: int, phone: str, now: datetime) -> None:
     needs its rows. Phones are compared by their digits, because people write them in many ways.
     """
     digits = "".join(filter(str.isdigit, phone))
-    files = BookingFile.objects.filter(
-        merchant_id=merchant_id, finished_at__isnull=False, deleted_at__isnull=True
-    )
+    is_over = Q(finished_at__isnull=False) | Q(state=BookingFileState.DRAFT)
+    files = BookingFile.objects.filter(is_over, merchant_id=merchant_id, deleted_at__isnull=True)
     for file in files:
         upload = Path(file.content.path)
         if _names(rejected_path(file), digits.encode()) or _names(upload, digits.encode(file.encoding)):
@@ -64,6 +65,9 @@ def _names(path: Path, digits: bytes) -> bool:
 
 
 def _forget(file: BookingFile, *, now: datetime) -> None:
+    if file.state == BookingFileState.DRAFT:
+        discard(file)
+        return
     for path in (results_path(file), problems_path(file), rejected_path(file), Path(file.content.path)):
         path.unlink(missing_ok=True)
     BookingFile.objects.filter(pk=file.pk).update(deleted_at=now)

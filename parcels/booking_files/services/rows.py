@@ -19,6 +19,7 @@ from alliance.numbers import whole_number
 from alliance.phones import read_phone
 from alliance.tenancy import Actor
 from alliance.texts import one_line
+from alliance.workbooks.cells import MARK, CellKind, mark_of, text_in
 from parcels.bookings.models import PickupAddress
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient
 from slas.promises.prices import InvalidAmount, fen_from_yuan
@@ -40,6 +41,9 @@ _DETAILS: Final[Mapping[str, str | Promise]] = {
     "cell_error": gettext_lazy("This is an error of a spreadsheet, not a value."),
     "no_letters": gettext_lazy("Enter a text with letters or digits."),
     "shortened": gettext_lazy("A spreadsheet has shortened this number."),
+    "number_cell": gettext_lazy("This cell is a number: zeros that it began with are lost."),
+    "date_cell": gettext_lazy("This cell is a date, not a text."),
+    "hidden_row": gettext_lazy("This row is hidden in the workbook."),
     "time": gettext_lazy("This is not a valid date and time."),
     "naive": gettext_lazy("Include the UTC offset."),
     "weight_g invalid": gettext_lazy("Enter the weight in whole grams, such as 800."),
@@ -56,6 +60,9 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
     "unprintable": gettext_lazy("Type the text instead of pasting it."),
     "garbled": gettext_lazy("Type the text again, or save the file as “CSV UTF-8”."),
     "shortened": gettext_lazy("Format the column as text, then enter the number again."),
+    "number_cell": gettext_lazy("Format the column as text, then check the number."),
+    "date_cell": gettext_lazy("Format the column as text, then enter it again."),
+    "hidden_row": gettext_lazy("Show the row to book it, or delete it."),
     "unknown_city": gettext_lazy("Enter the city's code, such as CN-HGH."),
     "ambiguous_city": gettext_lazy("Enter the city's code, such as CN-HGH."),
     "naive": gettext_lazy("Enter it as 2026-11-22T10:00:00+08:00."),
@@ -76,6 +83,16 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
     "not_done": gettext_lazy("Upload this row again; contact us if it happens twice."),
 }
 _OTHERWISE: Final = gettext_lazy("Correct this cell and upload the row again.")
+
+
+# What the mark of a workbook's cell says of it.
+_CODES: Final = {
+    CellKind.NUMBER: "number_cell",
+    CellKind.SHORTENED: "shortened",
+    CellKind.DATE: "date_cell",
+    CellKind.ERROR: "cell_error",
+    CellKind.HIDDEN_ROW: "hidden_row",
+}
 
 
 class Rows:
@@ -103,6 +120,7 @@ class Rows:
         if problem := record.problem_among(self.columns):
             raise InvalidInput(errors=[FieldError("", detail_of(problem), problem.value)])
         errors: list[FieldError] = []
+        damaged = _damage(self.columns, record.cells)
         origin, address_id = self._origin(cells, errors)
         destination = self._city("destination", cells, errors)
         request = BookingRequest(
@@ -124,8 +142,9 @@ class Rows:
             expected_price_fen=_amount("expected_price", cells, errors),
             if_full=_if_full(cells, errors),
         )
-        if errors:
-            raise InvalidInput(errors=errors)
+        if errors or damaged:
+            others = [error for error in errors if column_of(error.pointer) not in damaged]
+            raise InvalidInput(errors=[*damaged.values(), *others])
         return request
 
     def _origin(self, cells: Mapping[str, str], errors: list[FieldError]) -> tuple[City | None, int | None]:
@@ -214,7 +233,22 @@ def _message(code: str, *, column: str = "") -> str:
     return str(text) % {"most": f"{MAX_ROW_BYTES:,}"}
 
 
+def _damage(columns: Sequence[str], cells: Sequence[str]) -> dict[str, FieldError]:
+    """What is wrong with the cells of a workbook's row, by their columns. Raises InvalidInput for the row."""
+    result: dict[str, FieldError] = {}
+    for name, cell in zip(columns, cells, strict=False):
+        kind = mark_of(cell) if cell[:1] == MARK else None
+        if kind is None:
+            continue
+        code = _CODES.get(kind) or text_in(cell)
+        if kind in (CellKind.HIDDEN_ROW, CellKind.UNREADABLE_ROW):
+            raise InvalidInput(errors=[FieldError("", _message(code) or code, code)])
+        result[name] = _wrong(name, code)
+    return result
+
+
 def _read(name: str, cell: str) -> str:
+    cell = text_in(cell)
     if name == "recipient_phone":
         return read_phone(cell)
     return one_line(read_cell(cell)) if name in _FREE_TEXT else read_code(cell)

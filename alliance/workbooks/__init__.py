@@ -1,0 +1,1 @@
+"""Excel and OpenDocument workbooks: read in a process of its own, and written."""

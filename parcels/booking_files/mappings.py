@@ -1,0 +1,164 @@
+"""Which of a file's columns are which of ours, and the values for what the file does not say. Pure."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from alliance.csv_cells import read_cell, read_code
+from alliance.csv_files.columns import REMARK, column_key
+from alliance.texts import is_blank
+from alliance.workbooks.cells import CellKind, SheetRow, mark_of, marked, text_in
+from parcels.booking_files.columns import COLUMNS, FORMAT, REQUIRED
+
+# What a file's column may be beside one of ours.
+WEIGHT_KG: Final = "weight_kg"
+ADDRESS_WITH_CITY: Final = "address_with_city"
+TARGETS: Final = (*COLUMNS, WEIGHT_KG, ADDRESS_WITH_CITY)
+# Columns that several of the file make together: a first and a last name, two lines of an address.
+JOINED: Final = frozenset({"recipient_name", "recipient_address"})
+# What a template may give a value.
+VALUES: Final = ("tier", "origin", "weight_g", "courier", "pickup_address", "if_full")
+_TEXTS: Final = frozenset({"reference", "recipient_name", "recipient_phone", "recipient_address"})
+_MOMENTS: Final = frozenset({"ready_at", "expected_deliver_by"})
+# Whole as they are: numbers of mobile phones and hotlines, and six digits of a postcode.
+_WHOLE_PHONE: Final = re.compile(r"(?:86)?1[3-9][0-9]{9}|[48]00[0-9]{7}")
+_POSTCODE: Final = re.compile(r"[1-9][0-9]{5}")
+_CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
+_CITY: Final = re.compile(
+    r"\s*(?:中国)?\s*(?:(?:北京|上海|天津|重庆)\s+)?(?P<province>[\u4e00-\u9fff]{2,8}?(?:省|自治区))?\s*"
+    r"(?P<city>[\u4e00-\u9fff]{2,12}?(?:市|自治州|地区|盟))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMapping:
+    """How a file's columns become ours.
+
+    `columns` are pairs of a name in the file and one of TARGETS, the first of several first. A value of
+    `values` fills what the file leaves empty. With `one_row_each`, as shops' exports have a row for each
+    article, the rows of a reference that follow its first one are left out.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    values: Mapping[str, str] = field(default_factory=dict)
+    takes_numbers: bool = False
+    one_row_each: bool = False
+
+    @property
+    def missing(self) -> list[str]:
+        """What neither a column nor a value gives."""
+        given = {target for _name, target in self.columns} | {
+            name for name, text in self.values.items() if text
+        }
+        if WEIGHT_KG in given:
+            given.add("weight_g")
+        if ADDRESS_WITH_CITY in given:
+            given |= {"recipient_address", "destination"}
+        if "pickup_address" in given:
+            given.add("origin")
+        return [name for name in REQUIRED if name not in given]
+
+
+def fitted(mapping: ColumnMapping, header: Sequence[str]) -> ColumnMapping:
+    """A template's mapping for one file: ours where it has those alone, otherwise what is there of it."""
+    if own := own_mapping(header):
+        return replace(own, values=mapping.values)
+    keys = set(map(column_key, header))
+    return replace(mapping, columns=tuple(pair for pair in mapping.columns if column_key(pair[0]) in keys))
+
+
+def own_mapping(header: Sequence[str]) -> ColumnMapping | None:
+    """The mapping of a file with columns of ours alone; None for any other."""
+    found = [FORMAT.by_key.get(column_key(name), "") for name in header if name]
+    if not found or "" in found or len(set(found)) < len(found):
+        return None
+    pairs = tuple((name, FORMAT.by_key[column_key(name)]) for name in header if name)
+    return ColumnMapping(tuple(pair for pair in pairs if pair[1] != REMARK))
+
+
+def converted(
+    header: Sequence[str], rows: Iterable[SheetRow], mapping: ColumnMapping
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row under COLUMNS, with its number; a row that is nobody's parcel is left out."""
+    sources = _places(header, mapping)
+    last = ""
+    for row in rows:
+        cells = {target: _cell(target, places, row.cells, mapping) for target, places in sources.items()}
+        _derive(cells)
+        if mapping.one_row_each:
+            reference = cells.get("reference", "")
+            if reference and reference == last:
+                continue
+            last = reference
+        for name, value in mapping.values.items():
+            if value and is_blank(cells.get(name, "")):
+                cells[name] = value
+        result = [cells.get(name, "") for name in COLUMNS]
+        if mark_of(next(iter(row.cells), "")) is CellKind.UNREADABLE_ROW:
+            result = [row.cells[0], *result[1:]]
+        elif row.is_hidden:
+            result = [marked(CellKind.HIDDEN_ROW, text_in(result[0])), *result[1:]]
+        yield row.number, result
+
+
+def _places(header: Sequence[str], mapping: ColumnMapping) -> dict[str, list[int]]:
+    """Where the cells of each target are in a row."""
+    by_key: dict[str, int] = {}
+    for place, name in enumerate(header):
+        by_key.setdefault(column_key(name), place)
+    result: dict[str, list[int]] = {}
+    for name, target in mapping.columns:
+        if (found := by_key.get(column_key(name))) is not None:
+            result.setdefault(target, []).append(found)
+    return result
+
+
+def _cell(target: str, places: Sequence[int], cells: Sequence[str], mapping: ColumnMapping) -> str:
+    texts = [_readable(target, cells[place], mapping) for place in places if place < len(cells)]
+    filled = [text for text in texts if not is_blank(text)]
+    if len(filled) < 2 or target not in JOINED:
+        return filled[0] if filled else ""
+    if unreadable := next((text for text in filled if mark_of(text)), ""):
+        return unreadable
+    parts = list(dict.fromkeys(read_cell(text).strip() for text in filled))
+    return ("" if _CHINESE.search(parts[0][-1:]) else " ").join(parts)
+
+
+def _readable(target: str, cell: str, mapping: ColumnMapping) -> str:
+    """A cell without its mark where that does not matter."""
+    kind, text = mark_of(cell), text_in(cell)
+    if kind is None or kind in (CellKind.ERROR, CellKind.SHORTENED):
+        return cell
+    if kind is CellKind.NUMBER:
+        return cell if target in _TEXTS and not _is_whole(target, text, mapping) else text
+    return text if kind is CellKind.DATE and target in _MOMENTS else cell
+
+
+def _is_whole(target: str, number: str, mapping: ColumnMapping) -> bool:
+    if target == "recipient_phone":
+        return _WHOLE_PHONE.fullmatch(number) is not None
+    if target == "recipient_address":
+        return _POSTCODE.fullmatch(number) is not None
+    return target == "reference" and mapping.takes_numbers and number.isdigit()
+
+
+def _derive(cells: dict[str, str]) -> None:
+    """Fill our columns from what is another one's: kilograms, and the city within an address."""
+    kilograms, address = cells.pop(WEIGHT_KG, ""), cells.pop(ADDRESS_WITH_CITY, "")
+    if kilograms and is_blank(cells.get("weight_g", "")):
+        cells["weight_g"] = _grams(kilograms)
+    if address:
+        cells.setdefault("recipient_address", address)
+        if is_blank(cells.get("destination", "")) and (city := _CITY.match(read_cell(address))):
+            cells["destination"] = (city["province"] or "") + city["city"]
+
+
+def _grams(text: str) -> str:
+    """Whole grams of a number of kilograms; what is no number stays, to be rejected as it is."""
+    try:
+        grams = Decimal(read_code(text).lower().removesuffix("kg").rstrip()) * 1000
+    except InvalidOperation:
+        return text
+    return str(int(grams.to_integral_value())) if grams.is_finite() else text

@@ -1,0 +1,141 @@
+"""The page on which a person says what the columns of a file are, and the merchant's templates."""
+
+from itertools import islice
+from typing import Any, Final
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from alliance.errors import AllianceError, InvalidInput
+from alliance.portal.forms import add_service_errors
+from alliance.tenancy import Actor
+from alliance.web.requests import ActorRequest
+from alliance.workbooks.cells import mark_of, text_in
+from parcels.booking_files.columns import COLUMNS
+from parcels.booking_files.mappings import ColumnMapping, converted, fitted
+from parcels.booking_files.services.drafts import SHOWN_ROWS, discard_draft, draft_of, first_rows
+from parcels.booking_files.services.files import FileKnown, book_draft
+from parcels.booking_files.services.templates import remove_template, save_template, template_for
+from parcels.booking_files.shops import guess, shop_of
+from parcels.booking_files.tables import Table
+from parcels.models import BookingFile, BookingTemplate, PickupAddress
+from parcels.portal.booking_column_forms import ColumnsForm, label_of
+from parcels.portal.booking_files import booker
+
+_SAMPLES: Final = 3
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def booking_columns(request: ActorRequest, file_id: int) -> HttpResponse:
+    """Show a file's columns with our guess, and book it by what was chosen; with `check`, only show that."""
+    actor = booker(request)
+    file, table = draft_of(actor, file_id)
+    template = _template(actor, request.GET.get("template", ""), table)
+    mapping = fitted(template.mapping, table.header) if template else guess(table.header)
+    form = ColumnsForm(
+        request.POST if request.method == "POST" else None,
+        names=table.header,
+        mapping=mapping,
+        addresses=_addresses(actor),
+        initial={"save_as": template.name if template else ""},
+    )
+    known: BookingFile | None = None
+    if request.method == "POST" and "check" not in request.POST and form.is_valid():
+        try:
+            _book(actor, file, table, form)
+        except FileKnown as refusal:
+            known = refusal.file
+            form.add_error(None, refusal.detail)
+        except InvalidInput as error:
+            add_service_errors(form, error)
+        except AllianceError as error:
+            form.add_error(None, error.detail)
+        else:
+            return redirect("parcels:booking_file", file.pk)
+    if form.is_bound:
+        form.is_valid()
+        mapping = form.mapping()
+    shop = shop_of(table.header)
+    rows = first_rows(table)
+    cells = [list(zip(table.header, row, strict=True)) for row in rows]
+    context = {
+        "file": file,
+        "form": form,
+        "known": known,
+        "shop": shop.name if shop else "",
+        "template": template,
+        "templates": BookingTemplate.objects.visible_to(actor).order_by("name"),
+        "header": table.header,
+        "rows": cells,
+        "columns": [
+            (name, field, [row[place] for row in rows[:_SAMPLES] if row[place]])
+            for place, (name, field) in enumerate(form.columns)
+        ],
+        "missing": [label_of(name) for name in mapping.missing],
+        **_result(table, mapping),
+    }
+    is_refused = form.is_bound and form.errors and "check" not in request.POST
+    return render(request, "parcels/booking_columns.html", context, status=422 if is_refused else 200)
+
+
+@require_POST
+@login_required
+def booking_discard(request: ActorRequest, file_id: int) -> HttpResponse:
+    """Discard a file whose columns nobody named."""
+    name = discard_draft(actor=booker(request), file_id=file_id)
+    messages.success(request, _("“%(name)s” was discarded.") % {"name": name})
+    return redirect("parcels:booking_upload")
+
+
+@require_POST
+@login_required
+def booking_template_remove(request: ActorRequest, template_id: int) -> HttpResponse:
+    """Remove a template; what was booked by it stays."""
+    name = remove_template(actor=booker(request), template_id=template_id)
+    messages.success(request, _("The template “%(name)s” was removed.") % {"name": name})
+    return redirect("parcels:booking_upload")
+
+
+def _book(actor: Actor, file: BookingFile, table: Table, form: ColumnsForm) -> None:
+    """Book a draft, and keep the choice as a template if it has a name."""
+    mapping, name = form.mapping(), form.cleaned_data["save_as"]
+    with transaction.atomic():
+        if name:
+            save_template(actor=actor, name=name, header=table.header, mapping=mapping)
+        book_draft(actor=actor, file_id=file.pk, mapping=mapping, again="again" in form.data)
+
+
+def _template(actor: Actor, given: str, table: Table) -> BookingTemplate | None:
+    """The template that was asked for, or one made for these columns."""
+    if given == "none":
+        return None
+    templates = BookingTemplate.objects.visible_to(actor)
+    asked = templates.filter(pk=int(given)).first() if given.isascii() and given.isdigit() else None
+    return asked or template_for(actor, table.header)
+
+
+def _addresses(actor: Actor) -> list[str]:
+    addresses = PickupAddress.objects.visible_to(actor).order_by("-is_default", "name")
+    return list(addresses.values_list("name", flat=True)[:200])
+
+
+def _result(table: Table, mapping: ColumnMapping) -> dict[str, Any]:
+    """The first rows as they would be booked: columns that have anything, and which cells are wrong."""
+    found = [cells for _number, cells in islice(converted(table.header, table.rows(), mapping), SHOWN_ROWS)]
+    shown = [place for place in range(len(COLUMNS)) if any(cells[place] for cells in found)]
+    return {
+        "result_header": [label_of(COLUMNS[place]) for place in shown],
+        "result": [
+            [
+                (label_of(COLUMNS[place]), text_in(cells[place]), bool(mark_of(cells[place])))
+                for place in shown
+            ]
+            for cells in found
+        ],
+    }

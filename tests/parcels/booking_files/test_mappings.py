@@ -1,0 +1,111 @@
+"""What the columns of a file are, and what becomes of its cells."""
+
+import pytest
+
+from alliance.workbooks.cells import CellKind, SheetRow, marked, text_in
+from parcels.booking_files.columns import COLUMNS
+from parcels.booking_files.mappings import ColumnMapping, converted, fitted
+from parcels.booking_files.shops import guess, shop_of
+
+SHOPIFY = (
+    "Name", "Email", "Lineitem name", "Shipping Name", "Shipping Street", "Shipping City", "Shipping Phone",
+    "Phone",
+)  # fmt: skip
+WOO = (
+    "Order Number", "First Name (Shipping)", "Last Name (Shipping)", "Address 1&2 (Shipping)",
+    "City (Shipping)", "Phone (Billing)", "Item Name",
+)  # fmt: skip
+TAOBAO = ("订单编号", "买家会员名", "收货人姓名", "收货地址 ", "联系电话", "联系手机", "宝贝标题")
+VALUES = {"tier": "next_day", "origin": "CN-HGH", "weight_g": "800"}
+
+
+def rows_of(
+    header: tuple[str, ...], *rows: list[str], mapping: ColumnMapping | None = None
+) -> list[dict[str, str]]:
+    chosen = mapping or guess(header)
+    found = converted(header, (SheetRow(number, row) for number, row in enumerate(rows, 2)), chosen)
+    return [
+        {name: text for name, text in zip(COLUMNS, cells, strict=True) if text} for _number, cells in found
+    ]
+
+
+@pytest.mark.parametrize(("header", "name"), [(SHOPIFY, "Shopify"), (WOO, "WooCommerce"), (TAOBAO, "淘宝")])
+def test_exports_of_shops_are_recognised_and_lack_what_a_template_gives(
+    header: tuple[str, ...], name: str
+) -> None:
+    shop = shop_of(header)
+    assert shop is not None
+    assert shop.name == name
+    assert guess(header).missing == ["tier", "origin", "weight_g"]
+
+
+def test_order_of_several_articles_is_one_booking() -> None:
+    first = ["#1001", "a@case.example", "Cup", "Ouyang Qi", "Renmin Road 1", "Chengdu", "13800000001", ""]
+    second = ["#1001", "a@case.example", "Plate", "", "", "", "", ""]
+    third = ["#1002", "b@case.example", "Cup", "Shen Yu", "Chunxi Road 2", "Chengdu", "", "13800000002"]
+    found = rows_of(SHOPIFY, first, second, third)
+    assert [(row["reference"], row["recipient_phone"]) for row in found] == [
+        ("#1001", "13800000001"), ("#1002", "13800000002"),
+    ]  # fmt: skip
+
+
+def test_first_and_last_name_are_joined() -> None:
+    [row] = rows_of(WOO, ["1001", "Qi", "Ouyang", "Renmin Road 1", "Chengdu", "13800000001", "Cup"])
+    assert row["recipient_name"] == "Qi Ouyang"
+    [row] = rows_of(WOO, ["1001", "欧阳", "琪", "人民路1号", "成都", "13800000001", "Cup"])
+    assert row["recipient_name"] == "欧阳琪"
+
+
+@pytest.mark.parametrize(
+    ("address", "city"),
+    [
+        ("浙江省 杭州市 西湖区 文三路1号", "浙江省杭州市"),
+        ("上海 上海市 浦东新区 世纪大道2号", "上海市"),
+        ("广西壮族自治区南宁市青秀区民族大道3号", "广西壮族自治区南宁市"),
+        ("四川省凉山彝族自治州西昌市4号", "四川省凉山彝族自治州"),
+        ("Renmin Road 1", ""),
+    ],
+)
+def test_city_is_taken_from_an_address(address: str, city: str) -> None:
+    [row] = rows_of(TAOBAO, ["1", "a", "欧阳琪", address, "", "13800000001", "杯"])
+    assert row.get("destination", "") == city
+    assert row["recipient_address"] == address
+
+
+def test_values_fill_what_is_empty() -> None:
+    mapping = ColumnMapping((("no", "reference"), ("service", "tier")), VALUES)
+    found = rows_of(("no", "service"), ["1", "standard"], ["2"], mapping=mapping)
+    assert [row["tier"] for row in found] == ["standard", "next_day"]
+    assert {row["weight_g"] for row in found} == {"800"}
+
+
+@pytest.mark.parametrize(
+    ("kilograms", "grams"), [("1.2", "1200"), ("0.8 kg", "800"), ("２", "2000"), ("heavy", "heavy")]
+)
+def test_kilograms_become_grams(kilograms: str, grams: str) -> None:
+    mapping = guess(("Weight (kg)",))
+    assert [row["weight_g"] for row in rows_of(("Weight (kg)",), [kilograms], mapping=mapping)] == [grams]
+
+
+def test_guess_names_each_column_once() -> None:
+    header = ("订单号", "服务", "始发", "目的地", "重量(公斤)", "收件人", "手机", "地址", "备注")
+    mapping = guess(header)
+    assert mapping.missing == []
+    assert dict(mapping.columns)["重量(公斤)"] == "weight_kg"
+    assert len({target for _name, target in mapping.columns}) == len(mapping.columns) == 8
+
+
+def test_template_leaves_a_file_with_our_columns_as_it_is() -> None:
+    template = ColumnMapping((("who", "recipient_name"),), VALUES)
+    mapping = fitted(template, ("Reference", "tier", "problem"))
+    assert mapping.columns == (("Reference", "reference"), ("tier", "tier"))
+    assert mapping.values == VALUES
+
+
+def test_numbers_of_shops_are_taken_as_they_are_and_phones_only_whole() -> None:
+    mapping = ColumnMapping((("a", "reference"), ("b", "recipient_phone")), takes_numbers=True)
+    number = marked(CellKind.NUMBER, "1001")
+    mobile, landline = marked(CellKind.NUMBER, "13800000001"), marked(CellKind.NUMBER, "57112345678")
+    [whole, short] = rows_of(("a", "b"), [number, mobile], [number, landline], mapping=mapping)
+    assert (whole["reference"], whole["recipient_phone"]) == ("1001", "13800000001")
+    assert (short["recipient_phone"], text_in(short["recipient_phone"])) == (landline, "57112345678")

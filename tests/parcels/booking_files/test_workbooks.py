@@ -1,0 +1,132 @@
+"""Workbooks of bookings: which row and cell is booked, and what is said of the others."""
+
+import csv
+import io
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import xlsxwriter
+
+from alliance.errors import InvalidInput
+from alliance.tenancy import Actor
+from tests.parcels.helpers.booking_files import GOOD, finished, results, to_correct
+from tests.parcels.helpers.bookings import parcels_of
+
+pytestmark = pytest.mark.usefixtures("filing")
+HEADER = ("reference", *GOOD)
+
+
+def book(*rows: dict[str, Any], formats: dict[str, str] | None = None, **options: Any) -> bytes:
+    """A workbook of one sheet; `formats` are the number formats of columns."""
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True}) as workbook:
+        sheet = workbook.add_worksheet("Orders")
+        styles = {name: workbook.add_format({"num_format": code}) for name, code in (formats or {}).items()}
+        top = options.get("top", 0)
+        for place, title in enumerate(options.get("titles", ())):
+            sheet.write(place, 0, title)
+        sheet.write_row(top, 0, HEADER)
+        for number, row in enumerate(rows, top + 1):
+            for column, name in enumerate(HEADER):
+                value = {**GOOD, **row}.get(name, "")
+                if str(value).startswith("="):
+                    sheet.write_formula(number, column, value, None, "#N/A")
+                else:
+                    sheet.write(number, column, value, styles.get(name))
+        for number in options.get("hidden", ()):
+            sheet.set_row(number, None, None, {"hidden": True})
+        for name, cells in options.get("others", {}).items():
+            other = workbook.add_worksheet(name)
+            other.write_row(0, 0, cells)
+            other.write_row(1, 0, ["A", *GOOD.values()])
+            if name.startswith("_"):
+                other.hide()
+    return content.getvalue()
+
+
+def problems(file: Any) -> list[tuple[str, str, str]]:
+    return [
+        (row["line"], row["column"], row["problem"]) for row in results(file) if row["result"] == "rejected"
+    ]
+
+
+def test_rows_of_a_workbook_are_booked_like_those_of_a_csv(merchant: Actor) -> None:
+    file = finished(
+        merchant, book({"reference": "A", "weight_g": 800}, {"reference": "B", "weight_g": 750.0})
+    )
+    assert (file.booked, file.rejected) == (2, 0)
+    assert sorted((found.reference, found.weight_g) for found in parcels_of(merchant)) == [
+        ("A", 800),
+        ("B", 750),
+    ]
+
+
+def test_zeros_are_restored_where_the_format_says_so(merchant: Actor) -> None:
+    content = book(
+        {"reference": 121, "recipient_phone": 57112345678},
+        formats={"reference": "000000", "recipient_phone": "000000000000"},
+    )
+    finished(merchant, content)
+    [parcel] = parcels_of(merchant)
+    assert (parcel.reference, parcel.recipient_phone) == ("000121", "057112345678")
+
+
+def test_number_formatted_as_text_is_taken_as_it_is_shown(merchant: Actor) -> None:
+    finished(merchant, book({"reference": 121}, formats={"reference": "@"}))
+    assert [found.reference for found in parcels_of(merchant)] == ["121"]
+
+
+def test_number_that_may_have_lost_zeros_rejects_its_row(merchant: Actor) -> None:
+    file = finished(
+        merchant,
+        book(
+            {"reference": 121},
+            {"reference": "B", "recipient_phone": 57112345678},
+            {"reference": "C", "recipient_phone": 13812345678},
+            {"reference": 12345678901234567890},
+        ),
+    )
+    assert problems(file) == [
+        ("2", "reference", "number_cell"),
+        ("3", "recipient_phone", "number_cell"),
+        ("5", "reference", "shortened"),
+    ]
+    assert [found.reference for found in parcels_of(merchant)] == ["C"]
+    assert "Format the column as text" in results(file)[0]["what_to_do"]
+    # What is to be corrected has no mark of ours.
+    assert [row["reference"] for row in csv.DictReader(io.StringIO(to_correct(file)))] == [
+        "121",
+        "B",
+        "1.23456789012346e+19",
+    ]
+
+
+def test_dates_and_errors_in_a_cell_reject_its_row(merchant: Actor) -> None:
+    at = datetime(2026, 11, 22, 10, tzinfo=UTC).replace(tzinfo=None)
+    content = book({"reference": at}, {"reference": "=NA()"}, formats={"reference": "yyyy-mm-dd"})
+    assert problems(finished(merchant, content)) == [
+        ("2", "reference", "date_cell"), ("3", "reference", "cell_error"),
+    ]  # fmt: skip
+
+
+def test_hidden_rows_are_not_booked_and_told(merchant: Actor) -> None:
+    file = finished(merchant, book({"reference": "A"}, {"reference": "B"}, hidden=[2]))
+    assert problems(file) == [("3", "", "hidden_row")]
+    assert [found.reference for found in parcels_of(merchant)] == ["A"]
+
+
+def test_titles_above_the_header_are_passed_over_and_rows_keep_their_numbers(merchant: Actor) -> None:
+    file = finished(merchant, book({"weight_g": "light"}, top=4, titles=["Orders of November"]))
+    assert problems(file) == [("6", "weight_g", "invalid")]
+
+
+def test_sheet_with_bookings_is_found_among_others(merchant: Actor) -> None:
+    others = {"Notes": ["call", "tomorrow"], "_old": HEADER}
+    assert finished(merchant, book({"reference": "A"}, others=others)).booked == 1
+
+
+def test_two_sheets_with_bookings_are_refused(merchant: Actor) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        finished(merchant, book({"reference": "A"}, others={"Old": HEADER}))
+    assert "“Orders”, “Old”" in caught.value.errors[0].message

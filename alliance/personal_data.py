@@ -74,7 +74,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         alliance.IdempotentRequest.route alliance.IdempotentRequest.key alliance.IdempotentRequest.body_hash
         alliance.Organisation.name alliance.Organisation.slug
         alliance.RetiredMonth.folder alliance.RetiredMonth.tables
-        alliance.SavedView.listing
+        alliance.Organisation.label_size alliance.SavedView.listing
         alliance.User.language
         auth.Group.name auth.Permission.name auth.Permission.codename
         contenttypes.ContentType.app_label contenttypes.ContentType.model

@@ -15,6 +15,8 @@ TEXTS = (
     gettext_noop("parcel.contradicted"),
     gettext_noop("parcel.unmasked"),
     gettext_noop("parcel.erased"),
+    gettext_noop("label.unmasked"),
+    gettext_noop("label.size_chosen"),
     gettext_noop("parcels.exported"),
     gettext_noop("pickup_address.added"),
     gettext_noop("pickup_address.changed"),

@@ -116,6 +116,8 @@ class Organisation(models.Model):
     name = models.CharField(_("name"), max_length=200)
     slug = models.SlugField(_("short name"), max_length=80, unique=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
+    # On what it prints its labels: see parcels.labels.rules.
+    label_size = models.CharField(_("size of labels"), max_length=8, default="76x130", db_default="76x130")
 
     objects = models.Manager.from_queryset(OrganisationQuerySet)()
 

@@ -280,3 +280,35 @@ SCANS = [
         },
     ),
 ]
+
+LABELS = [
+    OpenApiExample(
+        "Two labels, one of them refused",
+        value={"numbers": [NUMBER, "CA0000000000000X"], "format": "pdf", "size": "76x130"},
+        request_only=True,
+    ),
+    OpenApiExample(
+        "The file, and what was refused",
+        value={
+            "made": 1,
+            "refused": 1,
+            "results": [
+                {"index": 0, "tracking_number": NUMBER, "page": 1, "reprint": False, "error": None},
+                {
+                    "index": 1,
+                    "tracking_number": "CA0000000000000X",
+                    "page": None,
+                    "reprint": None,
+                    "error": {
+                        "code": "unknown_tracking_number",
+                        "detail": "This tracking number contains a typing mistake.",
+                    },
+                },
+            ],
+            "file": {"name": f"label-{NUMBER}.pdf", "content_type": "application/pdf", "content": "JVBERi0x"},
+        },
+        response_only=True,
+        media_type="application/json",
+        status_codes=["200"],
+    ),
+]

@@ -12,6 +12,7 @@ from parcels.api.booking_files import (
 )
 from parcels.api.breaches import BreachDetailView
 from parcels.api.cancelling import ParcelBatchCancelView
+from parcels.api.labels import LabelsView, LabelView
 from parcels.api.pickup_addresses import PickupAddressListView
 from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
@@ -26,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parcels", parcels.ParcelListView.as_view(), name="parcel_list"),
     path("parcels/batch", parcels.ParcelBatchView.as_view(), name="parcel_batch"),
     path("parcels/cancel", ParcelBatchCancelView.as_view(), name="parcel_batch_cancel"),
+    path("parcels/labels", LabelsView.as_view(), name="parcel_labels"),
     path("booking-files", BookingFilesView.as_view(), name="booking_files"),
     path("booking-files/<int:file_id>", BookingFileView.as_view(), name="booking_file"),
     path("booking-files/<int:file_id>/cancel", BookingFileCancelView.as_view(), name="booking_file_cancel"),
@@ -39,6 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("parcels/<str:number>", parcels.ParcelDetailView.as_view(), name="parcel_detail"),
     path("parcels/<str:number>/cancel", parcels.ParcelCancelView.as_view(), name="parcel_cancel"),
+    path("parcels/<str:number>/label", LabelView.as_view(), name="parcel_label"),
     path("parcels/<str:number>/revisions", RevisionsView.as_view(), name="parcel_revisions"),
     path("watch", WatchView.as_view(), name="watch_list"),
     path("breaches/<str:number>/<str:kind>", BreachDetailView.as_view(), name="breach_detail"),

@@ -139,6 +139,8 @@ class Parcel(models.Model):
     contradicted_at = models.DateTimeField(_("contradicted"), null=True)
     # How many scans are stored: a parcel has a limit.
     scan_count = models.PositiveSmallIntegerField(_("scans"), default=0, db_default=0)
+    # When its first label was printed: each later one says that it is a reprint.
+    label_printed_at = models.DateTimeField(_("label printed"), null=True)
     # When its recipient's data were erased; see parcels.retention.erasing.
     erased_at = models.DateTimeField(_("recipient erased"), null=True)
 

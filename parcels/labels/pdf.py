@@ -1,7 +1,7 @@
 """Labels as PDF: a page each, in vectors, with the characters that are used of each typeface."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from reportlab.lib.colors import black, white
@@ -18,19 +18,25 @@ _FRAME: Final = "frame"
 _STROKE: Final = 0.035
 
 
-def render(labels: Iterable[Label], layout: Layout, *, done: Callable[[int], None] | None = None) -> bytes:
-    """Draw labels and return the file; `done` is told of each page."""
+def render(labels: Iterable[Label], layout: Layout) -> bytes:
+    """Draw labels and return the file."""
+    return b"".join(render_parts(labels, layout))
+
+
+def render_parts(labels: Iterable[Label], layout: Layout) -> Iterator[bytes]:
+    """Draw labels; yield nothing for each but the last, and then the file: so its progress can be told."""
     out = io.BytesIO()
-    pages = _Pages(Canvas(out, pagesize=(layout.width * POINTS, layout.height * POINTS), invariant=1), layout)
-    for count, label in enumerate(labels, 1):
+    canvas = Canvas(out, pagesize=(layout.width * POINTS, layout.height * POINTS), invariant=1)
+    canvas.setTitle("Labels")
+    canvas.setAuthor("Courier Alliance")
+    canvas.setCreator("Courier Alliance")
+    pages = _Pages(canvas, layout)
+    for count, label in enumerate(labels):
+        if count:
+            yield b""
         pages.add(label)
-        if done is not None:
-            done(count)
-    pages.canvas.setTitle("Labels")
-    pages.canvas.setAuthor("Courier Alliance")
-    pages.canvas.setCreator("Courier Alliance")
-    pages.canvas.save()
-    return out.getvalue()
+    canvas.save()
+    yield out.getvalue()
 
 
 class _Pages:

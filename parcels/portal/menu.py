@@ -55,6 +55,7 @@ MENU: Final = (
         Capability.BOOK_PARCELS,
     ),
     NavItem(_("Parcels"), "packages", "parcels:parcel_list", WORK, 30, MEMBERS, Capability.VIEW_PARCELS),
+    NavItem(_("Labels"), "tag", "parcels:label_list", WORK, 35, MEMBERS, Capability.VIEW_PARCELS),
     NavItem(
         _("Watch list"),
         "eye-exclamation",

@@ -223,6 +223,10 @@ def _revision(actor: Actor, promised: Promised | None, kind: CommitmentKind) -> 
     return revision_view(promised.revisions, reader=actor)
 
 
+def _label_url(parcel: Parcel) -> str:
+    return reverse("parcels:label_page", args=[parcel.number])
+
+
 def _actions(request: ActorRequest, actor: Actor, parcel: Parcel) -> dict[str, Any]:
     """The actions and links of the page, by the reader's capabilities."""
     may_cancel = actor.is_merchant and actor.can(Capability.BOOK_PARCELS)
@@ -232,6 +236,7 @@ def _actions(request: ActorRequest, actor: Actor, parcel: Parcel) -> dict[str, A
         "list_url": reverse("parcels:parcel_list"),
         "track_url": request.build_absolute_uri(reverse("parcels:track", args=[parcel.number])),
         "cancel_url": link_to("parcels:parcel_cancel", parcel.number) if cancellable else "",
+        "label_url": "" if parcel.status == ParcelStatus.CANCELLED else _label_url(parcel),
         "may_unmask": actor.can(Capability.UNMASK),
         "fee": "" if fee_fen is None else yuan(fee_fen),
     }

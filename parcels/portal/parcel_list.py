@@ -27,6 +27,7 @@ from alliance.web.addresses import address
 from alliance.web.requests import ActorRequest
 from alliance.web.stencils import filled
 from parcels.choices import ParcelStatus
+from parcels.labels.rules import MOST_LABELS
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.lists.pages import Page, page_of, read_place
 from parcels.models import Parcel
@@ -134,6 +135,8 @@ def parcel_list(request: ActorRequest) -> HttpResponse:
         "ends": _ends(asked, page),
         "newest_url": asked.url() if page.is_past_end or asked.is_refused else "",
         "export_url": _export_url(actor, asked),
+        "label_filters": urlencode(asked.filters, doseq=True),
+        "most_labels": MOST_LABELS,
         "nothing": _empty_state(actor),
     }
     status = 200 if filters.form.is_valid() and not asked.is_refused else 422

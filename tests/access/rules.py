@@ -129,6 +129,18 @@ UNMASK = page(
     own="courier_owner courier_manager courier_agent merchant_owner merchant_agent",
     rival=RIVALS,
 )
+PRINT = page(
+    "print",
+    "labels: owners, managers, agents, who handle parcels",
+    own="courier_owner courier_manager courier_agent merchant_owner merchant_agent",
+    rival=RIVALS,
+)
+SET_UP = page(
+    "set up",
+    "settings of the company: owners and managers",
+    own="courier_owner courier_manager merchant_owner",
+    rival=RIVALS,
+)
 BOOK = page(
     "book",
     "quotes, bookings, pickup addresses: a merchant's owners, managers, agents",
@@ -236,6 +248,12 @@ API_EXPORT_FILE = call(
     "a file of courier A",
     own=_EXPORTERS,
     rival=f"merchant_owner merchant_agent merchant_key {RIVALS} {RIVAL_KEYS}",
+)
+API_PRINT = call(
+    "API: print",
+    "labels",
+    own=f"courier_owner courier_manager courier_agent merchant_owner merchant_agent {KEY_HOLDERS}",
+    rival=f"{RIVALS} {RIVAL_KEYS}",
 )
 API_BOOK = call(
     "API: book",

@@ -43,6 +43,8 @@ COLUMNS: Final = (
 # Writing more into a workbook takes longer than a person waits for a download.
 MOST_WORKBOOK_ROWS: Final = 100_000
 _DETAIL: Final = COLUMNS.index("detail")
+_RESULT: Final = COLUMNS.index("result")
+_NUMBER: Final = COLUMNS.index("tracking_number")
 _Row = tuple[str, ...]
 
 
@@ -108,6 +110,17 @@ def read_problems(file: BookingFile, *, start: int, most: int) -> tuple[list[dic
         if translation.get_language() != file.language:
             rows = [translate_row(row) for row in rows]
         return rows, lines.position if lines.position < file.problems_size else None
+
+
+def booked_numbers(file: BookingFile, *, skip: int = 0, most: int) -> list[str]:
+    """Return the tracking numbers that a file booked, in its order, so many after so many."""
+    path = results_path(file)
+    if file.deleted_at or not file.results_size or not path.exists():
+        return []
+    with path.open("rb") as results:
+        rows = csv.reader(_Lines(results, file.results_size))
+        numbers = (row[_NUMBER] for row in rows if row[_RESULT:_NUMBER] == ["booked"])
+        return list(islice(numbers, skip, skip + most))
 
 
 class _Lines:

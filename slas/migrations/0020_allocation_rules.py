@@ -10,7 +10,7 @@ from alliance.tenancy import row_policy
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alliance", "0100_rules_capability"),
+        ("alliance", "0021_allocation_capability"),
         ("slas", "0019_sums_of_credits"),
     ]
 

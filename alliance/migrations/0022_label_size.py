@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alliance", "0020_faster_settings_function"),
+        ("alliance", "0021_allocation_capability"),
     ]
 
     operations = [

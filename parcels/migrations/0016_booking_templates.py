@@ -10,7 +10,7 @@ STATES = ("draft", "queued", "running", "done", "failed", "cancelled")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("parcels", "0014_pickup_addresses_by_city")]
+    dependencies = [("parcels", "0015_label_prints")]
 
     operations = [
         migrations.CreateModel(

@@ -10,7 +10,7 @@ from alliance.database.online_indexes import AddIndexConcurrently
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("parcels", "0100_sheets_booking_templates")]
+    dependencies = [("parcels", "0016_booking_templates")]
 
     operations = [
         ValidateConstraint(model_name="bookingfile", name="booking_file_state_known"),

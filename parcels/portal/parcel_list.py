@@ -137,6 +137,7 @@ def parcel_list(request: ActorRequest) -> HttpResponse:
         "export_url": _export_url(actor, asked),
         "label_filters": urlencode(asked.filters, doseq=True),
         "most_labels": MOST_LABELS,
+        "may_cancel": actor.is_merchant and actor.can(Capability.BOOK_PARCELS),
         "nothing": _empty_state(actor),
     }
     status = 200 if filters.form.is_valid() and not asked.is_refused else 422

@@ -235,6 +235,7 @@ PARCELS = [
     Row("parcels:parcel_book", "GET", BOOK, own=302, ops=404, note="without a quote: back to it"),
     Row("parcels:parcel_book", "POST", BOOK, own=409, ops=404, note="without a quote: nothing to book"),
     Row("parcels:parcel_booked", "GET", BOOK, rival=404, ops=404, path=("parcel",)),
+    Row("parcels:cancel_list", "POST", BOOK, own=302, ops=404, note="nothing selected"),
     Row("parcels:parcel_cancel", "POST", BOOK, own=302, rival=404, ops=404, path=("parcel",)),
     *get_and_post("parcels:company_contact", MERCHANT_DATA, post=302),
     Row("parcels:address_list", "GET", BOOK, ops=404),

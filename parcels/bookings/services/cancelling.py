@@ -77,6 +77,17 @@ def cancel_parcels(
     return [_result(parcels.get(parcel_id)) for parcel_id in parcel_ids]
 
 
+def refusal_of(status: str, since: datetime) -> Conflict | None:
+    """Return why a parcel of a status is not cancelled; None if it is, or can be."""
+    if status in {ParcelStatus.BOOKED, ParcelStatus.CANCELLED}:
+        return None
+    detail = _("This parcel can no longer be cancelled: it has been “%(status)s” since %(since)s.") % {
+        "status": ParcelStatus(status).label,
+        "since": since.isoformat(timespec="minutes"),
+    }
+    return Conflict(detail, code="already_moving")
+
+
 def _follow(actor: Actor, cancelled: Sequence[_Held], at: datetime) -> None:
     """Do what follows from the parcels' being cancelled."""
     void_commitments(parcel_ids=[parcel.of_parcel for parcel in cancelled], at=at)
@@ -116,10 +127,5 @@ def _result(parcel: _Held | None) -> Cancelled | AllianceError:
         return NotFound()
     if not parcel.is_own:
         return NotPermitted()
-    if parcel.has_status == ParcelStatus.CANCELLED:
-        return Cancelled(parcel.of_parcel, parcel.since)
-    detail = _("This parcel can no longer be cancelled: it has been “%(status)s” since %(since)s.") % {
-        "status": ParcelStatus(parcel.has_status).label,
-        "since": parcel.since.isoformat(timespec="minutes"),
-    }
-    return Conflict(detail, code="already_moving")
+    refusal = refusal_of(parcel.has_status, parcel.since)
+    return refusal or Cancelled(parcel.of_parcel, parcel.since)

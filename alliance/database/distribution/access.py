@@ -5,6 +5,7 @@ sequences, from which a worker draws its own ids.
 """
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -102,9 +103,27 @@ def require_alike_policies() -> int:
 
     Returns how many have policies. Raises RuntimeError if any differs.
     """
+    relations, differing = _compared()
+    for _look in range(_LOOKS):
+        if not differing:
+            return relations
+        # A shard on its way is made without policies, and gets them a moment later.
+        time.sleep(1)
+        differing &= _compared()[1]
+    if differing:
+        shown = ", ".join(sorted(differing)[:5])
+        raise RuntimeError(f"{len(differing)} relations have not the policies of their table: {shown}")
+    return relations
+
+
+_LOOKS = 5
+
+
+def _compared() -> tuple[int, set[str]]:
+    """Return how many relations have policies, and which of them have others than their table."""
     statement = _POLICIES.format(schema=value("SELECT quote_ident(current_schema())"))
     expected: dict[str, str] = json.loads(value(statement))
-    relations, differing = 0, []
+    relations, differing = 0, set[str]()
     for node, found in json_of_nodes(statement):
         for name, policies in found.items():
             table = name if name in expected else _without_shard(name)
@@ -114,11 +133,8 @@ def require_alike_policies() -> int:
                 continue
             relations += 1
             if policies != wanted:
-                differing.append(f"{name} on {node}")
-    if differing:
-        shown = ", ".join(differing[:5])
-        raise RuntimeError(f"{len(differing)} relations have not the policies of their table: {shown}")
-    return relations
+                differing.add(f"{name} on {node}")
+    return relations, differing
 
 
 _NONE = "false "

@@ -140,6 +140,9 @@ def move(home: int, target: str) -> Shard:
     [shard] = [shard for shard in shards() if shard.first_home <= home <= shard.last_home]
     if shard.node == str(node):
         raise Refused(f"Home {home} is on {node} already.")
+    for other in moves():
+        if other.homes == shard.homes:
+            raise Refused(f"Homes {shard.homes} are on their way to {other.target} ({other.state}): wait.")
     _require_movable()
     source = _node(shard.node)
     rows(
@@ -150,7 +153,11 @@ def move(home: int, target: str) -> Shard:
 
 
 def rebalance() -> bool:
-    """Have Citus even out what the workers hold, in the background; return whether anything is moved."""
+    """Have Citus even out what the workers hold, in the background; return whether anything is moved.
+
+    Raises Refused.
+    """
+    _require_none_begun()
     _require_movable()
     return _start(drain_only=False)
 
@@ -165,6 +172,7 @@ def drain(target: str) -> bool:
         raise Refused(f"{node} is the coordinator: it has no shards.")
     if not [other for other in nodes() if other.has_shards and not other.is_coordinator and other != node]:
         raise Refused(f"There is no other worker to take what {node} holds: add one first.")
+    _require_none_begun()
     _require_movable()
     if node.has_shards:
         execute_as_superuser(
@@ -173,19 +181,31 @@ def drain(target: str) -> bool:
     return _start(drain_only=True)
 
 
-def add_node(host: str, port: int) -> None:
-    """Add a worker: it gets functions and grants, and shards by `rebalance`. May be called again.
+def add_node(host: str, port: int) -> str:
+    """Add a worker, or one that was drained again; return what was done. May be called again.
 
-    Raises Refused.
+    It gets functions and grants, and shards by `rebalance`. Raises Refused.
     """
-    if not any((node.host, node.port) == (host, port) for node in nodes()):
+    known = {str(node): node for node in nodes()}.get(f"{host}:{port}")
+    if known and known.is_coordinator:
+        raise Refused(f"{known} is the coordinator: it has no shards.")
+    done = "was there"
+    if known is None:
         execute_as_superuser("SELECT citus_add_node(%s, %s)", [host, port])
+        done = "was added"
+    elif not known.is_active:
+        execute_as_superuser("SELECT citus_activate_node(%s, %s)", [host, port])
+        done = "is active again"
+    elif not known.has_shards:
+        execute_as_superuser("SELECT citus_set_node_property(%s, %s, 'shouldhaveshards', true)", [host, port])
+        done = "takes shards again"
     if value(_LACKS_COPIES, [host, port]):
         # Citus would copy them with its first rebalancing; a shard only moves to where they are.
         execute_as_superuser("SELECT replicate_reference_tables(%s)", [_MODE])
     stored_functions.install_all()
     access.grant_on_nodes()
     access.require_alike_policies()
+    return done
 
 
 def _start(*, drain_only: bool) -> bool:
@@ -218,6 +238,15 @@ def execute_as_superuser(statement: str, parameters: list[str | int]) -> None:
             cursor.execute(statement, parameters)
     finally:
         superuser.close()
+
+
+def _require_none_begun() -> None:
+    # Before anything is changed: Citus has one such job at a time.
+    if rows(_TASKS):
+        raise Refused(
+            "Shards are being moved in the background: `shards` shows how far it is. Wait, or end it by"
+            " SELECT citus_rebalance_stop()."
+        )
 
 
 def _require_movable() -> None:

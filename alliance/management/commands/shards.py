@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
@@ -14,6 +14,8 @@ from alliance.database.distribution.readiness import megabytes
 from alliance.database.owner import as_owner
 from alliance.homes import HOMES
 
+SILENT: Final = "does not answer"
+
 
 class Command(BaseCommand):
     help = "Shows nodes, homes, sizes and moves of a cluster; adds a worker, moves homes, drains a worker."
@@ -21,7 +23,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print what is shown as JSON.")
         verbs = parser.add_subparsers(dest="verb")
-        add = verbs.add_parser("add-node", help="Add a worker, which has the extension and the roles.")
+        add = verbs.add_parser(
+            "add-node",
+            help="Add a worker, which has the extension and the roles, or one that was drained again.",
+        )
         add.add_argument("host")
         add.add_argument("port", type=int)
         move = verbs.add_parser("move", help="Move the shard of a home to a worker, and wait for it.")
@@ -44,12 +49,19 @@ class Command(BaseCommand):
                 raise CommandError(str(refused)) from refused
             except (Error, RuntimeError) as error:
                 raise CommandError(f"Citus could not do it: {in_one_line(str(error))}") from error
+            except KeyboardInterrupt:
+                raise CommandError(
+                    "Cut off. `shards` shows whether it goes on; what was begun is undone or ends by itself."
+                    " Call it again.",
+                    returncode=130,
+                ) from None
 
     def _do(self, verb: str | None, options: dict[str, Any]) -> None:
         match verb:
             case "add-node":
-                shards.add_node(options["host"], options["port"])
-                self.stdout.write("Added. `shards rebalance` moves homes to it.")
+                node = f"{options['host']}:{options['port']}"
+                done = shards.add_node(options["host"], options["port"])
+                self.stdout.write(f"{node} {done}. `shards rebalance` moves homes to it.")
             case "move":
                 self._move(options["home"], options["node"])
             case "drain":
@@ -81,17 +93,12 @@ class Command(BaseCommand):
         for node in nodes():
             here = [shard for shard in found if shard.node == str(node)]
             couriers = sum(str(node) in of for of in used)
-            size, parcels = (
-                megabytes(sum(shard.bytes for shard in here)),
-                sum(shard.parcels for shard in here),
-            )
-            state = "does not answer" if str(node) in silent else state_of(node)
-            counted = f"{len(here):>7}{couriers:>9,}{parcels:>13,}{size:>11}"
+            state = SILENT if str(node) in silent else state_of(node)
+            counted = f"{len(here):>7}{couriers:>9,}{held(here, silent, 13, 11)}"
             self.stdout.write(f"{node!s:<22}{counted}  {state}")
         self.stdout.write(f"\n{'homes':<8}{'node':<28}       parcels        size")
         for shard in found:
-            size = megabytes(shard.bytes)
-            self.stdout.write(f"{shard.homes:<8}{shard.node:<28}{shard.parcels:>14,}{size:>12}")
+            self.stdout.write(f"{shard.homes:<8}{shard.node:<28}{held([shard], silent, 14, 12)}")
         moves = shards.moves()
         self.stdout.write("\nmoves" if moves else "\nNothing is being moved.")
         for move in moves:
@@ -112,6 +119,13 @@ class Command(BaseCommand):
             self.stdout.write(f"{share:>7}{workers:>9}  {homes:<24}{holder.name}")
 
 
+def held(some: list[shards.Shard], silent: set[str], *widths: int) -> str:
+    """Return how many parcels are in some shards of a node, and their size: unknown if it does not answer."""
+    parcels, size = f"{sum(one.parcels for one in some):,}", megabytes(sum(one.bytes for one in some))
+    told = ("?", "?") if any(one.node in silent for one in some) else (parcels, size)
+    return "".join(f"{text:>{width}}" for text, width in zip(told, widths, strict=True))
+
+
 def state_of(node: Any) -> str:
     if node.is_coordinator:
         return "coordinator"
@@ -121,8 +135,11 @@ def state_of(node: Any) -> str:
 
 
 def as_json() -> dict[str, Any]:
+    silent = shards.silent_nodes()
     return {
-        "nodes": [{**asdict(node), "state": state_of(node)} for node in nodes()],
+        "nodes": [
+            {**asdict(node), "state": SILENT if str(node) in silent else state_of(node)} for node in nodes()
+        ],
         "shards": [asdict(shard) for shard in shards.shards()],
         "moves": [asdict(move) for move in shards.moves()],
         "holders": holders_as_json(),

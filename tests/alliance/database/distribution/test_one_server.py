@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alliance.database.distribution import access, coordinator, plan, readiness, tables
-from alliance.database.distribution.shards import Refused, execute_as_superuser, home_of_hash
+from alliance.database.distribution.shards import Refused, Shard, execute_as_superuser, home_of_hash
 from alliance.database.owner import as_owner
 from alliance.database.partitions import months_of
 from alliance.database.placements import BY_PARCEL, LOCAL
 from alliance.homes import hash_of, home_of
 from alliance.management.commands import distribute
+from alliance.management.commands.shards import held
 from tests import factories
 from tests.helpers.owner import execute_as_owner
 
@@ -146,3 +147,22 @@ def test_nodes_are_changed_by_a_superuser_only(settings: Any) -> None:
     settings.SUPERUSER_DATABASE = None
     with pytest.raises(Refused, match=r"SUPERUSER_DATABASE_URL.*SELECT citus_add_node\('worker-3', 5432\)"):
         execute_as_superuser("SELECT citus_add_node(%s, %s)", ["worker-3", 5432])
+
+
+def test_what_a_node_holds_that_does_not_answer_is_unknown() -> None:
+    shard = Shard(id=1, first_home=0, last_home=1, node="db2:5432", bytes=3 << 20, parcels=1200)
+    assert held([shard], set(), 6, 5) == " 1,200 3 MB"
+    assert held([shard], {"db2:5432"}, 6, 5) == "     ?    ?"
+
+
+def test_policies_of_a_shard_on_its_way_are_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A move makes a table on the other node first, and gives it its policies a moment later.
+    on_its_way, there = {"breach_102": "false "}, {"breach_102": "true abc"}
+    monkeypatch.setattr(access, "value", lambda _statement: '{"breach": "true abc"}')
+    monkeypatch.setattr(access.time, "sleep", lambda _seconds: None)
+    looks = iter([on_its_way, there])
+    monkeypatch.setattr(access, "json_of_nodes", lambda _statement: [("db2:5432", next(looks))])
+    assert access.require_alike_policies() == 1
+    monkeypatch.setattr(access, "json_of_nodes", lambda _statement: [("db2:5432", on_its_way)])
+    with pytest.raises(RuntimeError, match="breach_102 on db2:5432"):
+        access.require_alike_policies()

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import connections
 
+from alliance.database.postgresql.fences import FENCES
 from alliance.homes import HOME_BITS, HOMES, home_of, homes_of
 
 _SIGN, _HASHES_OF_HOME = 1 << 31, 1 << 32 - HOME_BITS
@@ -18,6 +19,7 @@ _SIGN, _HASHES_OF_HOME = 1 << 31, 1 << 32 - HOME_BITS
 MOVED = "AL001"
 
 _HAS_EXTENSION = "SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')"
+_HAS_FENCES = "SELECT to_regclass('pg_dist_poolinfo') IS NOT NULL"
 _HAS_SHARDS = "SELECT EXISTS (SELECT 1 FROM pg_dist_partition WHERE partmethod = 'h')"
 # The least whole number whose hash is in the range of each shard: among a thousand for each there is one.
 _SHARD_KEYS = """
@@ -56,6 +58,11 @@ def is_distributed(*, using: str = "default") -> bool:
     if (known := _known.get(place)) is None:
         known = _known[place] = bool(_value(_HAS_EXTENSION, using) and _value(_HAS_SHARDS, using))
     return known
+
+
+def fences(*, using: str = "default") -> str:
+    """Return which workers of a cluster are fenced off, as a text to compare with a later one."""
+    return str(_value(FENCES, using)) if _value(_HAS_FENCES, using) else ""
 
 
 def shard_keys(*, using: str = "default") -> tuple[int, ...]:

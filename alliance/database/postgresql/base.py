@@ -56,6 +56,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         # Asked while no statement waits. What only makes or drops databases has no alias of its own.
         if self.alias in connections:
             self.connection.is_distributed = cluster.is_distributed(using=self.alias)
+            if self.connection.is_distributed and not WATCH.fences.are_known:
+                WATCH.fences.note_first(cluster.fences(using=self.alias))
 
     def _connect_to_one_of(self, conn_params: dict[str, Any], places: list[hosts.Place]) -> Any:
         """Return a connection that can be written to; raises Demoted if there are only others.

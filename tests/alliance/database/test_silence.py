@@ -323,3 +323,20 @@ def test_what_waits_since_before_a_worker_was_fenced_off_is_cut_off(
     look_until(watch, lambda: not younger.is_alive())
     assert younger.error == ""
     execute_as_owner("DELETE FROM pg_dist_poolinfo")
+
+
+@pytest.mark.one_server("it pretends to have the table of a cluster's addresses")
+@pytest.mark.usefixtures("of_cluster")
+def test_a_program_that_begins_behind_a_fence_waits_for_what_is_slow(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ASK_AFTER_SECONDS", "ASK_AGAIN_SECONDS", "TICK_SECONDS"):
+        monkeypatch.setattr(silence, name, 0.02)
+    execute_as_owner(f"INSERT INTO pg_dist_poolinfo VALUES (3, '{NOWHERE}')")
+    # As in a new process, which has had no connection yet.
+    watch._begin_anew()
+    connection.close()
+    first = Statement("SELECT pg_sleep(0.3)")
+    look_until(watch, lambda: not first.is_alive())
+    assert first.error == ""
+    execute_as_owner("DELETE FROM pg_dist_poolinfo")

@@ -330,7 +330,7 @@ class DisruptionAdmin(ProposingMixin, EnteredAdmin):
     """Force majeure: declared by ops, withdrawn while it has proposed nothing."""
 
     list_display = (
-        "name", "reason", "place", "starts_at", "ends_at", "recovery_hours", "declared_at", "proposed",
+        "name", "reason", "place", "proposed", "starts_at", "ends_at", "declared_at", "recovery_hours",
     )  # fmt: skip
     list_filter = ("reason", "country")
     list_select_related = ("city",)

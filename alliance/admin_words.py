@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.apps import apps
@@ -22,6 +22,7 @@ from django.utils.translation import gettext, pgettext
 from alliance import wording
 from alliance.admin_history import models_by_object_type
 from alliance.database.placements import BY_PARCEL
+from alliance.figures import unless_away
 from alliance.models import AuditEntry
 from alliance.wording import code_text, listed, named, object_text, parted
 
@@ -59,12 +60,13 @@ def object_names(request: HttpRequest, entries: Iterable[AuditEntry]) -> dict[tu
         if not isinstance(model._meta.pk, (AutoField, BigAutoField)) and model._meta.pk.remote_field is None:
             continue
         listing = admin.site.get_model_admin(model)
-        rows = listing.get_queryset(request).filter(pk__in=ids)
+        about = listing.get_queryset(request).filter(pk__in=ids)
+        rows: Iterable[Any] = about
         if model._meta.db_table in BY_PARCEL:
-            # On a cluster, parties are on another node.
-            rows = rows.select_related(None)
+            # On a cluster, parties are on another node; and the list is worth reading without these names.
+            rows = unless_away(partial(list, about.select_related(None)), otherwise=[])
         elif isinstance(listing.list_select_related, tuple):
-            rows = rows.select_related(*listing.list_select_related)
+            rows = about.select_related(*listing.list_select_related)
         names |= {(kind, str(row.pk)): str(row) for row in rows}
     return names
 
@@ -104,6 +106,8 @@ def _value_text(name: str, value: Any) -> str:
     match value:
         case bool():
             return gettext("yes") if value else gettext("no")
+        case list() | dict() if not value:
+            return "–"
         case {"before": before, "after": after}:
             return f"{_value_text(name, before)} → {_value_text(name, after)}"
         case list():

@@ -76,8 +76,9 @@ def test_a_detail_in_words() -> None:
         "numbers": ["CA1", "CA2"],
         "whole": False,
         "note": None,
+        "filters": {},
     }
-    assert detail_text(detail) == "Role: Agent → –; Numbers: CA1, CA2; Whole: no; Note: –"
+    assert detail_text(detail) == "Role: Agent → –; Numbers: CA1, CA2; Whole: no; Note: –; Filters: –"
     codes = {
         "tier": "next_day",
         "number": 2,

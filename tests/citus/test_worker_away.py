@@ -10,12 +10,13 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from alliance import audit
 from alliance.choices import OrganisationStatus, Role
 from alliance.database import cluster
 from alliance.health import readiness
 from alliance.members.services.actors import actor_of_user
 from alliance.models import ApiKey, City, Contact, Invitation, Member, Organisation, User
-from alliance.tenancy import Scope, scope
+from alliance.tenancy import Actor, Scope, scope
 from couriers.applications.services import applications
 from couriers.choices import DocumentKind, Step
 from couriers.documents import services as documents
@@ -106,6 +107,14 @@ def test_a_user_logs_in_and_gets_another_password(away: str, client: Client, mer
     merchant_user.refresh_from_db()
     assert merchant_user.check_password(password)
     assert merchant_user.last_login is not None
+
+
+def test_audit_log_is_read_without_the_names_of_what_waits(away: str, ops_client: Client) -> None:
+    with scope(Scope.everything()):
+        audit.record(actor=Actor.system("test"), verb="excuse.granted", object_type="excuse", object_id=7)
+    page = ops_client.get(reverse("admin:alliance_auditentry_changelist"))
+    assert page.status_code == 200
+    assert "7" in [entry.object_id for entry in page.context["cl"].result_list]
 
 
 def test_readiness_names_the_worker_and_serves_on(away: str) -> None:

@@ -53,9 +53,11 @@ def outage_of(exception: BaseException | None) -> AllianceError | None:
         case OperationalError() if getattr(exception.__cause__, "pgcode", None) == _DISK_FULL:
             return _full()
         case OperationalError() if getattr(exception.__cause__, "pgcode", None) == _NODE_AWAY:
-            return Unavailable(
-                _("A part of our storage does not answer. Nothing was changed: try again shortly.")
+            text = _(
+                "The part of our storage that this needs does not answer; all else goes on. "
+                "Nothing was changed: try again shortly."
             )
+            return Unavailable(text)
         case DatabaseError() if type(exception.__cause__) is psycopg2.DatabaseError:
             # libpq lost the connection, and psycopg2 has no better name for it.
             return Unavailable(_("The service was interrupted. Try again shortly."))

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
-from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound
+from alliance.errors import AllianceError, FieldError, InvalidInput
 from alliance.models import Organisation
 from alliance.tenancy import Actor, raw_rows, require
 from parcels.bookings.models import Parcel
@@ -74,20 +74,19 @@ def print_labels(
 def choose_size(*, actor: Actor, size: str) -> LabelSize:
     """Set the size that the actor's organisation prints on. Raises NotPermitted, InvalidInput."""
     require(actor, Capability.MANAGE_KEYS)
+    organisation_id = actor.tenant_id
     if size not in LabelSize.values:
         message = _("Choose from: %(sizes)s.") % {"sizes": ", ".join(LabelSize.values)}
         raise InvalidInput(errors=[FieldError("/size", message)])
-    changed = Organisation.objects.filter(pk=actor.tenant_id).exclude(label_size=size).update(label_size=size)
-    if changed:
+    organisations = Organisation.objects.filter(pk=organisation_id)
+    if organisations.exclude(label_size=size).update(label_size=size):
         audit.record(
             actor=actor,
             verb="label.size_chosen",
             object_type="organisation",
-            object_id=actor.tenant_id,
+            object_id=organisation_id,
             detail={"label_size": size},
         )
-    elif not Organisation.objects.filter(pk=actor.tenant_id).exists():
-        raise NotFound
     return LabelSize(size)
 
 

@@ -51,6 +51,8 @@ class Lock(IntEnum):
     BOOK_SLICE = 5_264_042
     # Change a merchant's allocation rules: two at once would not see each other's.
     CHANGE_RULES = 5_264_051
+    # Start a dry run, of a merchant: two at once would not see each other.
+    START_DRY_RUN = 5_264_052
 
 
 def wait_for(lock: Lock, *, of: int | None = None, shared: bool = False) -> None:

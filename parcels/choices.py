@@ -114,3 +114,12 @@ class LabelFormat(models.TextChoices):
 class LabelSize(models.TextChoices):
     NARROW = "76x130", _("76 × 130 mm")
     WIDE = "100x150", _("100 × 150 mm")
+
+
+class DryRunState(models.TextChoices):
+    """The state of a dry run of allocation rules."""
+
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")

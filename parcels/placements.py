@@ -13,6 +13,7 @@ PLACEMENTS: Final = Placements(
     local=(
         "parcels_bookingfile",
         "parcels_bookingtemplate",
+        "parcels_dryrun",
         "parcels_merchant",
         "parcels_pickupaddress",
         "parcels_scanfile",

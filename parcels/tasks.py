@@ -8,6 +8,7 @@ from alliance.health import note_heartbeat
 from alliance.jobs import AFTER_OUTAGES
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services import retention
+from parcels.dry_runs import services as dry_runs
 from parcels.retention import erasing
 from parcels.scan_files import services as scan_files
 from parcels.scans import lost_parcels
@@ -30,6 +31,18 @@ def resume_files_of_scans() -> int:
 def book_file(file_id: int) -> None:
     """Book an uploaded file for a minute. May run twice, concurrently, or be killed."""
     booking_files.book_file(file_id=file_id, stretch=STRETCH)
+
+
+@shared_task(acks_late=True, **AFTER_OUTAGES)
+def count_dry_run(run_id: int) -> None:
+    """Try allocation rules on past bookings for a minute. May run twice, concurrently, or be killed."""
+    dry_runs.count_dry_run(run_id=run_id, stretch=STRETCH)
+
+
+@shared_task(acks_late=True)
+def resume_dry_runs() -> int:
+    """Queue dry runs that are due. May run twice: each is queued once."""
+    return dry_runs.resume_dry_runs(now=timezone.now())
 
 
 @shared_task(acks_late=True)

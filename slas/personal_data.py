@@ -15,6 +15,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
     Holds.NOTHING: """
         slas.AllocationRule.name slas.AllocationRule.origin_province slas.AllocationRule.destination_province
         slas.AllocationRule.reference_prefix slas.AllocationRule.couriers
+        slas.AllocationRule.origin_country slas.AllocationRule.destination_country
         slas.BreachListing.key slas.CommitmentListing.key
         slas.Closure.country slas.Closure.province slas.Closure.name
         slas.CreditSchedule.bands

@@ -1,6 +1,5 @@
 """Lists of a courier, asked at its homes: on a cluster, no other shard is looked into."""
 
-from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.db.models import QuerySet
@@ -56,11 +55,15 @@ def merged_by_shard(rows: Rows, *key: str, most: int) -> tuple[list[Any], bool] 
     reader = rows.reader if isinstance(rows, TenantQuerySet) else None
     is_courier = reader is not None and reader.is_courier
     shards = homes_by_shard(homes_to_read(reader.tenant_id) if reader and is_courier else ALL_HOMES)
-    size, key_of, keys = max(most // len(shards), 1), attrgetter(*key), []
+    size, keys = max(most // len(shards), 1), []
     for homes in shards:
         if (told := rows_at_homes(rows.values(*key)[:size], homes)) is None:
             return None
         keys.append([tuple(row[name] for name in key) for row in told])
+
+    def key_of(row: Any) -> tuple[Any, ...]:
+        return tuple(getattr(row, name) for name in key)
+
     # Beyond the last row of a shard that has more, its next one may come first.
     end = min((part[-1] for part in keys if len(part) == size), default=None)
     found: list[Any] = []
@@ -68,7 +71,8 @@ def merged_by_shard(rows: Rows, *key: str, most: int) -> tuple[list[Any], bool] 
         wanted = {place for place in part if end is None or place <= end}
         if wanted:
             # With the list's own conditions beside the parcels, Citus would ask all shards.
-            matching = rows.model._default_manager.filter(parcel_id__in={pk for pk, *_rest in wanted})
+            parcels = {f"{_parcel(rows)}__in": {pk for pk, *_rest in wanted}}
+            matching = rows.model._default_manager.filter(**parcels)
             found += [row for row in matching if key_of(row) in wanted]
     return sorted(found, key=key_of), end is None
 

@@ -91,10 +91,10 @@ class ParcelQuerySet(MovedQuerySet):
         """
         queryset = self
         if first is not None:
-            queryset = queryset.filter(pk__gte=_first_id(first, zone))
+            queryset = queryset.filter(pk__gte=first_id(first, zone))
         if last is not None:
             queryset = queryset.filter(
-                pk__lt=_first_id(min(last, END_OF_IDS.date()) + timedelta(days=1), zone)
+                pk__lt=first_id(min(last, END_OF_IDS.date()) + timedelta(days=1), zone)
             )
         return queryset
 
@@ -159,7 +159,7 @@ def _day_at_destination(moment: Any) -> Cast:
     return Cast(clock, DateField())
 
 
-def _first_id(day: date, zone: ZoneInfo) -> int:
+def first_id(day: date, zone: ZoneInfo) -> int:
     """The lowest parcel id of a local day; days outside the range of ids are clamped to it."""
     start = datetime.combine(min(max(day, EPOCH.date()), END_OF_IDS.date()), time.min, zone)
     return parcel_id_at(min(max(start, EPOCH), END_OF_IDS - timedelta(milliseconds=1)))

@@ -2,6 +2,7 @@
 
 from parcels.booking_files.models import BookingFile, BookingTemplate
 from parcels.bookings.models import Merchant, Parcel, PickupAddress
+from parcels.dry_runs.models import DryRun
 from parcels.revisions.models import RecipientProof
 from parcels.scan_files.models import ScanFile
 from parcels.scans.models import Scan
@@ -10,6 +11,7 @@ from parcels.scans.models import Scan
 __all__ = [
     "BookingFile",
     "BookingTemplate",
+    "DryRun",
     "Merchant",
     "Parcel",
     "PickupAddress",

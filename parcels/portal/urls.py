@@ -11,6 +11,7 @@ from parcels.portal import (
     cancelling,
     company,
     dashboard,
+    dry_runs,
     labels,
     parcel_detail,
     parcel_list,
@@ -56,6 +57,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "bookings/files/<int:file_id>/rejected.csv", booking_files.booking_rejected, name="booking_rejected"
     ),
+    path("rules/trials/", dry_runs.dry_run_list, name="dry_run_list"),
+    path("rules/trials/<int:run_id>/", dry_runs.dry_run_detail, name="dry_run_detail"),
     path("addresses/", addresses.address_list, name="address_list"),
     path("addresses/add/", addresses.address_add, name="address_add"),
     path("addresses/<int:address_id>/", addresses.address_edit, name="address_edit"),

@@ -1,6 +1,6 @@
 """Change the rules by which a merchant chooses among couriers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -85,6 +85,30 @@ def save_rule(*, actor: Actor, rule_id: int | None, terms: RuleTerms) -> Allocat
         rule.save()
         _record(actor, "allocation_rule.added" if rule_id is None else "allocation_rule.changed", rule)
     return rule
+
+
+def replace_rules(*, actor: Actor, terms: Sequence[RuleTerms]) -> list[AllocationRule]:
+    """Make these the merchant's rules, in order: a rule of a name that was there stays that rule.
+
+    Doing it again changes nothing. Raises InvalidInput with the place of each wrong rule.
+    """
+    with transaction.atomic():
+        rules = {rule.name: rule for rule in _locked(actor)}
+        if problems := list(_problems_of_all(terms)):
+            raise InvalidInput(errors=problems)
+        result = []
+        for position, each in enumerate(terms, start=1):
+            rule = rules.pop(one_line(each.name), None) or AllocationRule(merchant_id=actor.tenant_id)
+            _fill(rule, each)
+            rule.position = position
+            rule.save()
+            result.append(rule)
+        for rule in rules.values():
+            _record(actor, "allocation_rule.deleted", rule)
+            rule.delete()
+        for rule in result:
+            _record(actor, "allocation_rule.replaced", rule)
+    return result
 
 
 def switch_rule(*, actor: Actor, rule_id: int, is_active: bool) -> AllocationRule:
@@ -190,6 +214,17 @@ def _problems(terms: RuleTerms, taken: set[str]) -> Iterator[FieldError]:
         yield FieldError("/highest_price", _("Enter the highest price of a parcel, above 0."), "range")
 
 
+def _problems_of_all(terms: Sequence[RuleTerms]) -> Iterator[FieldError]:
+    if len(terms) > MOST_RULES:
+        yield FieldError("/rules", _("Send at most %d rules.") % MOST_RULES, "too_many")
+        return
+    taken: set[str] = set()
+    for place, each in enumerate(terms):
+        for problem in _problems(each, taken):
+            yield FieldError(f"/rules/{place}{problem.pointer}", problem.message, problem.code)
+        taken.add(one_line(each.name))
+
+
 def _text_problems(pointer: str, text: str, limit: int) -> Iterator[FieldError]:
     if len(text) > limit:
         yield FieldError(pointer, _("Use at most %d characters.") % limit, "max_length")
@@ -220,7 +255,7 @@ def _courier_problems(terms: RuleTerms) -> Iterator[FieldError]:
     elif is_split:
         shares = [share or 0 for share in terms.couriers.values()]
         if any(share < 1 for share in shares):
-            message = _("Enter a share of at least 1 % for each courier that you chose.")
+            message = _("Enter the share in percent of each courier that you chose, at least 1.")
             yield FieldError("/couriers", message, "range")
         elif sum(shares) != WHOLE:
             message = _("The shares add up to %(sum)d %%. They must add up to 100 %%.")

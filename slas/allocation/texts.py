@@ -20,9 +20,7 @@ def rule_reason(rule: Rule, shares: Sequence[tuple[str, int]]) -> str:
     """Why the merchant's rule leads to a courier. `shares` are those of a split, by courier's name."""
     match rule.action:
         case RuleAction.CHEAPEST if rule.least_score:
-            text = _(
-                "Your rule “%(rule)s”: the cheapest courier of those with at least %(score)s %% on time."
-            )
+            text = _("Your rule “%(rule)s”: the cheapest courier that is at least %(score)s %% on time.")
             return text % {"rule": rule.name, "score": _percent(rule.least_score)}
         case RuleAction.CHEAPEST:
             return _("Your rule “%(rule)s”: the cheapest courier.") % {"rule": rule.name}

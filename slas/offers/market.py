@@ -71,7 +71,9 @@ class OnSale:
 class NotAvailable(InvalidInput):
     """A tier cannot carry this parcel on this lane; the error names the input to change."""
 
-    def __init__(self, field: str, message: str, code: str) -> None:
+    def __init__(self, field: str, message: str, code: str, *, rule: Rule | None = None) -> None:
+        # The merchant's rule that leaves nobody.
+        self.rule = rule
         self.error = FieldError(f"/{field}", message, code)
         super().__init__(errors=[self.error])
 
@@ -93,6 +95,7 @@ class Market:
         *,
         at: datetime,
         merchant_id: int | None = None,
+        rules: Sequence[Rule] | None = None,
         read: Reader = _read_market,
     ) -> None:
         self.at = at
@@ -103,7 +106,8 @@ class Market:
         tiers_stamp, closures_stamp, rules_stamp, *_offer = rows[0]
         self.tiers, self._announced = tiers_with_announced(at, stamp=tiers_stamp)
         self._closures = calendar_at(at, stamp=closures_stamp)
-        self._rules = rules_in_force(merchant_id, rules_stamp)
+        # Rules to be tried, or those of the merchant.
+        self._rules = rules_in_force(merchant_id, rules_stamp) if rules is None else rules
         self._offers = _ranked_offers(rows)
         # Hundreds of similar bookings need the same days.
         self._days: dict[tuple[Lane, str, datetime], list[Promise]] = {}
@@ -150,7 +154,8 @@ class Market:
             )
         except RuledOut as refusal:
             field = "courier" if courier else "destination"
-            raise NotAvailable(field, ruled_out_text(refusal.rule, tier, courier), "ruled_out") from None
+            message = ruled_out_text(refusal.rule, tier, courier)
+            raise NotAvailable(field, message, "ruled_out", rule=refusal.rule) from None
 
     def surcharge_fen(self, tier: TierInForce, weight_g: int) -> int:
         """Return the surcharge of a weight. Raises NotAvailable above the last weight band."""

@@ -34,6 +34,15 @@ _WAITING: Final = WrittenOnce(
 
 
 MENU: Final = (
+    NavItem(
+        _("Allocation rules"),
+        "arrows-split",
+        "slas:rule_list",
+        SERVICE,
+        15,
+        MERCHANT,
+        Capability.BOOK_PARCELS,
+    ),
     NavItem(_("Offers"), "route", "slas:offer_list", SERVICE, 10, COURIER, Capability.VIEW_OFFERS),
     NavItem(_("On-time rates"), "chart-line", "slas:rate_list", SERVICE, 20, MEMBERS, Capability.VIEW_RATES),
     NavItem(

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, path
 
 from slas.portal import (
+    allocation,
     breaches,
     excuses,
     exports,
@@ -30,6 +31,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("offers/download/", offers.offer_download, name="offer_download"),
     path("offers/<int:offer_id>/", offers.offer_edit, name="offer_edit"),
     path("offers/<int:offer_id>/sale/", offers.offer_sale, name="offer_sale"),
+    path("rules/", allocation.rule_list, name="rule_list"),
+    path("rules/new/", allocation.rule_create, name="rule_create"),
+    path("rules/<int:rule_id>/", allocation.rule_edit, name="rule_edit"),
+    path("rules/<int:rule_id>/move/", allocation.rule_move, name="rule_move"),
+    path("rules/<int:rule_id>/switch/", allocation.rule_switch, name="rule_switch"),
+    path("rules/<int:rule_id>/delete/", allocation.rule_delete, name="rule_delete"),
     path("rates/", rates.rate_list, name="rate_list"),
     path("rates/download/", rates.rate_download, name="rate_download"),
     path("rates/merchants/", rates.merchant_options, name="merchant_options"),

@@ -147,6 +147,12 @@ BOOK = page(
     own="merchant_owner merchant_agent",
     rival="rival_merchant",
 )
+ALLOCATE = page(
+    "allocate",
+    "changing allocation rules: a merchant's owners and managers",
+    own="merchant_owner",
+    rival="rival_merchant",
+)
 SCAN = page(
     "scan",
     "scans by file: a courier's owners, managers, agents",

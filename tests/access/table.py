@@ -10,6 +10,7 @@ from typing import Final
 from tests.access.rows import Row, get_and_post, pages_of_model, read_only
 from tests.access.rules import (
     ADMIN_DOOR,
+    ALLOCATE,
     API_BOOK,
     API_CLAIM,
     API_EXPORT,
@@ -153,6 +154,13 @@ OFFERS_AND_RATES = [
     Row("slas:offer_download", "GET", SEE_OFFERS),
     *get_and_post("slas:offer_edit", SELL, post=422, rival=404, path=("offer",)),
     Row("slas:offer_sale", "POST", SELL, own=302, rival=404, ops=302, path=("offer",)),
+    Row("slas:rule_list", "GET", BOOK, ops=404, note="a merchant's own"),
+    *get_and_post("slas:rule_create", ALLOCATE, post=422, ops=404),
+    *get_and_post("slas:rule_edit", ALLOCATE, post=422, rival=404, ops=404, path=("rule",)),
+    *[
+        Row(f"slas:rule_{verb}", "POST", ALLOCATE, own=302, rival=404, ops=404, path=("rule",))
+        for verb in ("move", "switch", "delete")
+    ],
     Row("slas:rate_list", "GET", READ),
     Row("slas:rate_download", "GET", EXPORT),
     Row(
@@ -210,6 +218,9 @@ PARCELS = [
     Row("parcels:scan_file", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
     Row("parcels:scan_file_results", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
     *get_and_post("parcels:booking_upload", BOOK, post=422, ops=404),
+    Row("parcels:dry_run_list", "GET", BOOK, ops=404, note="a merchant's own"),
+    Row("parcels:dry_run_list", "POST", ALLOCATE, own=422, ops=404),
+    Row("parcels:dry_run_detail", "GET", BOOK, rival=404, ops=404, path=("dry_run",)),
     Row("parcels:booking_template", "GET", BOOK, ops=404, note="ops book for nobody"),
     Row("parcels:booking_file", "GET", BOOK, rival=404, ops=404, path=("booking_file",)),
     Row("parcels:booking_cancel", "POST", BOOK, own=302, rival=404, ops=404, path=("booking_file",)),

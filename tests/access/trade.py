@@ -15,6 +15,7 @@ from parcels.booking_files.services.files import book_file, start_booking_file
 from parcels.booking_files.services.templates import save_template
 from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.writing import Booked
+from parcels.dry_runs.services import Period, start_dry_run
 from parcels.models import PickupAddress, RecipientProof
 from parcels.scan_files.services import receive_scan_file
 from parcels.scans.lines import ScanLine
@@ -86,7 +87,8 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
         receive_scan_file(actor=owner(courier), upload=SimpleUploadedFile("scans.csv", SCANS, "text/csv"))
         receive_offer_file(actor=owner(courier), upload=SimpleUploadedFile("offers.csv", OFFERS, "text/csv"))
     _book_from_file(merchant)
-    AllocationRule.objects.create(merchant=merchant, position=1, name="Tried", action=RuleAction.STOP)
+    rule = AllocationRule.objects.create(merchant=merchant, position=1, name="Tried", action=RuleAction.STOP)
+    start_dry_run(actor=owner(merchant), rule_ids=[rule.pk], period=Period.last_days(now.date()))
     audit.record(actor=owner(courier), verb="test.tried", object_type="test", object_id=1)
     _credit(courier, merchant, parcel_id=lost.pk)
     _request_exports(courier, merchant)

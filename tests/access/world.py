@@ -49,10 +49,11 @@ from couriers.changes.services import propose_change
 from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.documents import services as documents
 from couriers.models import Application, CourierHome, Facility
-from parcels.models import BookingFile, BookingTemplate, PickupAddress, ScanFile
+from parcels.models import BookingFile, BookingTemplate, DryRun, PickupAddress, ScanFile
 from slas.credits.months import month_of, spell
 from slas.credits.services.sums import add_entries
 from slas.models import (
+    AllocationRule,
     BreachListing,
     CapacityDay,
     ClosedMonth,
@@ -306,6 +307,8 @@ class _Builder:
             "booking_draft": BookingFile.objects.get(merchant_id=self.merchant.pk, state="draft"),
             "booking_form": BookingTemplate.objects.get(merchant_id=self.merchant.pk),
             "scan_file": ScanFile.objects.get(courier_id=self.courier.pk),
+            "rule": AllocationRule.objects.get(merchant_id=self.merchant.pk),
+            "dry_run": DryRun.objects.get(merchant_id=self.merchant.pk),
             "offer_file": OfferFile.objects.get(courier_id=self.courier.pk),
             "offer": Offer.objects.get(courier_id=self.courier.pk),
             "member": agent, "facility": facility, "user": agent.user,

@@ -36,7 +36,9 @@ SENTENCE = re.compile(r"\b[A-Za-z']{2,}(?:,? [A-Za-z']{2,}){2,}")
 PUBLIC_PAGES = ["home", "account_login", "account_signup", "account_reset_password", "parcels:track_search"]
 SHARED_PAGES = ["parcels:dashboard_view", "parcels:parcel_list", "slas:rate_list", "slas:breach_list"]
 MERCHANT_PAGES = [
-    "parcels:quote_create", "parcels:address_add", "member_list", "api_key_list", "usersessions_list",
+    "parcels:quote_create", "parcels:address_add", "slas:rule_list", "slas:rule_create",
+    "parcels:dry_run_list",
+    "member_list", "api_key_list", "usersessions_list",
 ]  # fmt: skip
 COURIER_PAGES = ["slas:offer_list", "slas:offer_create", "parcels:scan_upload", "couriers:facility_list"]
 

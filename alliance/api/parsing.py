@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 from rest_framework.fields import empty
 from rest_framework.parsers import JSONParser
 from rest_framework.permissions import SAFE_METHODS, BasePermission
@@ -81,6 +82,22 @@ class Body(serializers.Serializer[Any]):
             raise InvalidInput(errors=[*unknown, *field_errors(error.detail)]) from None
         if unknown:
             raise InvalidInput(errors=unknown)
+        return values
+
+
+class BodyPart(serializers.Serializer[Any]):
+    """An object inside a body. Its unknown fields are refused by their place in the whole."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        unknown = unknown_fields(data, self.fields) if isinstance(data, Mapping) else []
+        refused = {error.field: [ErrorDetail(error.message, code=error.code)] for error in unknown}
+        try:
+            values = super().run_validation(data)
+        except serializers.ValidationError as error:
+            detail: Any = error.detail
+            raise serializers.ValidationError({**refused, **detail} if refused else detail) from None
+        if refused:
+            raise serializers.ValidationError(refused)
         return values
 
 

@@ -37,3 +37,27 @@ CLAIM = [
         },
     ),
 ]
+RULES = [
+    _request_example(
+        "Two rules",
+        {
+            "rules": [
+                {
+                    "name": "Heavy to Hunan",
+                    "destination": "Hunan province",
+                    "least_g": 20_000,
+                    "action": "cheapest",
+                    "least_reliability": "90.0",
+                },
+                {
+                    "name": "Two carriers",
+                    "action": "split",
+                    "couriers": [
+                        {"courier": "swift-express", "share": 60},
+                        {"courier": "rival-logistics", "share": 40},
+                    ],
+                },
+            ]
+        },
+    ),
+]

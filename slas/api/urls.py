@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from slas.api import breaches, excuses, exports, offers, promises, scorecards, statements
+from slas.api import allocation, breaches, excuses, exports, offers, promises, scorecards, statements
 from slas.api.rates import RatesView
 from slas.api.tiers import TierListView
 
@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("closures", promises.ClosuresView.as_view(), name="closures"),
     path("offers", offers.OfferListView.as_view(), name="offer_list"),
     path("offers/<int:offer_id>", offers.OfferDetailView.as_view(), name="offer_detail"),
+    path("allocation-rules", allocation.AllocationRulesView.as_view(), name="allocation_rules"),
     path("rates", RatesView.as_view(), name="rates"),
     path("exports", exports.ExportListView.as_view(), name="export_list"),
     path("exports/<int:export_id>", exports.ExportDetailView.as_view(), name="export_detail"),

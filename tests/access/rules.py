@@ -267,6 +267,12 @@ API_BOOK = call(
     own="merchant_owner merchant_agent merchant_key",
     rival="rival_merchant rival_merchant_key",
 )
+API_ALLOCATE = call(
+    "API: allocate",
+    "changing allocation rules",
+    own="merchant_owner merchant_key",
+    rival="rival_merchant rival_merchant_key",
+)
 API_SEE_OFFERS = call(
     "API: see offers",
     "a courier's own offers",

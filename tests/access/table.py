@@ -11,6 +11,7 @@ from tests.access.rows import Row, get_and_post, pages_of_model, read_only
 from tests.access.rules import (
     ADMIN_DOOR,
     ALLOCATE,
+    API_ALLOCATE,
     API_BOOK,
     API_CLAIM,
     API_EXPORT,
@@ -262,6 +263,8 @@ API = [
     Row("api:slas:tier_list", "GET", KNOWN),
     Row("api:slas:promises", "GET", KNOWN, query="origin=CN-HGH&destination=CN-CTU&tier=next_day"),
     Row("api:slas:closures", "GET", KNOWN),
+    Row("api:slas:allocation_rules", "GET", API_BOOK, ops=404),
+    Row("api:slas:allocation_rules", "PUT", API_ALLOCATE, own=422, rival=422, ops=404, data={}),
     Row("api:slas:offer_list", "GET", API_SEE_OFFERS),
     Row("api:slas:offer_list", "PUT", API_SELL, own=422, data={}),
     Row("api:slas:offer_detail", "GET", API_SEE_OFFERS, rival=404, path=("offer",)),

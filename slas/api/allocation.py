@@ -1,0 +1,221 @@
+"""API of a merchant's allocation rules: the whole list is read, and written in order."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext as _
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.fields import empty
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from alliance.api.authentication import actor_of
+from alliance.api.parsing import Body, BodyPart, WordField, refuse_unknown_parameters
+from alliance.choices import Capability, OrganisationKind
+from alliance.cities import MOST_LETTERS, UnknownCity, resolve_area
+from alliance.errors import FieldError, InvalidInput
+from alliance.models import City, Organisation
+from alliance.tenancy import require
+from slas.allocation.models import AllocationRule
+from slas.allocation.services import (
+    MOST_RULES,
+    NAME_LENGTH,
+    PREFIX_LENGTH,
+    RuleTerms,
+    own_rules,
+    replace_rules,
+)
+from slas.api import examples
+from slas.api.offers import PriceField
+from slas.choices import RuleAction, TierCode
+from slas.promises.models import ServiceTier
+from slas.promises.prices import yuan
+
+S = serializers.Serializer[Any]
+
+
+class AreaField(serializers.CharField):
+    """A city, or a province of China."""
+
+    def run_validation(self, data: Any = empty) -> Any:
+        text = super().run_validation(data)
+        try:
+            return resolve_area(text) if text else None
+        except UnknownCity as error:
+            raise serializers.ValidationError(str(error), code=error.code) from None
+
+
+class ShareBody(BodyPart):
+    courier = serializers.CharField(max_length=80, help_text="Short name, as in quotes.")
+    share = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=100, help_text="Percent, of a split only."
+    )
+
+
+class RuleBody(BodyPart):
+    """One rule. Conditions that are left out hold for every parcel."""
+
+    name = serializers.CharField(max_length=NAME_LENGTH, help_text="Unique; quotes show it.")
+    active = serializers.BooleanField(default=True)
+    tier = WordField(choices=TierCode.choices, required=False, allow_null=True)
+    origin = AreaField(
+        max_length=MOST_LETTERS,
+        required=False,
+        allow_null=True,
+        help_text="City code or name, or a province such as “Hunan province”.",
+    )
+    destination = AreaField(max_length=MOST_LETTERS, required=False, allow_null=True)
+    least_g = serializers.IntegerField(required=False, allow_null=True, help_text="Included.")
+    most_g = serializers.IntegerField(required=False, allow_null=True, help_text="Included.")
+    reference_prefix = serializers.CharField(max_length=PREFIX_LENGTH, required=False, allow_blank=True)
+    action = WordField(choices=RuleAction.choices)
+    couriers = ShareBody(many=True, required=False, help_text="Of `only`, `never` and `split`.")
+    least_reliability = serializers.DecimalField(
+        max_digits=4,
+        decimal_places=1,
+        min_value=Decimal(0),
+        max_value=Decimal(100),
+        required=False,
+        allow_null=True,
+        help_text="Of `cheapest`: percent.",
+    )
+    highest_price = PriceField(required=False, allow_null=True, help_text="Of `most_reliable`: CNY.")
+    stops = serializers.BooleanField(default=False, help_text="No rule after it is looked at.")
+
+
+class RulesBody(Body):
+    rules = RuleBody(many=True, max_length=MOST_RULES, help_text="In order.")
+
+
+class CourierShareAnswer(S):
+    courier = serializers.CharField()
+    share = serializers.IntegerField(allow_null=True)
+
+
+class OwnRuleAnswer(S):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    active = serializers.BooleanField()
+    tier = serializers.ChoiceField(choices=TierCode.choices, allow_null=True)
+    origin = serializers.CharField(allow_null=True)
+    destination = serializers.CharField(allow_null=True)
+    least_g = serializers.IntegerField(allow_null=True)
+    most_g = serializers.IntegerField(allow_null=True)
+    reference_prefix = serializers.CharField()
+    action = serializers.ChoiceField(choices=RuleAction.choices)
+    couriers = CourierShareAnswer(many=True)
+    least_reliability = serializers.CharField(allow_null=True)
+    highest_price = serializers.CharField(allow_null=True)
+    stops = serializers.BooleanField()
+
+
+class OwnRulesAnswer(S):
+    rules = OwnRuleAnswer(many=True)
+
+
+class AllocationRulesView(APIView):
+    """The merchant's rules."""
+
+    @extend_schema(
+        operation_id="allocation_rules_list",
+        summary="List allocation rules",
+        description="Your own rules, in the order in which bookings look at them.",
+        responses=OwnRulesAnswer,
+        tags=["allocation rules"],
+    )
+    def get(self, request: Request) -> Response:
+        refuse_unknown_parameters(request)
+        return Response(_answer(list(own_rules(actor_of(request)))))
+
+    @extend_schema(
+        operation_id="allocation_rules_replace",
+        summary="Replace allocation rules",
+        description="Adds, changes, orders and deletes: afterwards the rules are those of the body, in its "
+        "order. A rule whose name was there stays the same rule. They count from the next booking on; "
+        "sending them again changes nothing.",
+        request=RulesBody,
+        responses=OwnRulesAnswer,
+        examples=examples.RULES,
+        tags=["allocation rules"],
+    )
+    def put(self, request: Request) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.ALLOCATE)
+        own_rules(actor)
+        body = RulesBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        terms = _terms(body.validated_data["rules"])
+        return Response(_answer(replace_rules(actor=actor, terms=terms)))
+
+
+def _terms(given: list[dict[str, Any]]) -> list[RuleTerms]:
+    slugs = {item["courier"] for rule in given for item in rule.get("couriers", ())}
+    couriers = Organisation.objects.filter(kind=OrganisationKind.COURIER, slug__in=slugs)
+    ids = dict(couriers.values_list("slug", "pk"))
+    tiers = {tier.code: tier for tier in ServiceTier.objects.all()}
+    terms, errors = [], []
+    for place, rule in enumerate(given):
+        shares: dict[int, int | None] = {}
+        for index, item in enumerate(rule.get("couriers", ())):
+            pointer = f"/rules/{place}/couriers/{index}/courier"
+            courier_id = ids.get(item["courier"])
+            if courier_id is None:
+                errors.append(FieldError(pointer, _("Unknown courier."), "unknown"))
+            else:
+                shares[courier_id] = item.get("share")
+        reliability = rule.get("least_reliability")
+        terms.append(
+            RuleTerms(
+                name=rule["name"],
+                action=rule["action"],
+                tier=tiers.get(rule.get("tier")),
+                origin=rule.get("origin"),
+                destination=rule.get("destination"),
+                least_g=rule.get("least_g"),
+                most_g=rule.get("most_g"),
+                reference_prefix=rule.get("reference_prefix", ""),
+                couriers=shares,
+                least_score=None if reliability is None else int(reliability * 10),
+                most_fen=rule.get("highest_price"),
+                stops=rule["stops"],
+                is_active=rule["active"],
+            )
+        )
+    if errors:
+        raise InvalidInput(errors=errors)
+    return terms
+
+
+def _answer(rules: list[AllocationRule]) -> dict[str, Any]:
+    ids = {int(pk) for rule in rules for pk in rule.couriers}
+    slugs = dict(Organisation.objects.filter(pk__in=ids).values_list("pk", "slug"))
+    return {"rules": [_rule_json(rule, slugs) for rule in rules]}
+
+
+def _rule_json(rule: AllocationRule, slugs: dict[int, str]) -> dict[str, Any]:
+    return {
+        "id": rule.pk,
+        "name": rule.name,
+        "active": rule.is_active,
+        "tier": rule.tier.code if rule.tier else None,
+        "origin": _area(rule.origin, rule.origin_province),
+        "destination": _area(rule.destination, rule.destination_province),
+        "least_g": rule.least_g,
+        "most_g": rule.most_g,
+        "reference_prefix": rule.reference_prefix,
+        "action": rule.action,
+        "couriers": [
+            {"courier": slugs.get(int(pk), ""), "share": share or None} for pk, share in rule.couriers.items()
+        ],
+        "least_reliability": f"{rule.least_score / 10:.1f}" if rule.action == RuleAction.CHEAPEST else None,
+        "highest_price": yuan(rule.most_fen) if rule.most_fen else None,
+        "stops": rule.stops,
+    }
+
+
+def _area(city: City | None, province: str) -> str | None:
+    if city is not None:
+        return city.code
+    return f"{province} province" if province else None

@@ -1,0 +1,70 @@
+"""The API of allocation rules."""
+
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from alliance.models import AuditEntry, Organisation
+from alliance.tenancy import Actor
+from tests import factories
+from tests.slas.helpers.allocation import rule
+
+URL = "/api/v1/allocation-rules"
+HEAVY: dict[str, Any] = {
+    "name": "Heavy", "destination": "Hunan province", "origin": "杭州", "least_g": 20_000, "tier": "next_day",
+    "action": "cheapest", "least_reliability": "92.5", "stops": True,
+}  # fmt: skip
+
+
+@pytest.fixture
+def api(merchant: Actor) -> APIClient:
+    return factories.api_client(merchant, {"parcels:book", "rules:write"})
+
+
+def test_the_whole_list_is_written_and_read(
+    api: APIClient, courier_organisation: Organisation, rival_courier: Organisation
+) -> None:
+    shares = [{"courier": "swift-express", "share": 60}, {"courier": "rival-logistics", "share": 40}]
+    split = {"name": "Split", "action": "split", "couriers": shares, "active": False}
+    answer = api.put(URL, {"rules": [HEAVY, split]}).json()
+    assert answer == api.get(URL).json()
+    heavy, other = answer["rules"]
+    assert {name: heavy[name] for name in HEAVY} == {**HEAVY, "origin": "CN-HGH"}
+    assert (other["couriers"], other["active"], other["tier"]) == (shares, False, None)
+    # What was read can be sent: nothing changes. In another order, the rules stay the same ones.
+    sent = [{name: value for name, value in each.items() if name != "id"} for each in answer["rules"]]
+    assert api.put(URL, {"rules": sent}).json() == answer
+    turned = api.put(URL, {"rules": sent[::-1]}).json()["rules"]
+    assert [each["id"] for each in turned] == [other["id"], heavy["id"]]
+    assert api.put(URL, {"rules": []}).json() == {"rules": []}
+
+
+def test_what_is_wrong_is_said_by_the_place_of_the_rule(api: APIClient, merchant: Actor) -> None:
+    rule(merchant, "Kept", "stop")
+    stop = {"name": "Stop", "action": "stop"}
+    wrong = [
+        (stop, ("/rules/1/name", "taken")),
+        (
+            {"name": "A", "action": "only", "couriers": [{"courier": "nobody"}]},
+            ("/rules/1/couriers/0/courier", "unknown"),
+        ),
+        ({"name": "A", "action": "most_reliable"}, ("/rules/1/highest_price", "range")),
+        ({"name": "A", "action": "stop", "least_g": 5, "most_g": 4}, ("/rules/1/most_g", "range")),
+        ({"name": "A", "action": "stop", "origin": "Atlantis"}, ("/rules/1/origin", "unknown_city")),
+        ({"name": "A", "action": "stop", "colour": "red"}, ("/rules/1/colour", "unknown_field")),
+        ({"name": "A", "action": "fly"}, ("/rules/1/action", "invalid_choice")),
+    ]  # fmt: skip
+    for body, expected in wrong:
+        response = api.put(URL, {"rules": [stop, body]})
+        assert response.status_code == 422
+        errors = [(error["pointer"], error["code"]) for error in response.json()["errors"]]
+        assert errors == [expected]
+    assert [each["name"] for each in api.get(URL).json()["rules"]] == ["Kept"]
+
+
+def test_a_key_without_the_permission_only_reads(merchant: Actor, everything: None) -> None:
+    reader = factories.api_client(merchant, {"parcels:book"})
+    assert reader.get(URL).status_code == 200
+    assert reader.put(URL, {"rules": []}).status_code == 403
+    assert not AuditEntry.objects.filter(verb="allocation_rule.replaced").exists()

@@ -18,6 +18,7 @@ NAIVE_BATCH = 50
 SINGLY, SECONDS, SINGLE_CLIENTS = 100, 0.5, 4
 ROUNDS, SINGLE_ROUNDS = 8, 12
 CITIES = 10
+RULES = 20
 PATH, NAIVE, ONE = "/api/v1/parcels/batch", floor_paths.NAIVE_PARCELS, "/api/v1/parcels"
 BARE, SAVED = "bare SQL of the same rows", "serializer and save()"
 
@@ -47,6 +48,24 @@ def run(world: World) -> Iterator[Row]:
     )
     name = f"single bookings, {SINGLE_CLIENTS} clients"
     yield rate_row(name, sides[ONE], sides[NAIVE], f"{SAVED} a call", Goal(ratio=2))
+    yield _with_rules(world, cities, turns)
+
+
+def _with_rules(world: World, cities: list[str], turns: Iterator[int]) -> Row:
+    """Compare batches of merchants that have allocation rules with those of merchants that have none."""
+    with_rules, without = world.merchants[CLIENTS : 2 * CLIENTS], world.merchants[:CLIENTS]
+    members.give_rules(with_rules, RULES)
+
+    def book(senders: Sequence[Member]) -> LoadResult:
+        return _in_batches(world, cities, next(turns), PATH, BATCHES, BATCH, senders)
+
+    sides = in_turns(
+        world.watch,
+        {"rules": lambda: book(with_rules), "none": lambda: book(without)},
+        rounds=ROUNDS,
+    )
+    name = f"bookings over HTTP by {RULES} allocation rules, {BATCH:,} a batch, {CLIENTS} clients"
+    return rate_row(name, sides["rules"], sides["none"], "the same without rules", Goal(ratio=0.8))
 
 
 def bare(world: World, turn: int, *, clients: int, batches: int) -> LoadResult:
@@ -76,11 +95,17 @@ def book_singly(world: World, cities: list[str], turn: int, path: str, *, second
 
 
 def _in_batches(
-    world: World, cities: list[str], turn: int, path: str, batches: int, batch: int
+    world: World,
+    cities: list[str],
+    turn: int,
+    path: str,
+    batches: int,
+    batch: int,
+    senders: Sequence[Member] = (),
 ) -> LoadResult:
     jobs = [
         (world.port, member, cities[client::CLIENTS] if path == NAIVE else cities, turn, path, batches, batch)
-        for client, member in enumerate(world.merchants[:CLIENTS])
+        for client, member in enumerate(senders or world.merchants[:CLIENTS])
     ]
     return run_parallel(_over_http, jobs)
 

@@ -1,6 +1,7 @@
 """Couriers and merchants with API keys and log-ins. Import after django.setup()."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from alliance.capabilities import KEY_SCOPES
@@ -12,6 +13,8 @@ from alliance.models import City, Organisation, User
 from alliance.tenancy import Scope, raw_rows, scope
 from benchmarks.filling import DAYS
 from benchmarks.world import Member
+from slas.allocation.models import AllocationRule
+from slas.choices import RuleAction
 from tests import factories
 
 
@@ -45,6 +48,26 @@ def offer_everywhere(count: int) -> list[str]:
     with scope(Scope.everything()):
         raw_rows(_OFFERS, {"cities": codes})
     return codes
+
+
+def give_rules(merchants: Sequence[Member], count: int) -> None:
+    """Give merchants allocation rules: the last decides, those before it hold for few parcels or none."""
+    with scope(Scope.everything()):
+        couriers = list(
+            Organisation.objects.filter(kind="courier").order_by("pk").values_list("pk", flat=True)
+        )
+        for merchant in merchants:
+            rules = [_rule(merchant, place, couriers) for place in range(1, count + 1)]
+            rules[-1].action, rules[-1].most_g, rules[-1].reference_prefix = RuleAction.CHEAPEST, None, ""
+            AllocationRule.objects.bulk_create(rules)
+
+
+def _rule(merchant: Member, place: int, couriers: Sequence[int]) -> AllocationRule:
+    prefix, most_g = ("", 1_000) if place % 2 else (f"VIP-{place}", None)
+    return AllocationRule(
+        merchant_id=merchant.organisation_id, position=place, name=f"Rule {place}", action=RuleAction.NEVER,
+        couriers={str(couriers[0]): 0}, reference_prefix=prefix, most_g=most_g,
+    )  # fmt: skip
 
 
 def session_of(member: Member) -> str:

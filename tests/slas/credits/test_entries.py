@@ -194,9 +194,8 @@ def test_replays_add_no_entries(lane: Lane) -> None:
     assert len(ledger()) == 3
 
 
-@pytest.mark.one_server("a batch is of one shard on a cluster")
 def test_batches_take_the_oldest_first_until_all_are_done(lane: Lane) -> None:
-    parcels = [send(lane) for _ in range(7)]
+    parcels = [send(lane.of_one_home()) for _ in range(7)]
     for parcel in parcels:
         check(parcel)
     Commitment.objects.update(outcome="overdue")

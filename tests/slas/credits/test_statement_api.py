@@ -44,7 +44,7 @@ def courier_books(courier: Actor) -> APIClient:
 def credited(lane: Lane) -> Lane:
     """One overdue and then on time, one late by a day."""
     with scope(Scope.everything()):
-        punctual, late = send(lane), send(lane)
+        punctual, late = (send(lane.of_one_home()) for _ in range(2))
         work(NOON + HOUR)
         deliver(punctual, NOON - HOUR, now=NOON + HOUR)
         deliver(late, NOON + 24 * HOUR)

@@ -34,7 +34,7 @@ URL = f"/statements/{TEXT}/"
 def credited(lane: Lane) -> Lane:
     """Three parcels: late (5.00), overdue and then on time after all, overdue and then lost (200.00)."""
     with scope(Scope.everything()):
-        late, punctual, lost = (send(lane) for _ in range(3))
+        late, punctual, lost = (send(lane.of_one_home()) for _ in range(3))
         deliver(late, NOON + 25 * HOUR)
         work(NOON + HOUR)
         deliver(punctual, NOON - HOUR, now=NOON + HOUR)

@@ -1,5 +1,6 @@
 """Admin lists of tables that grow without limit: by cursor, not counted, not sorted, with a time limit."""
 
+import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import reduce
@@ -27,6 +28,8 @@ from alliance.tenancy import in_index_order
 
 # The rows after a place of the list, and those before it.
 AFTER, BEFORE = "after", "before"
+# In the address of a row's page, beside its id: on a cluster it says on which worker the row is.
+PARCEL = "parcel"
 # Pages of a picker use OFFSET, so a deep one reads all rows above it.
 _MOST_PAGES: Final = 20
 # A filter with few matches scans the whole list: it is given up after this time.
@@ -67,6 +70,11 @@ class OneOrderList(ChangeList):
         self.params.pop(ORDER_VAR, None)
         ordering: list[Any] = super().get_ordering(request, queryset)
         return ordering
+
+    def url_for_result(self, result: Any) -> str:
+        url: str = super().url_for_result(result)
+        is_by_id = self.opts.pk.name == "id" and hasattr(result, "parcel_id")
+        return f"{url}?{PARCEL}={result.parcel_id}" if is_by_id else url
 
     def get_results(self, request: HttpRequest) -> None:
         """Read a page, and one row more to know whether there is another."""
@@ -149,6 +157,13 @@ class LongListMixin:
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return OneOrderList
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        parcel_id = parcel_asked(request)
+        if parcel_id is None:
+            return super().get_object(request, object_id, from_field)  # type: ignore[misc]
+        rows = self.get_queryset(request).filter(parcel_id=parcel_id)  # type: ignore[attr-defined]
+        return rows.filter(pk=object_id).first() if object_id.isdecimal() else None
+
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -175,6 +190,12 @@ class LongListMixin:
         response: Any = super().changelist_view(request, extra_context)  # type: ignore[misc]
         # The query runs while the template is rendered.
         return response.render() if hasattr(response, "render") else response
+
+
+def parcel_asked(request: HttpRequest) -> int | None:
+    """Return the parcel that the address of a row's page names; None for any other text."""
+    text = request.GET.get(PARCEL, "")
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}|[0-9]{19}", text) else None
 
 
 def _of_ticked_rows(request: HttpRequest) -> HttpRequest:

@@ -26,6 +26,7 @@ from alliance.database.found_at_home import only_row
 from alliance.database.together import over_one_connection
 from alliance.errors import InvalidInput, NotFound, NotPermitted
 from alliance.figures import unless_away
+from alliance.long_lists import parcel_asked
 from alliance.tenancy import Actor
 from alliance.web.requests import actor_of
 from couriers.models import Courier
@@ -183,7 +184,7 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         return super().get_queryset(request).prefetch_related("courier", "merchant")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        return _excuse(object_id)
+        return _excuse(object_id, parcel_id=parcel_asked(request))
 
     def has_decide_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return may_decide(actor_of(request))
@@ -280,11 +281,12 @@ class ExcuseAdmin(BreachPageMixin, NumberSearchAdmin):
         return render(request, "admin/slas/decide_excuses.html", context, status=status)
 
 
-def _excuse(object_id: str) -> Excuse | None:
-    """Return an excuse by the id in an address."""
+def _excuse(object_id: str, *, parcel_id: int | None = None) -> Excuse | None:
+    """Return an excuse by the id in an address, and its parcel if that is there."""
     if not (object_id.isascii() and object_id.isdecimal() and int(object_id) <= LARGEST_ID):
         return None
-    return only_row(Excuse.objects.filter(pk=object_id).prefetch_related("courier", "merchant"))
+    excuses = Excuse.objects.filter(pk=object_id).prefetch_related("courier", "merchant")
+    return only_row(excuses) if parcel_id is None else excuses.filter(parcel_id=parcel_id).first()
 
 
 def _by_courier(excuses: ExcuseQuerySet) -> list[tuple[str, int]]:

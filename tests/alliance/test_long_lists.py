@@ -24,10 +24,11 @@ from django.utils import timezone
 from alliance import long_lists
 from alliance.database.cluster import is_distributed
 from alliance.database.table_storage import PARAMETERS
+from alliance.events import NewEvent, Topic, record
 from alliance.identifiers import new_parcel_id, tracking_number
 from alliance.long_lists import LongListMixin, NamedListMixin
 from alliance.members.services.actors import actor_of_user
-from alliance.models import AuditEntry, User
+from alliance.models import AuditEntry, Event, User
 from alliance.tenancy import Scope, raw_rows, scope
 from tests.helpers.owner import execute_as_owner
 
@@ -279,3 +280,17 @@ def test_slow_filter_is_given_up(ops_client: Client, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("alliance.long_lists.OneOrderList.get_results", lambda self, request: raw_rows(wait))
     response = ops_client.get(f"{address}?topic=lost", follow=False)
     assert (response.status_code, response.url) == (302, address)  # type: ignore[attr-defined]
+
+
+def test_link_of_a_row_names_its_parcel_and_its_page_is_that_parcels(ops_client: Client) -> None:
+    with scope(Scope.everything()):
+        record([NewEvent(Topic.CREDIT_WRITTEN, merchant_id=1, parcel_id=new_parcel_id(timezone.now()))])
+        [event] = Event.objects.all()
+    page = ops_client.get(reverse("admin:alliance_event_changelist")).content.decode()
+    link = f"{reverse('admin:alliance_event_change', args=[event.pk])}?parcel={event.parcel_id}"
+    assert link in page
+    assert ops_client.get(link).status_code == 200
+    # As Django answers for a row that is not there.
+    by_id, _question, _parcel = link.partition("?")
+    assert ops_client.get(f"{by_id}?parcel=7").status_code == 302
+    assert ops_client.get(by_id).status_code == 200

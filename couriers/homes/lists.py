@@ -1,4 +1,7 @@
-"""Lists of a courier, asked at its homes: on a cluster, no other shard is looked into."""
+"""Lists of a courier or merchant, asked at their homes: on a cluster, no other shard is looked into.
+
+A merchant's parcels are in the homes of the couriers that it has booked.
+"""
 
 from typing import Any, TypeVar
 
@@ -9,13 +12,13 @@ from alliance.database.lists_at_home import rows_at_homes
 from alliance.database.placements import group_table
 from alliance.homes import ALL_HOMES
 from alliance.tenancy import TenantQuerySet
-from couriers.homes.queries import homes_to_read
+from couriers.homes.queries import homes_of_merchant, homes_to_read
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
 def at_homes(rows: Rows, *, most: int) -> Rows:
-    """Return a courier's list with only those rows of which so many are the first; else the list as it is.
+    """Return a member's list with only those rows of which so many are the first; else the list as it is.
 
     The parcels are asked for at each home. Of what the homes have, the list's own order tells the first.
     """
@@ -30,17 +33,16 @@ def at_homes(rows: Rows, *, most: int) -> Rows:
 
 
 def parcel_ids(rows: QuerySet[Any, Any]) -> list[int]:
-    """Return the parcels of a list with a limit; of a courier's list, so many of each home, by their ids."""
+    """Return the parcels of a list with a limit; of a member's list, so many of each home, by their ids."""
     ids = _ids_at_homes(rows)
     return list(rows.values_list(_parcel(rows), flat=True)) if ids is None else ids
 
 
 def told_at_homes(rows: QuerySet[Any, Any]) -> list[dict[str, Any]] | None:
-    """Return what each home of a courier has of a list, by columns; None if that is not asked there."""
-    reader = rows.reader if isinstance(rows, TenantQuerySet) else None
-    if reader is None or not reader.is_courier or not is_distributed():
+    """Return what each home of a member has of a list, by columns; None if that is not asked there."""
+    if not is_distributed() or (homes := _homes_of_reader(rows)) is None:
         return None
-    return rows_at_homes(rows, homes_to_read(reader.tenant_id))
+    return rows_at_homes(rows, homes)
 
 
 def merged_by_shard(rows: Rows, *key: str, most: int) -> tuple[list[Any], bool] | None:
@@ -52,9 +54,10 @@ def merged_by_shard(rows: Rows, *key: str, most: int) -> tuple[list[Any], bool] 
     """
     if not is_distributed():
         return None
-    reader = rows.reader if isinstance(rows, TenantQuerySet) else None
-    is_courier = reader is not None and reader.is_courier
-    shards = homes_by_shard(homes_to_read(reader.tenant_id) if reader and is_courier else ALL_HOMES)
+    homes_of_reader = _homes_of_reader(rows)
+    shards = homes_by_shard(ALL_HOMES if homes_of_reader is None else homes_of_reader)
+    if not shards:
+        return [], True
     size, keys = max(most // len(shards), 1), []
     for homes in shards:
         if (told := rows_at_homes(rows.values(*key)[:size], homes)) is None:
@@ -81,6 +84,13 @@ def _ids_at_homes(rows: QuerySet[Any, Any]) -> list[int] | None:
     name = _parcel(rows)
     told = told_at_homes(rows if rows.query.distinct else rows.values(name))
     return None if told is None else sorted({row[name] for row in told})
+
+
+def _homes_of_reader(rows: QuerySet[Any, Any]) -> tuple[int, ...] | None:
+    reader = rows.reader if isinstance(rows, TenantQuerySet) else None
+    if reader is None or not (reader.is_courier or reader.is_merchant):
+        return None
+    return (homes_to_read if reader.is_courier else homes_of_merchant)(reader.tenant_id)
 
 
 def _parcel(rows: QuerySet[Any, Any]) -> str:

@@ -1,10 +1,11 @@
 """How many shards each page and each call asks, of everything in the access table.
 
-What reads one parcel asks its shard, a courier's list the shards of its homes, a merchant's list and ops'
+What reads one parcel asks its shard, a member's list the shards of its homes, or of its couriers', ops' lists
 all shards, for one page each. All else is read on the coordinator: a new page that asks shards has to be
 named here.
 """
 
+import html
 import re
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -13,12 +14,13 @@ from typing import Any, Final
 import pytest
 from django.db import connection, transaction
 from django.test import override_settings
+from django.urls import reverse
 
 from alliance import figures
 from alliance.database.cluster import keys_of_homes
 from alliance.database.postgresql.messages import Connection
-from alliance.tenancy import raw_rows
-from couriers.homes.queries import homes_to_read
+from alliance.tenancy import Scope, raw_rows, scope
+from couriers.homes.queries import homes_of_merchant, homes_to_read
 from tests.access import world as access_world
 from tests.access.rows import Row
 from tests.access.table import TABLE
@@ -37,7 +39,7 @@ OF_A_PARCEL: Final = {
     "admin:slas_commitmentlisting_change", "admin:slas_commitmentlisting_delete",
     "admin:slas_breachlisting_change", "admin:slas_breachlisting_delete",
 }  # fmt: skip
-# Lists of parcels and of what belongs to them: of a courier at its homes, else of all shards.
+# Lists of parcels and of what belongs to them: of a member at its homes, else of all shards.
 LISTS: Final = {
     "slas:breach_list", "slas:statement_detail", "slas:statement_csv", "slas:statement_pdf",
     "parcels:dashboard_view", "parcels:parcel_list", "parcels:parcel_export", "parcels:watch_list",
@@ -51,8 +53,8 @@ LISTS: Final = {
     # Addresses of the release before, without the parcel that links name now.
     "slas:excuse_evidence", "slas:excuse_withdraw",
 }  # fmt: skip
-# Ops' pages of one row whose id does not say where it is; of disruptions, which count their claims; and of
-# months that are about to be closed.
+# Ops' pages of one row by its id alone, which does not say where it is: links of lists name its parcel,
+# too. Of disruptions, which count their claims; and of months that are about to be closed.
 OF_OPS: Final = {
     f"admin:{name}_{page}"
     for name in ("alliance_event", "slas_creditentry", "slas_watchitem", "slas_revision", "slas_excuse")
@@ -119,12 +121,16 @@ def asked(world: World) -> Callable[[Callable[[], object]], list[set[int]]]:
 
 @pytest.mark.parametrize("row", READS, ids=lambda row: row.name)
 def test_read_asks_few_shards(row: Row, world: World, asked: Callable[..., list[set[int]]]) -> None:
-    homes = len(keys_of_homes(homes_to_read(int(world.things["courier"]))))
-    assert homes < servers.SHARDS
+    with scope(Scope.everything()):
+        homes = {
+            "courier": len(keys_of_homes(homes_to_read(int(world.things["courier"])))),
+            "merchant": len(keys_of_homes(homes_of_merchant(int(world.things["merchant"])))),
+        }
+    assert max(homes.values()) < servers.SHARDS
     for actor in CALLERS if row.route.startswith("api:") else MEMBERS:
         if actor not in row.visitors or row.expected[actor] != 200:
             continue
-        most = _most(row.route, homes if actor.startswith("courier") else servers.SHARDS)
+        most = _most(row.route, homes.get(actor.partition("_")[0], servers.SHARDS))
         client = world.client(actor)
         with transaction.atomic():
             statements = asked(lambda c=client: knock(c, row, world.things))
@@ -133,6 +139,19 @@ def test_read_asks_few_shards(row: Row, world: World, asked: Callable[..., list[
                 statements = asked(lambda c=client: knock(c, row, world.things))
             transaction.set_rollback(True)
         assert len(set().union(*statements)) <= most, actor
+
+
+@pytest.mark.parametrize("model", ["alliance_event", "slas_creditentry", "slas_revision", "slas_excuse"])
+def test_page_of_a_row_asks_its_shard_when_a_list_leads_there(
+    model: str, world: World, asked: Callable[..., list[set[int]]]
+) -> None:
+    client = world.client("ops")
+    page = client.get(reverse(f"admin:{model}_changelist")).content.decode()
+    [link, *_others] = re.findall(r'href="([^"]+/change/\?parcel=-?[0-9]+[^"]*)"', page)
+    responses = []
+    statements = asked(lambda: responses.append(client.get(html.unescape(link))))
+    assert [response.status_code for response in responses] == [200]
+    assert len(set().union(*statements)) == 1
 
 
 def _most(route: str, of_lists: int) -> int:

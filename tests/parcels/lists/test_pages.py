@@ -20,6 +20,7 @@ from tests.parcels.helpers.parcel_views import client_of, scan, some_parcels, te
 
 pytestmark = pytest.mark.django_db
 LIST = "/parcels/"
+EACH_HOME = "on a cluster each of a member's homes examines as many"
 Book = Callable[..., list[Parcel]]
 
 
@@ -278,6 +279,7 @@ def test_oldest_page_is_one_link_away(five: list[str], merchant_client: Client) 
         assert "“Booked until”" in text_of(page)
 
 
+@pytest.mark.one_server(EACH_HOME)
 @pytest.mark.parametrize("way", ["next", "previous"])
 def test_page_examines_a_limited_number_and_shows_where_it_stopped(
     way: str, five: list[str], merchant_client: Client, monkeypatch: pytest.MonkeyPatch
@@ -306,6 +308,7 @@ def test_page_examines_a_limited_number_and_shows_where_it_stopped(
     assert page.context["broken_off"] is None or way == "previous"
 
 
+@pytest.mark.one_server(EACH_HOME)
 def test_api_pages_until_next_is_null(
     five: list[str], merchant_api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,8 @@ from django.core.management import call_command
 from alliance.management.programs import program_environment, programs
 from alliance.supervision import end_with_parent
 
-_START_SECONDS = 60
+# On a busy machine; on a quiet one it takes a few.
+_START_SECONDS = 180
 
 
 @contextmanager
@@ -104,4 +105,6 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
                 return
         except OSError:
             time.sleep(0.2)
-    raise RuntimeError("the web server did not start")
+    ended = server.poll()
+    how = f"it ended with {ended}" if ended is not None else f"no answer within {_START_SECONDS} s"
+    raise RuntimeError(f"the web server did not start: {how}")

@@ -2,10 +2,11 @@
 
 import random
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,16 @@ class TooMany(AllianceError):
     status = 429
     code = "too_many_requests"
     title = _("Too many requests")
+
+    @classmethod
+    def for_now(cls, seconds: int) -> Self:
+        """Return the refusal of a caller that may call again in so many seconds."""
+        wait = ngettext(
+            "Too many requests. Try again in %(seconds)d second.",
+            "Too many requests. Try again in %(seconds)d seconds.",
+            seconds,
+        )
+        return cls(wait % {"seconds": seconds}, retry_after=seconds)
 
 
 class Unavailable(AllianceError):

@@ -108,7 +108,7 @@ def translate(exception: Exception) -> AllianceError | None:
         case exceptions.ParseError():
             return MalformedInput(str(exception.detail))
         case exceptions.Throttled():
-            return TooMany(retry_after=int(getattr(exception, "wait", None) or 1))
+            return TooMany.for_now(int(getattr(exception, "wait", None) or 1))
         case exceptions.ValidationError():
             return InvalidInput(errors=list(field_errors(exception.detail)))
         case exceptions.APIException():

@@ -49,7 +49,7 @@ def answer_plainly(
     try:
         left, reset = count_call(request)
         if left < 0:
-            raise TooMany(retry_after=spread(reset))
+            raise TooMany.for_now(spread(reset))
         return answer(request)
     except AllianceError as error:
         transaction.set_rollback(True)

@@ -8,7 +8,6 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.utils.translation import ngettext
 
 from alliance.api.throttling import take
 from alliance.errors import TooMany, spread
@@ -76,9 +75,4 @@ def limit_by_address(request: HttpRequest, *, bucket: str, per_minute: int) -> N
     """Count a call of the client's address. Raises TooMany beyond the limit per minute."""
     remaining, reset = take(f"{bucket}:{client_address(request)}", per_minute)
     if remaining < 0:
-        wait = ngettext(
-            "Too many requests. Try again in %(seconds)d second.",
-            "Too many requests. Try again in %(seconds)d seconds.",
-            reset,
-        )
-        raise TooMany(wait % {"seconds": reset}, retry_after=spread(reset))
+        raise TooMany.for_now(spread(reset))

@@ -123,6 +123,7 @@ def test_call_over_the_limit_has_retry_after(merchant_api: APIClient, settings: 
     assert first["RateLimit"].startswith('"key";r=1;t=')
     assert problem(third, 429)["type"] == "urn:alliance:problem:too_many_requests"
     assert 40 <= int(third["Retry-After"]) <= 46
+    assert third.json()["detail"] == f"Too many requests. Try again in {third['Retry-After']} seconds."
     assert third["RateLimit"].startswith('"key";r=0;t=')
 
 

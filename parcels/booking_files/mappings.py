@@ -9,7 +9,7 @@ from typing import Final
 from alliance.csv_cells import read_cell, read_code
 from alliance.csv_files.columns import REMARK, column_key
 from alliance.texts import is_blank
-from alliance.workbooks.cells import CellKind, SheetRow, mark_of, marked, text_in
+from alliance.workbooks.cells import MARK, CellKind, SheetRow, mark_of, marked, text_in
 from parcels.booking_files.columns import COLUMNS, FORMAT, REQUIRED
 
 # What a file's column may be beside one of ours.
@@ -116,6 +116,10 @@ def _places(header: Sequence[str], mapping: ColumnMapping) -> dict[str, list[int
 
 
 def _cell(target: str, places: Sequence[int], cells: Sequence[str], mapping: ColumnMapping) -> str:
+    if len(places) == 1:
+        [place] = places
+        cell = cells[place] if place < len(cells) else ""
+        return _readable(target, cell, mapping) if cell[:1] == MARK else cell
     texts = [_readable(target, cells[place], mapping) for place in places if place < len(cells)]
     filled = [text for text in texts if not is_blank(text)]
     if len(filled) < 2 or target not in JOINED:

@@ -41,7 +41,7 @@ _DETAILS: Final[Mapping[str, str | Promise]] = {
     "cell_error": gettext_lazy("This is an error of a spreadsheet, not a value."),
     "no_letters": gettext_lazy("Enter a text with letters or digits."),
     "shortened": gettext_lazy("A spreadsheet has shortened this number."),
-    "number_cell": gettext_lazy("This cell is a number: zeros that it began with are lost."),
+    "number_cell": gettext_lazy("This cell is a number: zeros at its beginning may be lost."),
     "date_cell": gettext_lazy("This cell is a date, not a text."),
     "hidden_row": gettext_lazy("This row is hidden in the workbook."),
     "time": gettext_lazy("This is not a valid date and time."),

@@ -7,26 +7,21 @@ named here.
 
 import html
 import re
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from django.db import connection, transaction
-from django.test import override_settings
+from django.db import transaction
 from django.urls import reverse
 
-from alliance import figures
 from alliance.database.cluster import keys_of_homes
-from alliance.database.postgresql.messages import Connection
-from alliance.tenancy import Scope, raw_rows, scope
+from alliance.tenancy import Scope, scope
 from couriers.homes.queries import homes_of_merchant, homes_to_read
-from tests.access import world as access_world
 from tests.access.rows import Row
 from tests.access.table import TABLE
 from tests.access.test_access import knock
 from tests.access.world import World
 from tests.citus import servers
+from tests.citus.conftest import Asked
 
 pytestmark = pytest.mark.django_db
 
@@ -70,67 +65,14 @@ OF_HEALTH: Final = {"readyz"}
 MEMBERS: Final = ("courier_owner", "merchant_owner", "ops")
 CALLERS: Final = ("courier_key", "merchant_key", "ops")
 READS: Final = [row for row in TABLE if row.method == "GET"]
-# Of this process: the other one forgets what it is asked for on a busy machine.
-_CACHES: Final = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-_SHARD: Final = re.compile(r"_(\d{6,})\b")
-_NO_READS: Final = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET")
-_PLACES: Final = (
-    "SELECT shardid::text, shardminvalue::integer FROM pg_dist_shard WHERE shardminvalue IS NOT NULL"
-)
-
-
-class Notices(list[str]):
-    """What the server tells; nothing is forgotten at fifty."""
-
-
-@pytest.fixture(scope="module")
-def world(
-    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    """One world for all reads, in a transaction that is rolled back at the end."""
-    with (
-        django_db_blocker.unblock(),
-        override_settings(**access_world.settings(tmp_path_factory.mktemp("media")), CACHES=_CACHES),
-        pytest.MonkeyPatch.context() as patched,
-        transaction.atomic(),
-    ):
-        patched.setattr(Connection, "committing", lambda _self: nullcontext())
-        patched.setattr(figures, "SECONDS", float("inf"))
-        world = access_world.build()
-        connection.connection.notices = Notices()
-        raw_rows("SET client_min_messages = notice")
-        raw_rows("SET citus.log_remote_commands = on")
-        yield world
-        transaction.set_rollback(True)
-
-
-@pytest.fixture(scope="module")
-def asked(world: World) -> Callable[[Callable[[], object]], list[set[int]]]:
-    """Return the shards, by their least hash, that each statement to a worker asks of something."""
-    places = dict(raw_rows(_PLACES))
-
-    def statements(work: Callable[[], object]) -> list[set[int]]:
-        connection.connection.notices.clear()
-        work()
-        texts = [text.split("issuing ", 1)[1] for text in connection.connection.notices if "issuing" in text]
-        sent = [text for text in texts if not text.startswith(_NO_READS)]
-        return [{places[shard] for shard in _SHARD.findall(text) if shard in places} for text in sent]
-
-    return statements
 
 
 @pytest.mark.parametrize("row", READS, ids=lambda row: row.name)
-def test_read_asks_few_shards(row: Row, world: World, asked: Callable[..., list[set[int]]]) -> None:
-    with scope(Scope.everything()):
-        homes = {
-            "courier": len(keys_of_homes(homes_to_read(int(world.things["courier"])))),
-            "merchant": len(keys_of_homes(homes_of_merchant(int(world.things["merchant"])))),
-        }
-    assert max(homes.values()) < servers.SHARDS
+def test_read_asks_few_shards(row: Row, world: World, asked: Asked) -> None:
     for actor in CALLERS if row.route.startswith("api:") else MEMBERS:
         if actor not in row.visitors or row.expected[actor] != 200:
             continue
-        most = _most(row.route, homes.get(actor.partition("_")[0], servers.SHARDS))
+        most = most_shards(row.route, actor, world)
         client = world.client(actor)
         with transaction.atomic():
             statements = asked(lambda c=client: knock(c, row, world.things))
@@ -141,10 +83,27 @@ def test_read_asks_few_shards(row: Row, world: World, asked: Callable[..., list[
         assert len(set().union(*statements)) <= most, actor
 
 
+def most_shards(route: str, actor: str, world: World) -> int:
+    """Return how many shards a route may ask: its lists, for a member, those of its homes."""
+    if route in OF_A_PARCEL:
+        return 1
+    if route in LISTS:
+        return _homes(actor.partition("_")[0], world)
+    return servers.SHARDS if route in OF_OPS | OF_HEALTH else 0
+
+
+def _homes(party: str, world: World) -> int:
+    if party not in {"courier", "merchant"}:
+        return servers.SHARDS
+    of_party = homes_to_read if party == "courier" else homes_of_merchant
+    with scope(Scope.everything()):
+        homes = len(keys_of_homes(of_party(int(world.things[party]))))
+    assert homes < servers.SHARDS
+    return homes
+
+
 @pytest.mark.parametrize("model", ["alliance_event", "slas_creditentry", "slas_revision", "slas_excuse"])
-def test_page_of_a_row_asks_its_shard_when_a_list_leads_there(
-    model: str, world: World, asked: Callable[..., list[set[int]]]
-) -> None:
+def test_page_of_a_row_asks_its_shard_when_a_list_leads_there(model: str, world: World, asked: Asked) -> None:
     client = world.client("ops")
     page = client.get(reverse(f"admin:{model}_changelist")).content.decode()
     [link, *_others] = re.findall(r'href="([^"]+/change/\?parcel=-?[0-9]+[^"]*)"', page)

@@ -393,6 +393,8 @@ SPECTACULAR_SETTINGS = {
         "alliance.api.schema.describe_refusals",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "LabelFormat": "parcels.choices.LabelFormat",
+        "LabelSize": "parcels.choices.LabelSize",
         "TierCode": "slas.choices.TierCode",
         "CommitmentKind": "slas.choices.CommitmentKind",
         "Outcome": "slas.choices.Outcome",

@@ -47,9 +47,9 @@ PRINT_KEY: Final = OpenApiParameter(
 class LabelQuery(serializers.Serializer[Any]):
     """How a label is made. Without a size, on what the organisation prints."""
 
-    format = WordField(choices=LabelFormat.values, default=LabelFormat.PDF.value)
+    format = WordField(choices=LabelFormat.choices, default=LabelFormat.PDF.value)
     size = WordField(
-        choices=LabelSize.values,
+        choices=LabelSize.choices,
         required=False,
         help_text="Millimetres, width by height; by default the size that your organisation has set.",
     )

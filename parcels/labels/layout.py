@@ -117,7 +117,7 @@ class Layout:
 
     def _sorting(self, label: Label) -> Iterator[Item]:
         there, here = label.destination, label.origin
-        yield self._text(there.code, (0, 14.2, 0.59, 17.0), (56, 14), bold=True)
+        yield self._text(there.code, (0, 13.6, 0.59, 18.3), (48, 14), bold=True)
         yield self._text(there.name, (0.61, 14.2, 0.39, 7.4), (17, 8), bold=True, align="right", lines=2)
         if there.other_name:
             yield self._text(there.other_name, (0.61, 21.8, 0.39, 4.2), (9.5, 6.5), align="right")

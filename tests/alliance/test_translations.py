@@ -34,7 +34,13 @@ FULL_WIDTH = re.compile(r"[\u4e00-\u9fff][,;:?!]|[,;:?!][\u4e00-\u9fff]")
 # Three words in a row are no name, code or unit any more.
 SENTENCE = re.compile(r"\b[A-Za-z']{2,}(?:,? [A-Za-z']{2,}){2,}")
 PUBLIC_PAGES = ["home", "account_login", "account_signup", "account_reset_password", "parcels:track_search"]
-SHARED_PAGES = ["parcels:dashboard_view", "parcels:parcel_list", "slas:rate_list", "slas:breach_list"]
+SHARED_PAGES = [
+    "parcels:dashboard_view",
+    "parcels:parcel_list",
+    "parcels:label_list",
+    "slas:rate_list",
+    "slas:breach_list",
+]
 MERCHANT_PAGES = [
     "parcels:quote_create", "parcels:address_add", "slas:rule_list", "slas:rule_create",
     "parcels:dry_run_list",

@@ -21,7 +21,7 @@ from parcels.tracking.advice import Reader
 from parcels.tracking.queries import states_of
 from parcels.tracking.state import ParcelState
 from slas.commitments.rules import raw_rate
-from slas.offers.market import Quote, QuotedOffer
+from slas.offers.quotes import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record
 from slas.offers.texts import quoted_reason
 from slas.promises.prices import yuan

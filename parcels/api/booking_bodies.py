@@ -25,7 +25,7 @@ from parcels.bookings.rules import (
     text_problems,
 )
 from parcels.models import PickupAddress
-from slas.offers.market import QuoteRequest
+from slas.offers.quotes import QuoteRequest
 from slas.promises.prices import InvalidAmount, fen_from_yuan
 from slas.promises.tiers import tier_named
 

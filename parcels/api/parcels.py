@@ -33,7 +33,7 @@ from parcels.bookings.services.writing import Booked, are_there
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.models import Parcel
 from slas.listed import first_with_names
-from slas.offers.market import quote
+from slas.offers.quotes import quote
 
 CITIES_SHOWN = 20
 IDEMPOTENCY_KEY = OpenApiParameter(

@@ -33,7 +33,7 @@ from parcels.models import Parcel, PickupAddress
 from parcels.portal.booking_forms import QuoteForm, RecipientForm
 from parcels.portal.quotes import expected_of, offer_view, tier_views, without_agreed
 from slas.listed import first_with_names
-from slas.offers.market import Quote, QuoteRequest, quote
+from slas.offers.quotes import Quote, QuoteRequest, quote
 from slas.promises.prices import yuan
 
 SUGGESTIONS = 8

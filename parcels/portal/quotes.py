@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from alliance.dates import date_text
 from alliance.durations import duration_text
 from couriers.choices import Grade
-from slas.offers.market import Quote, QuotedOffer
+from slas.offers.quotes import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record
 from slas.offers.texts import quoted_reason
 from slas.promises.prices import fen_from_yuan, yuan

@@ -1,4 +1,4 @@
-"""The offers on some lanes at one moment, and quotes.
+"""The offers on some lanes at one moment.
 
 A market is loaded at once for any number of lanes, so that a batch of bookings needs only the statements of
 one quote. Its methods raise NotAvailable if a parcel cannot be carried.
@@ -6,30 +6,26 @@ one quote. Its methods raise NotAvailable if a parcel cannot be carried.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from alliance.choices import Capability
 from alliance.clocks import local_clock, wall_clock
 from alliance.database.literals import moments, numbers
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
-from alliance.tenancy import Actor, raw_rows, require
+from alliance.tenancy import raw_rows
 from couriers.choices import Grade
 from slas.allocation.in_force import rules_in_force
-from slas.allocation.rules import PREFERENCES, Decision, Facts, Rule, RuledOut, Sent, decide
+from slas.allocation.rules import Decision, Facts, Rule, RuledOut, Sent, decide
 from slas.allocation.texts import ruled_out_text
-from slas.choices import RuleAction
-from slas.offers.ranking import NO_RECORD, Merit, Reason, Record, rank_key, reason_for
-from slas.offers.services.capacity import Slot, places_left
+from slas.offers.ranking import NO_RECORD, Merit, Record, rank_key
 from slas.offers.sql import MARKET
-from slas.promises.checks import ready_problems, weight_problems
 from slas.promises.closures import Place
 from slas.promises.prices import TooHeavy, fee_fen
-from slas.promises.rules import LATER_DAYS, NoPromise, Promise, Step, StepCode, day_after
+from slas.promises.rules import LATER_DAYS, NoPromise, Promise, day_after
 from slas.promises.rules import promise as promised
 from slas.promises.tiers_in_force import (
     TierInForce,
@@ -135,6 +131,11 @@ class Market:
                 raise NotAvailable("courier", message, "not_offered")
         return offers
 
+    @property
+    def has_rules(self) -> bool:
+        """Whether the merchant has rules that are on, so that parcels of a lane are chosen for one by one."""
+        return bool(self._rules)
+
     def choose(self, lane: Lane, tier: TierInForce, sent: Sent, *, courier: str = "") -> Decision[OnSale]:
         """Return the offers as the merchant's rules order them; only those of `courier` if given.
 
@@ -233,180 +234,8 @@ class Market:
         return day_after(full, lambda ready_at: self._first(lane, tier, ready_at), zone)
 
 
-@dataclass(frozen=True, slots=True)
-class QuoteRequest:
-    """The parcel of a quote. Without a tier, all tiers are quoted."""
-
-    origin: City
-    destination: City
-    weight_g: int
-    ready_at: datetime
-    tier: str = ""
-    # Shares of a split are drawn by it, as a booking's are.
-    reference: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class QuotedOffer:
-    """One courier's offer: on the first day with room, or on the first day if no day has room."""
-
-    offer: OnSale
-    tier: TierInForce
-    fee_fen: int
-    promise: Promise
-    places_left: int
-    # Full pickup days before that of the promise.
-    full_on: tuple[date, ...]
-    # If full: the next courier on the first of those days, and its name.
-    next_courier: str
-    next_courier_name: str
-    # The reason of the recommendation; None if not recommended.
-    reason: Reason | None
-    # The merchant's rule because of which it is recommended, and the shares of a split by courier's name.
-    rule: Rule | None
-    shares: tuple[tuple[str, int], ...]
-    to_cut_off: timedelta
-
-    @property
-    def recommended(self) -> bool:
-        return self.reason is not None
-
-    @property
-    def is_full(self) -> bool:
-        """Whether no considered day has room."""
-        return self.places_left == 0
-
-    @property
-    def record(self) -> Record:
-        return self.offer.record
-
-    @property
-    def grade(self) -> Grade:
-        return self.offer.grade
-
-
-@dataclass(frozen=True, slots=True)
-class Unavailable:
-    """A tier that is not available for this parcel, and why."""
-
-    tier: str
-    code: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The result. Offers by tier, the best of each tier first."""
-
-    request: QuoteRequest
-    at: datetime
-    offers: tuple[QuotedOffer, ...]
-    unavailable: tuple[Unavailable, ...]
-
-
-def quote(*, actor: Actor, request: QuoteRequest, at: datetime) -> Quote:
-    """Return the offers for booking this parcel now, without reserving anything.
-
-    Raises InvalidInput for an unknown tier, an invalid weight or ready time.
-    """
-    require(actor, Capability.BOOK_PARCELS)
-    problems = weight_problems("/weight_g", request.weight_g)
-    if errors := [*problems, *ready_problems("/ready_at", request.ready_at, at=at)]:
-        raise InvalidInput(errors=errors)
-    merchant_id = actor.organisation_id if actor.is_merchant else None
-    market = Market([(request.origin, request.destination)], at=at, merchant_id=merchant_id)
-    tiers = [market.tier(request.tier)] if request.tier else list(market.tiers.values())
-    offers: list[QuotedOffer] = []
-    unavailable: list[Unavailable] = []
-    for tier in tiers:
-        try:
-            offers += _quote_tier(market, tier, request)
-        except NotAvailable as refusal:
-            unavailable.append(Unavailable(tier.code.value, refusal.error.code, refusal.error.message))
-    return Quote(request, at, tuple(offers), tuple(unavailable))
-
-
-def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> list[QuotedOffer]:
-    """Quote each offer of a tier, those with room on an earlier day first."""
-    lane = Lane(request.origin.pk, request.destination.pk)
-    sent = Sent(request.weight_g, request.reference, request.reference)
-    decision = market.choose(lane, tier, sent)
-    offers = decision.offers
-    surcharge_fen = market.surcharge_fen(tier, request.weight_g)
-    days = [
-        _until(market.book_before(lane, tier, day, request.weight_g), day)
-        for day in market.days(lane, tier, request.ready_at)
-    ]
-    left = places_left(Slot(offer.offer_id, day.effective_date) for offer in offers for day in days)
-    full = {offer.offer_id: _full_days(offer, days, left) for offer in offers}
-    by_day = sorted(offers, key=lambda offer: full[offer.offer_id])
-    # The first offer is the one that a booking would get; it replaces those that are full on the first day.
-    best = by_day[0]
-    next_courier = best if full[best.offer_id] == 0 else None
-    rule = decision.rule_of(best)
-    reason = _reason(by_day, full, rule) if full[best.offer_id] < len(days) else None
-    quotes: list[QuotedOffer] = []
-    for offer in by_day:
-        full_on = days[: full[offer.offer_id]]
-        # If all days are full, show the first.
-        promise = days[len(full_on)] if len(full_on) < len(days) else days[0]
-        instead = next_courier if full_on else None
-        quotes.append(
-            QuotedOffer(
-                offer=offer,
-                tier=tier,
-                fee_fen=offer.price_fen + surcharge_fen,
-                promise=promise,
-                places_left=left.get(Slot(offer.offer_id, promise.effective_date), 0),
-                full_on=tuple(day.effective_date for day in full_on),
-                next_courier=instead.courier if instead else "",
-                next_courier_name=instead.courier_name if instead else "",
-                reason=reason if offer is best else None,
-                rule=rule if reason and offer is best else None,
-                shares=_shares(rule, offers) if offer is best else (),
-                to_cut_off=promise.cut_off_at - market.at,
-            )
-        )
-    return quotes
-
-
 def _agreed(promise: Promise) -> tuple[date, datetime, datetime]:
     return promise.effective_date, promise.pickup_by, promise.deliver_by
-
-
-def _until(book_before: datetime, promise: Promise) -> Promise:
-    """Return a promise with the cut-off that counts, and says so if other rules will be in force by then."""
-    if book_before == promise.cut_off_at:
-        return promise
-    new_rules = Step(StepCode.NEW_RULES, at=book_before)
-    return replace(promise, cut_off_at=book_before, steps=(*promise.steps, new_rules))
-
-
-def _full_days(offer: OnSale, days: Sequence[Promise], left: dict[Slot, int]) -> int:
-    """Count the days before the first day with room; all days if none has room."""
-    rooms = (left.get(Slot(offer.offer_id, day.effective_date), 0) for day in days)
-    return next((index for index, room in enumerate(rooms) if room > 0), len(days))
-
-
-def _reason(by_day: Sequence[OnSale], full: dict[int, int], rule: Rule | None) -> Reason:
-    """Return why the first offer is recommended instead of others with room on the same day.
-
-    A preference is the whole reason, and so is a limit that leaves one courier.
-    """
-    best, *others = by_day
-    if rule is not None and (rule.action in PREFERENCES or not others):
-        return Reason.RULE
-    rivals = [other.merit for other in others if full[other.offer_id] == full[best.offer_id]]
-    return reason_for(best.merit, rivals, others_on_sale=len(others))
-
-
-def _shares(rule: Rule | None, offers: Sequence[OnSale]) -> tuple[tuple[str, int], ...]:
-    """Return the shares of a split among the offers, the largest first."""
-    shares = rule.couriers if rule and rule.action == RuleAction.SPLIT else {}
-    sharing = [
-        (offer.courier_name, shares[offer.courier_id]) for offer in offers if offer.courier_id in shares
-    ]
-    return tuple(sorted(sharing, key=lambda each: -each[1]))
 
 
 def _parameters(lanes: list[Lane], places: dict[int, Place], at: datetime) -> dict[str, object]:

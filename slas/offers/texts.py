@@ -9,7 +9,7 @@ from alliance.wording import sentences
 from couriers.choices import Grade
 from slas.allocation.rules import Rule
 from slas.allocation.texts import rule_reason
-from slas.offers.market import QuotedOffer
+from slas.offers.quotes import QuotedOffer
 from slas.offers.ranking import PRIOR_N, Reason, Record
 
 
@@ -45,7 +45,8 @@ def _reason_sentence(reason: Reason, record: Record) -> str:
         return _untried_sentence(reason)
     match reason:
         case Reason.RULE:
-            return ""
+            # Its reliability is that of an average courier, which the rule does not say.
+            return "" if record.n else _("It has not delivered on this lane yet and counts as average.")
         case Reason.ONLY_OFFER:
             return _("The only courier that offers this service here.")
         case Reason.ONLY_ROOM:

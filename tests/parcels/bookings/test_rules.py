@@ -15,7 +15,7 @@ from parcels.bookings.services.booking import book_parcels
 from parcels.bookings.services.writing import Booked
 from slas.allocation.services import delete_rule, switch_rule
 from slas.models import Offer
-from slas.offers.market import Quote, QuoteRequest, quote
+from slas.offers.quotes import Quote, QuoteRequest, quote
 from slas.offers.ranking import Reason
 from slas.offers.texts import quoted_reason
 from tests.parcels.helpers.bookings import booked, request_for

@@ -10,7 +10,7 @@ from alliance.tenancy import Actor, Scope, scope
 from couriers.choices import Grade
 from couriers.models import Courier
 from slas.models import Closure, ServiceTier, TierVersion
-from slas.offers.market import Quote, QuoteRequest, quote
+from slas.offers.quotes import Quote, QuoteRequest, quote
 from slas.offers.ranking import NO_RECORD, Reason, Record
 from slas.promises.rules import StepCode
 from slas.promises.services.holidays import load_holidays

@@ -155,6 +155,7 @@ class _Batch:
         self._addresses = addresses
         self._groups: dict[tuple[Lane, str, datetime, tuple[int, ...]], Group] = {}
         self._decisions: dict[int, Decision[OnSale]] = {}
+        self._alike: dict[tuple[Lane, int, str], Decision[OnSale]] = {}
         self._refusals = Refusals()
         self._sound = [index for index in range(len(requests)) if self._is_sound(index)]
         lanes = {_cities(self.requests[index]) for index in self._sound}
@@ -213,7 +214,7 @@ class _Batch:
         lane = Lane(request.origin.pk, request.destination.pk)
         try:
             tier = self.market.tier(request.tier)
-            decision = self.market.choose(lane, tier, request.sent, courier=request.courier)
+            decision = self._decision(request, lane, tier)
             group = self._group(lane, tier, request.ready_at, decision.offers)
             # Raises for too heavy parcels before capacity is reserved.
             surcharge_fen = self.market.surcharge_fen(tier, request.weight_g)
@@ -221,6 +222,17 @@ class _Batch:
             self._decisions[index] = decision
         except AllianceError as refusal:
             self.refused[index] = refusal
+
+    def _decision(self, request: BookingRequest, lane: Lane, tier: TierInForce) -> Decision[OnSale]:
+        if self.market.has_rules:
+            return self.market.choose(lane, tier, request.sent, courier=request.courier)
+        # Without rules all parcels of a lane are alike.
+        key = (lane, tier.id, request.courier)
+        decision = self._alike.get(key)
+        if decision is None:
+            decision = self.market.choose(lane, tier, request.sent, courier=request.courier)
+            self._alike[key] = decision
+        return decision
 
     def _group(self, lane: Lane, tier: TierInForce, ready_at: datetime, offers: Sequence[OnSale]) -> Group:
         # By the offers: the merchant's rules may order those of a lane in another way for each parcel.

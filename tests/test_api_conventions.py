@@ -162,7 +162,8 @@ def test_moments_are_looked_for_where_they_are(world: World) -> None:
     told = {row.route for row in READING if any(moments(json_of(world, row)))}
     # The statement of the running month is not closed yet.
     timeless = {
-        "allocation_rules", "pickup_address_list", "rates", "scorecard_rules", "city_list", "statement_detail",
+        "allocation_rules", "pickup_address_list", "rates", "scorecard_rules", "city_list",
+        "statement_detail",
     }  # fmt: skip
     files = {"export_file", "booking_file_results"}
     assert {row.route.rpartition(":")[2] for row in READING if row.route not in told} == timeless | files

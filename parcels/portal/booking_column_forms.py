@@ -87,8 +87,9 @@ class ColumnsForm(forms.Form):
             **mapping.values,
             "takes_numbers": mapping.takes_numbers,
             "one_row_each": mapping.one_row_each,
+            **kwargs.get("initial", {}),
         }
-        super().__init__(*args, initial={**initial, **kwargs.pop("initial", {})}, **kwargs)
+        super().__init__(*args, **{**kwargs, "initial": initial})
         self.names = names
         self._preferred = [column_key(name) for name, _target in mapping.columns]
         targets = {column_key(name): target for name, target in mapping.columns}

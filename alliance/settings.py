@@ -401,6 +401,7 @@ SPECTACULAR_SETTINGS = {
         "ScanCode": "parcels.choices.ScanCode",
         "ScanReason": "parcels.choices.ScanReason",
         "ParcelStatus": "parcels.choices.ParcelStatus",
+        "ExportFormat": "slas.choices.ExportFormat",
         "ExportState": "slas.choices.ExportState",
         "RevisionParty": "slas.choices.RevisionParty",
         "ExcuseState": "slas.choices.ExcuseState",

@@ -165,7 +165,7 @@ def test_moments_are_looked_for_where_they_are(world: World) -> None:
         "allocation_rules", "pickup_address_list", "rates", "scorecard_rules", "city_list",
         "statement_detail",
     }  # fmt: skip
-    files = {"export_file", "booking_file_results"}
+    files = {"export_file", "booking_file_results", "booking_file_rejected", "parcel_label"}
     assert {row.route.rpartition(":")[2] for row in READING if row.route not in told} == timeless | files
 
 

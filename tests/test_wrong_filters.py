@@ -8,15 +8,18 @@ pytestmark = pytest.mark.django_db
 # Who asks, where, by which parameter, with what; the page says it in English and in Chinese.
 WRONG_CHOICE = ("is not one of the available choices", "不在可用的选项中")
 WRONG_DATE = ("Enter a valid date", "输入一个有效的日期")
+# The list of parcels says, too, what is right.
+SAYS_CHOICES = ("This is not a valid choice. Choose from", "此项不是合法选项。可选")
+SAYS_A_DATE = ("Enter a date, such as", "请填写日期")
 UNKNOWN_CITY = ("Unknown city", "没有找到城市")
 CASES = [
-    ("merchant", "/parcels/", "status", "flying", WRONG_CHOICE),
-    ("merchant", "/parcels/", "tier", "rocket", WRONG_CHOICE),
-    ("courier", "/parcels/", "late", "rather", WRONG_CHOICE),
+    ("merchant", "/parcels/", "status", "flying", SAYS_CHOICES),
+    ("merchant", "/parcels/", "tier", "rocket", SAYS_CHOICES),
+    ("courier", "/parcels/", "late", "rather", SAYS_CHOICES),
     ("courier", "/parcels/", "origin", "Atlantis", UNKNOWN_CITY),
     ("ops", "/parcels/", "destination", "Atlantis", UNKNOWN_CITY),
-    ("merchant", "/parcels/", "booked_from", "2026-02-30", WRONG_DATE),
-    ("merchant", "/parcels/", "booked_to", "never", WRONG_DATE),
+    ("merchant", "/parcels/", "booked_from", "2026-02-30", SAYS_A_DATE),
+    ("merchant", "/parcels/", "booked_to", "never", SAYS_A_DATE),
     ("merchant", "/watch/", "reason", "bored", WRONG_CHOICE),
     ("courier", "/watch/", "tier", "rocket", WRONG_CHOICE),
     ("ops", "/watch/", "chance", "7", WRONG_CHOICE),

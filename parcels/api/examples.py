@@ -51,6 +51,7 @@ _OFFER = {
         "code": "price",
         "text": "The lowest price among the couriers with the best on-time record on this lane."
         " The courier's grade is Gold.",
+        "rule": None,
     },
 }  # fmt: skip
 _BOOKED = {
@@ -284,7 +285,7 @@ SCANS = [
 LABELS = [
     OpenApiExample(
         "Two labels, one of them refused",
-        value={"numbers": [NUMBER, "CA0000000000000X"], "format": "pdf", "size": "76x130"},
+        value={"tracking_numbers": [NUMBER, "CA0000000000000X"], "format": "pdf", "size": "76x130"},
         request_only=True,
     ),
     OpenApiExample(

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
 from alliance.api.authentication import actor_of
@@ -20,18 +20,19 @@ from alliance.api.idempotency import idempotent
 from alliance.api.parsing import Body, WordField, refuse_unknown_parameters
 from alliance.api.views import ApiView
 from alliance.choices import Capability
-from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound
+from alliance.errors import AllianceError, FieldError, InvalidInput, NotAcceptable, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from parcels.api import examples
 from parcels.choices import LabelFormat, LabelSize
 from parcels.labels.files import LabelFile
 from parcels.labels.queries import asked_for, size_of
-from parcels.labels.rules import DEFAULT_DPI, DOTS, MOST_LABELS, LabelStyle, file_name
+from parcels.labels.rules import CONTENT_TYPES, DEFAULT_DPI, DOTS, MOST_LABELS, LabelStyle, file_name
 from parcels.labels.services import Printed, note_prints, print_labels, require_printing
 
 JSON = dict[str, Any]
 _JSON: Final = "application/json"
+_ANSWERS: Final = (_JSON, *CONTENT_TYPES.values())
 # A recipient's data; and the second time it is another file.
 _PRIVATE: Final = "private, no-store"
 # A header has room for so many; the answer in JSON has all.
@@ -62,7 +63,7 @@ class LabelQuery(serializers.Serializer[Any]):
 class LabelsBody(LabelQuery, Body):
     """The labels of a file, in their order."""
 
-    numbers = serializers.ListField(
+    tracking_numbers = serializers.ListField(
         child=serializers.CharField(max_length=64, trim_whitespace=True),
         help_text=f"1 to {MOST_LABELS:,} tracking numbers; the file has their labels in this order.",
     )
@@ -94,14 +95,20 @@ class LabelsAnswer(serializers.Serializer[Any]):
     file = FileAnswer()
 
 
-class FileNegotiation(BaseContentNegotiation):
-    """A file is what `format` says, whatever `Accept` does; refusals are problem documents."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
+class FileNegotiation(DefaultContentNegotiation):
+    """A file is what `format` says, if `Accept` allows a file at all; refusals are problem documents."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        accepted = [part.split(";")[0].strip() for part in request.headers.get("Accept", "*/*").split(",")]
+        if not any(_matches(kind, allowed) for kind in accepted for allowed in _ANSWERS):
+            raise NotAcceptable(
+                _("The answer is %(types)s: allow it by Accept.") % {"types": ", ".join(_ANSWERS)}
+            )
         return renderers[0], renderers[0].media_type
+
+
+def _matches(accepted: str, kind: str) -> bool:
+    return accepted in {"*/*", kind, f"{kind.partition('/')[0]}/*"}
 
 
 class LabelView(ApiView):
@@ -155,7 +162,7 @@ class LabelsView(ApiView):
     @extend_schema(
         operation_id="parcels_labels",
         summary="Print many labels in one file",
-        description=f"Up to {MOST_LABELS:,}, in the order of `numbers`. What gets no label (cancelled, not "
+        description=f"Up to {MOST_LABELS:,}, in the order of `tracking_numbers`. What gets no label (cancelled, not "
         "yours, no tracking number, in the list twice) does not stop the others. Answers the file; its "
         "headers `Labels-Made` and `Labels-Refused` say how many, and `Labels-Refused-Items` which, as "
         "`index=code, ...` (the first 100). With `Accept: application/json`, the answer has a result for "
@@ -177,7 +184,7 @@ class LabelsView(ApiView):
         body = LabelsBody(data=request.data)
         body.is_valid(raise_exception=True)
         style, unmasked = _style(actor, body.validated_data)
-        run = _Run(actor, body.validated_data["numbers"], style, unmasked=unmasked)
+        run = _Run(actor, body.validated_data["tracking_numbers"], style, unmasked=unmasked)
         response = idempotent(request, "parcels_labels", lambda: (200, run.note()))
         run.recall(response.data)
         run.raise_if_nothing()
@@ -229,7 +236,9 @@ class _Run:
     def raise_if_nothing(self) -> None:
         if self.numbers:
             return
-        errors = [FieldError(f"/numbers/{index}", each.detail, each.reason) for index, each in self.refused]
+        errors = [
+            FieldError(f"/tracking_numbers/{index}", each.detail, each.reason) for index, each in self.refused
+        ]
         raise InvalidInput(_("None of these numbers gets a label."), code="no_labels", errors=errors)
 
     def sent(self) -> StreamingHttpResponse:

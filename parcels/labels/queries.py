@@ -55,7 +55,7 @@ def asked_for(*, actor: Actor, numbers: Sequence[str]) -> list[Asked]:
             "most": MOST_LABELS,
             "count": len(numbers),
         }
-        raise InvalidInput(errors=[FieldError("/numbers", message, "length")])
+        raise InvalidInput(errors=[FieldError("/tracking_numbers", message, "length")])
     ids = [_read(number) for number in numbers]
     wanted = {each for each in ids if isinstance(each, int)}
     rows = Parcel.objects.visible_to(actor).filter(pk__in=wanted)

@@ -21,8 +21,9 @@ ANYBODY = (
     "/track/{silent}/", "/track/{delivered}/", "/track/{silent}/day/", NOWHERE, "/api/docs/",
 )  # fmt: skip
 COURIER = (
-    "/dashboard/", "/parcels/", "/labels/", "/parcels/{silent}/label/", "/parcels/{silent}/", "/offers/", "/offers/new/", "/offers/upload/",
-    "/rates/", "/breaches/", "/scans/upload/", "/facilities/", "/members/", "/api-keys/",
+    "/dashboard/", "/parcels/", "/labels/", "/parcels/{silent}/label/", "/parcels/{silent}/",
+    "/offers/", "/offers/new/", "/offers/upload/", "/rates/", "/breaches/", "/scans/upload/",
+    "/facilities/", "/members/", "/api-keys/",
     "/watch/", "/excuses/", "/exports/", "/scorecards/", "/scorecards/rules/", "/statements/",
 )  # fmt: skip
 MERCHANT = (

@@ -98,7 +98,7 @@ def test_a_file_has_the_labels_in_the_order_asked_for(
     parcels = some_parcels(merchant_organisation, courier_organisation, count=4)
     cancel(parcels[0])
     numbers = [parcels[place].number for place in (3, 0, 1)] + ["CA0000000000000X", parcels[2].number]
-    answer = api.post(LABELS, {"numbers": numbers, "size": "100x150"})
+    answer = api.post(LABELS, {"tracking_numbers": numbers, "size": "100x150"})
     assert (answer["Labels-Made"], answer["Labels-Refused"]) == ("3", "2")
     assert answer["Labels-Refused-Items"] == "1=parcel_cancelled, 3=unknown_tracking_number"
     pages = PdfReader(io.BytesIO(content_of(answer))).pages
@@ -107,7 +107,9 @@ def test_a_file_has_the_labels_in_the_order_asked_for(
 
 
 def test_in_json_each_number_has_a_result(api: APIClient, parcel: Parcel) -> None:
-    answer = api.post(LABELS, {"numbers": ["x", parcel.number]}, headers={"Accept": "application/json"})
+    answer = api.post(
+        LABELS, {"tracking_numbers": ["x", parcel.number]}, headers={"Accept": "application/json"}
+    )
     body = json.loads(content_of(answer))
     assert (body["made"], body["refused"]) == (1, 1)
     first, second = body["results"]
@@ -118,21 +120,25 @@ def test_in_json_each_number_has_a_result(api: APIClient, parcel: Parcel) -> Non
 
 def test_a_file_sent_again_with_its_key_has_no_reprints(api: APIClient, parcel: Parcel) -> None:
     for _try in range(2):
-        answer = api.post(LABELS, {"numbers": [parcel.number]}, headers={"Idempotency-Key": "file-1"})
+        answer = api.post(
+            LABELS, {"tracking_numbers": [parcel.number]}, headers={"Idempotency-Key": "file-1"}
+        )
         assert "REPRINT" not in told_by_pdf(content_of(answer))
 
 
 def test_no_label_at_all_is_an_error_that_names_each_number(api: APIClient, parcel: Parcel) -> None:
     cancel(parcel)
-    answer = api.post(LABELS, {"numbers": [parcel.number, "x"]})
+    answer = api.post(LABELS, {"tracking_numbers": [parcel.number, "x"]})
     assert answer.status_code == 422
     errors = answer.json()["errors"]
     assert [(error["pointer"], error["code"]) for error in errors] == [
-        ("/numbers/0", "parcel_cancelled"),
-        ("/numbers/1", "unknown_tracking_number"),
+        ("/tracking_numbers/0", "parcel_cancelled"),
+        ("/tracking_numbers/1", "unknown_tracking_number"),
     ]
 
 
-@pytest.mark.parametrize("body", [{}, {"numbers": []}, {"numbers": ["x"] * 1001}, {"numbers": "x"}, []])
+@pytest.mark.parametrize(
+    "body", [{}, {"tracking_numbers": []}, {"tracking_numbers": ["x"] * 1001}, {"tracking_numbers": "x"}, []]
+)
 def test_a_wrong_body_is_refused(api: APIClient, body: Any) -> None:
     assert api.post(LABELS, body).status_code in (400, 422)

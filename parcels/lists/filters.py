@@ -69,7 +69,7 @@ class ParcelFilterForm(forms.Form):
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             if isinstance(field, forms.ChoiceField):
-                words = ", ".join(str(value) for value, _label in field.choices if value)  # type: ignore[union-attr]
+                words = ", ".join(str(value) for value, _label in field.choices if value)  # type: ignore[misc, union-attr]
                 message = _("This is not a valid choice. Choose from: %(words)s.") % {"words": words}
                 field.error_messages["invalid_choice"] = message
             elif isinstance(field, forms.DateField):

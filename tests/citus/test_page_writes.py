@@ -6,6 +6,7 @@ What changes one parcel asks its shard; a batch those of its parcels; what is ab
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 import pytest
@@ -47,7 +48,7 @@ def test_write_of_nothing_asks_few_shards(row: Row, world: World, asked: Asked) 
         )
         with transaction.atomic():
             _draw_menu(client)
-            shards: set[int] = set().union(*asked(lambda c=client: knock(c, row, world.things)))
+            shards: set[int] = set().union(*asked(partial(knock, client, row, world.things)))
             transaction.set_rollback(True)
         assert len(shards) <= most, actor
 

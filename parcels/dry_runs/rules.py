@@ -77,11 +77,10 @@ class Count:
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Count":
         """Return a count that was stored; JSON has texts as keys."""
-        sides = {
-            name: {int(pk): Side(**side) for pk, side in stored.get(name, {}).items()} for name in _SIDES
-        }
-        counters = {
-            name: Counter({int(pk): count for pk, count in stored.get(name, {}).items()})
-            for name in _COUNTERS
-        }
-        return cls(**sides, **counters, moved=stored.get("moved", 0), gone=stored.get("gone", 0))
+        booked, ruled = (
+            {int(pk): Side(**side) for pk, side in stored.get(name, {}).items()} for name in _SIDES
+        )
+        decided, refused = (
+            Counter({int(pk): count for pk, count in stored.get(name, {}).items()}) for name in _COUNTERS
+        )
+        return cls(booked, ruled, stored.get("moved", 0), decided, refused, stored.get("gone", 0))

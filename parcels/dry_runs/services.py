@@ -102,9 +102,12 @@ def start_dry_run(*, actor: Actor, rule_ids: Sequence[int], period: Period) -> D
             begins_at=begins_at,
             ends_at=first_id(period.last + timedelta(days=1), zone),
         )
-        detail = {"first": run.first, "last": run.last, "rules": [rule.name for rule in rules]}
         audit.record(
-            actor=actor, verb="dry_run.started", object_type="dry_run", object_id=run.pk, detail=detail
+            actor=actor,
+            verb="dry_run.started",
+            object_type="dry_run",
+            object_id=run.pk,
+            detail={"first": run.first, "last": run.last, "rules": [rule.name for rule in rules]},
         )
         JOBS.hand_over(run.pk)
     return run

@@ -51,7 +51,8 @@ class DryRunForm(forms.Form):
 
     def __init__(self, *args: Any, rules: list[AllocationRule], **kwargs: Any) -> None:
         active = [str(rule.pk) for rule in rules if rule.is_active]
-        super().__init__(*args, initial={"rules": active, "period": "month"}, **kwargs)
+        kwargs["initial"] = {"rules": active, "period": "month"}
+        super().__init__(*args, **kwargs)
         field = self.fields["rules"]
         field.choices = [(str(rule.pk), rule.name) for rule in rules]  # type: ignore[attr-defined]
 

@@ -86,7 +86,8 @@ class RuleBody(BodyPart):
 
 
 class RulesBody(Body):
-    rules = RuleBody(many=True, max_length=MOST_RULES, help_text="In order.")
+    # Of a list; the stubs do not know it.
+    rules = RuleBody(many=True, max_length=MOST_RULES, help_text="In order.")  # type: ignore[call-arg]
 
 
 class CourierShareAnswer(S):
@@ -170,7 +171,7 @@ def _terms(given: list[dict[str, Any]]) -> list[RuleTerms]:
             RuleTerms(
                 name=rule["name"],
                 action=rule["action"],
-                tier=tiers.get(rule.get("tier")),
+                tier=tiers[rule["tier"]] if rule.get("tier") else None,
                 origin=rule.get("origin"),
                 destination=rule.get("destination"),
                 least_g=rule.get("least_g"),

@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 
 from alliance.database.distribution import shards
 from alliance.database.distribution.nodes import nodes
+from alliance.database.distribution.nodes import rows as asked
 from alliance.database.owner import as_owner
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,7 +42,6 @@ def test_what_is_being_moved_is_not_moved_again(monkeypatch: pytest.MonkeyPatch)
 def test_a_job_in_the_background_is_waited_for(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with as_owner():
         worker = next(node for node in nodes() if node.has_shards)
-    asked = shards.rows
 
     def rows(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         is_of_tasks = "pg_dist_background_task" in statement

@@ -1,5 +1,6 @@
 """What `distribute` says on a server without the extension, and what it knows of tables anywhere."""
 
+import time
 from typing import Any
 
 import pytest
@@ -159,7 +160,7 @@ def test_policies_of_a_shard_on_its_way_are_looked_at_again(monkeypatch: pytest.
     # A move makes a table on the other node first, and gives it its policies a moment later.
     on_its_way, there = {"breach_102": "false "}, {"breach_102": "true abc"}
     monkeypatch.setattr(access, "value", lambda _statement: '{"breach": "true abc"}')
-    monkeypatch.setattr(access.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
     looks = iter([on_its_way, there])
     monkeypatch.setattr(access, "json_of_nodes", lambda _statement: [("db2:5432", next(looks))])
     assert access.require_alike_policies() == 1

@@ -393,6 +393,8 @@ SPECTACULAR_SETTINGS = {
         "alliance.api.schema.describe_refusals",
     ],
     "ENUM_NAME_OVERRIDES": {
+        # Named like this since there was one format only.
+        "FormatEnum": "slas.choices.ExportFormat",
         "LabelFormat": "parcels.choices.LabelFormat",
         "LabelSize": "parcels.choices.LabelSize",
         "TierCode": "slas.choices.TierCode",
@@ -401,7 +403,6 @@ SPECTACULAR_SETTINGS = {
         "ScanCode": "parcels.choices.ScanCode",
         "ScanReason": "parcels.choices.ScanReason",
         "ParcelStatus": "parcels.choices.ParcelStatus",
-        "ExportFormat": "slas.choices.ExportFormat",
         "ExportState": "slas.choices.ExportState",
         "RevisionParty": "slas.choices.RevisionParty",
         "ExcuseState": "slas.choices.ExcuseState",

@@ -79,6 +79,9 @@ def texts_outside(data: bytes) -> int:
         text = page.get_textpage()
         for place in range(text.count_chars()):
             left, bottom, right, top = text.get_charbox(place)
+            if left == right:
+                # A line's end, which pdfium adds.
+                continue
             outside += not (left >= 0 and bottom >= 0 and right <= width and top <= height)
     return outside
 

@@ -163,11 +163,12 @@ class LabelsView(ApiView):
         operation_id="parcels_labels",
         summary="Print many labels in one file",
         description=f"Up to {MOST_LABELS:,}, in the order of `tracking_numbers`. What gets no label "
-        "(cancelled, not yours, no tracking number, in the list twice) does not stop the others. Answers the file; its "
-        "headers `Labels-Made` and `Labels-Refused` say how many, and `Labels-Refused-Items` which, as "
-        "`index=code, ...` (the first 100). With `Accept: application/json`, the answer has a result for "
-        "each number and the file in Base64. 422 if no label could be made, with a pointer to each number. "
-        "Labels printed before say that they are reprints.",
+        "(cancelled, not yours, no tracking number, in the list twice) does not stop the others. Answers "
+        "the file; its headers `Labels-Made` and `Labels-Refused` say how many, and "
+        "`Labels-Refused-Items` which, as `index=code, ...` (the first 100). With "
+        "`Accept: application/json`, the answer has a result for each number and the file in Base64. 422 if "
+        "no label could be made, with a pointer to each number. Labels printed before say that they are "
+        "reprints.",
         parameters=[PRINT_KEY],
         request=LabelsBody,
         responses={

@@ -127,7 +127,7 @@ def test_outage_is_raised_and_not_counted(
             jobs.run(file.pk, failing(outage("the server is away")))
     waiting = reread(file)
     assert (waiting.state, waiting.attempts) == ("queued", 0)
-    assert waiting.problem == "Waiting for a part of our storage that does not answer."
+    assert waiting.problem == "部分存储暂时没有响应，正在等待其恢复。"
     assert waiting.due_at > timezone.now()
     assert jobs.run(file.pk, slices)
     assert reread(file).problem == ""

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.django_db
 OF_A_PARCEL: Final = {
     "parcels:track", "parcels:track_revise", "api:parcels:tracking",
     "parcels:parcel_detail", "parcels:parcel_booked", "parcels:breach_detail",
+    "parcels:label_open", "parcels:label_page", "parcels:label_picture", "api:parcels:parcel_label",
     "api:parcels:parcel_detail", "api:parcels:parcel_revisions", "api:parcels:breach_detail",
     "admin:parcels_parcel_change", "admin:parcels_parcel_delete", "admin:parcels_parcel_erase",
     "admin:slas_commitmentlisting_change", "admin:slas_commitmentlisting_delete",

@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from alliance.choices import Capability
-from alliance.errors import AllianceError, NotFound, NotPermitted
+from alliance.errors import AllianceError, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
@@ -32,7 +32,7 @@ def cancel_list(request: ActorRequest) -> HttpResponse:
     actor = request.actor
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant:
-        raise NotPermitted
+        raise NotFound
     ids = _ids(request.POST.getlist("numbers"))
     if not 1 <= len(ids) <= BATCH_LIMIT:
         message = _("Select 1 to %d parcels of the list.") % BATCH_LIMIT

@@ -34,6 +34,9 @@ REFERENCE = {
 LEFT_OUT = {
     "alliance_user_user_permissions",
     "couriers_courierhome",
+    "parcels_bookingtemplate",
+    "parcels_dryrun",
+    "slas_allocationrule",
     "slas_creditfold",
     "slas_creditsum",
 }

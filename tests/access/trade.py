@@ -1,6 +1,7 @@
 """Create one of everything between two organisations of the access tests."""
 
 from datetime import date, timedelta
+from typing import Final
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
@@ -48,6 +49,8 @@ BOOKINGS = (
 )
 OFFERS = b"tier,origin,destination,price,daily_capacity\r\nnext_day,CN-CTU,CN-HGH,12.50,5\r\nx,,,,\r\n"
 SCANS = b"tracking_number,code,occurred_at\r\nCA1,picked_up,2026-11-22T10:05:00+08:00\r\n"
+# Where the courier's parcels are on a cluster.
+HOME: Final = 63
 
 
 def owner(organisation: Organisation) -> Actor:
@@ -63,7 +66,9 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     hangzhou, chengdu = City.objects.get(code="CN-HGH"), City.objects.get(code="CN-CTU")
     offer = offers.offer(courier, hangzhou, chengdu, daily_capacity=1_000)
     booked_at = now - timedelta(hours=40)
-    [lost, moved, kept, last] = parcels.booked_parcels(merchant, courier, booked_at=booked_at, count=4)
+    [lost, moved, kept, last] = parcels.booked_parcels(
+        merchant, courier, booked_at=booked_at, count=4, homes=[HOME]
+    )
     sweep_overdue(now=now)
     excuse_breach(actor=ops, parcel_id=lost.pk, kind=CommitmentKind.PICKUP, reason=ExcuseReason.values[0])
     evidence = SimpleUploadedFile("proof.png", IMAGE, "image/png")

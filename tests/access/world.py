@@ -78,7 +78,7 @@ from slas.models import (
 from slas.scorecards.services.scorecards import refresh_scorecards
 from slas.scorecards.services.versions import RulesDraft, add_rules, first_month_open
 from tests import factories
-from tests.access.trade import IMAGE, owner, trade
+from tests.access.trade import HOME, IMAGE, owner, trade
 from tests.slas.helpers.excuses import service_user
 
 COMPANY: dict[str, Any] = {
@@ -203,6 +203,8 @@ class _Builder:
         with scope(Scope.everything()):
             reviews.approve_application(actor=self.ops, application_id=application.pk)
             self.courier.refresh_from_db()
+            # Before its first parcel is drawn there.
+            CourierHome.objects.create(courier_id=self.courier.pk, home=HOME, since=timezone.now())
         self._members("courier", self.courier, [Role.MANAGER, Role.AGENT, Role.FINANCE, Role.VIEWER])
         self._invitation(actor_of_user(owner))
         self._change(actor_of_user(owner))
@@ -321,7 +323,7 @@ class _Builder:
             "heartbeat": Heartbeat.objects.get(name="beat"),
             "retired_month": RetiredMonth.objects.get(),
             "courier": self.courier, "merchant": self.merchant,
-            "courier_home": CourierHome.objects.create(courier_id=self.courier.pk, home=63, since=now),
+            "courier_home": CourierHome.objects.get(courier_id=self.courier.pk),
             "tier_version": TierVersion.objects.earliest("pk"),
             "capacity_day": CapacityDay.objects.earliest("pk"),
             "disruption": Disruption.objects.create(

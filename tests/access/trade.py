@@ -1,7 +1,6 @@
 """Create one of everything between two organisations of the access tests."""
 
 from datetime import date, timedelta
-from typing import Final
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
@@ -11,6 +10,7 @@ from alliance.choices import Role
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, IdempotentRequest, Organisation
 from alliance.tenancy import Actor, Scope, scope
+from couriers.homes.queries import homes_to_read
 from parcels.booking_files.mappings import ColumnMapping
 from parcels.booking_files.services.files import book_file, start_booking_file
 from parcels.booking_files.services.templates import save_template
@@ -49,8 +49,6 @@ BOOKINGS = (
 )
 OFFERS = b"tier,origin,destination,price,daily_capacity\r\nnext_day,CN-CTU,CN-HGH,12.50,5\r\nx,,,,\r\n"
 SCANS = b"tracking_number,code,occurred_at\r\nCA1,picked_up,2026-11-22T10:05:00+08:00\r\n"
-# Where the courier's parcels are on a cluster.
-HOME: Final = 63
 
 
 def owner(organisation: Organisation) -> Actor:
@@ -67,7 +65,7 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     offer = offers.offer(courier, hangzhou, chengdu, daily_capacity=1_000)
     booked_at = now - timedelta(hours=40)
     [lost, moved, kept, last] = parcels.booked_parcels(
-        merchant, courier, booked_at=booked_at, count=4, homes=[HOME]
+        merchant, courier, booked_at=booked_at, count=4, homes=homes_to_read(courier.pk)
     )
     sweep_overdue(now=now)
     excuse_breach(actor=ops, parcel_id=lost.pk, kind=CommitmentKind.PICKUP, reason=ExcuseReason.values[0])

@@ -78,7 +78,7 @@ from slas.models import (
 from slas.scorecards.services.scorecards import refresh_scorecards
 from slas.scorecards.services.versions import RulesDraft, add_rules, first_month_open
 from tests import factories
-from tests.access.trade import HOME, IMAGE, owner, trade
+from tests.access.trade import IMAGE, owner, trade
 from tests.slas.helpers.excuses import service_user
 
 COMPANY: dict[str, Any] = {
@@ -203,8 +203,6 @@ class _Builder:
         with scope(Scope.everything()):
             reviews.approve_application(actor=self.ops, application_id=application.pk)
             self.courier.refresh_from_db()
-            # Before its first parcel is drawn there.
-            CourierHome.objects.create(courier_id=self.courier.pk, home=HOME, since=timezone.now())
         self._members("courier", self.courier, [Role.MANAGER, Role.AGENT, Role.FINANCE, Role.VIEWER])
         self._invitation(actor_of_user(owner))
         self._change(actor_of_user(owner))

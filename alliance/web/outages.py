@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 
 from alliance.errors import AllianceError, MalformedInput, Unavailable
 
-# PostgreSQL's codes of timeouts of statements and locks, deadlocks and serialization failures. Others come
-# from a server that stops, starts, recovers, or has no connection left.
-_BUSY = {"57014", "55P03", "40P01", "40001"}
+# PostgreSQL's codes of timeouts of statements, locks and transactions, deadlocks and serialization failures.
+# Others come from a server that stops, starts, recovers, or has no connection left.
+_BUSY = {"57014", "55P03", "25P04", "40P01", "40001"}
 _DISK_FULL = "53100"
 # What the coordinator of a cluster says of a worker that does not answer it, before anything is committed.
 _NODE_AWAY = "08006"
@@ -48,7 +48,8 @@ def outage_of(exception: BaseException | None) -> AllianceError | None:
     may have been committed: idempotency keys and event ids make a retry safe.
     """
     match exception:
-        case OperationalError() if is_busy(exception):
+        # The timeout of a transaction on a worker comes as an internal error.
+        case DatabaseError() if is_busy(exception):
             return Unavailable(_("The server is busy. Send the request again."), code="busy")
         case OperationalError() if getattr(exception.__cause__, "pgcode", None) == _DISK_FULL:
             return _full()

@@ -22,8 +22,8 @@ from parcels.bookings.services.writing import Booked, draw_ids, write_parcels
 from parcels.choices import ParcelSource
 from slas.allocation.rules import Decision
 from slas.offers.market import Lane, Market, OnSale, Reader
-from slas.offers.services.allocation import Expected, Group, Placement, Want, allocate, first_choice
 from slas.offers.services.capacity import Taken
+from slas.offers.services.placement import Expected, Group, Placement, Want, allocate, first_choice
 from slas.promises.checks import READY_GRACE, ready_problems
 from slas.promises.rules import LATER_DAYS
 from slas.promises.tiers_in_force import TierInForce

@@ -10,8 +10,8 @@ from alliance.errors import CapacityFull, Conflict, FieldError
 from alliance.wording import money_text, sentences
 from parcels.bookings.rules import BookingRequest
 from slas.offers.market import OnSale
-from slas.offers.services.allocation import Expected, Group, Placement, Want
 from slas.offers.services.capacity import Slot, places_left
+from slas.offers.services.placement import Expected, Group, Placement, Want
 from slas.promises.prices import yuan
 from slas.promises.rules import LATER_DAYS, Promise
 from slas.promises.texts import day_text, moment_text

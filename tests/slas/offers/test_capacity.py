@@ -12,7 +12,6 @@ from alliance.models import City, Organisation
 from alliance.tenancy import Scope, raw_rows, scope
 from slas.models import CapacityDay
 from slas.offers.market import Lane, Market
-from slas.offers.services.allocation import Group, Placement, Want, allocate
 from slas.offers.services.capacity import (
     Slot,
     Taken,
@@ -22,6 +21,7 @@ from slas.offers.services.capacity import (
     reserve,
     reserving_first,
 )
+from slas.offers.services.placement import Group, Placement, Want, allocate
 from tests.slas.helpers.offers import fill, in_threads, offer, reserved, today_at
 
 NOON = today_at(12)

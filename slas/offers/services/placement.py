@@ -1,4 +1,4 @@
-"""Allocate a courier, a day and capacity to each of many bookings.
+"""Place each of many bookings: with a courier, on a day, within its capacity.
 
 In order: the best courier with room on the earliest day, then the next day, as a quote says. A booking may be
 restricted to certain couriers or days, or expect a promise or a price: it gets what a quote would offer now,

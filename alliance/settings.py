@@ -432,6 +432,7 @@ WEB_PATIENCE_SECONDS = env.float("WEB_PATIENCE_SECONDS", default=3.0)
 WEB_TOGETHER = env.int("WEB_TOGETHER", default=max((os.cpu_count() or 1) // 2, 1))
 # Passwords hashed at a time: each takes 100 MB.
 WEB_HASHES = env.int("WEB_HASHES", default=2)
+WEB_WORKBOOKS = env.int("WEB_WORKBOOKS", default=1)
 # Requests with a body of at least this size are heavy.
 HEAVY_BODY_BYTES = 1024 * 1024
 # API writes with a body of at least this size, some hundred scans, are long.

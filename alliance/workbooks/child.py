@@ -9,8 +9,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
-from xml.parsers.expat import ExpatError
-from zipfile import BadZipFile, ZipFile, is_zipfile
+from zipfile import ZipFile, is_zipfile
 
 import msgspec
 
@@ -26,8 +25,10 @@ _ODS: Final = "content.xml"
 
 
 class _Unreadable(Exception):
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, cause: BaseException | None = None) -> None:
         self.fault = fault
+        # For our log: what a reader of files made by others may raise is not in its manual.
+        self.cause = "" if cause is None else f"{type(cause).__name__}: {cause}"[:200]
 
 
 def main(path: str, most_rows: int) -> None:
@@ -39,9 +40,7 @@ def main(path: str, most_rows: int) -> None:
     try:
         _write(path, most_rows, out)
     except _Unreadable as error:
-        _line(out, ["fault", error.fault])
-    except MemoryError:
-        _line(out, ["fault", Fault.TOO_LARGE])
+        _line(out, ["fault", error.fault, error.cause])
     out.flush()
 
 
@@ -49,18 +48,22 @@ def _write(path: str, most_rows: int, out: IO[bytes]) -> None:
     # Imported under the limits: the library is in Rust, and ends the process where it gets no memory.
     import python_calamine as calamine  # noqa: PLC0415 -- as said
 
-    _require_small(path)
     try:
+        _require_small(path)
         book = calamine.CalamineWorkbook.from_path(path)
         for sheet in book.sheets_metadata:
             is_shown = sheet.visible == calamine.SheetVisibleEnum.Visible
             if is_shown and sheet.typ == calamine.SheetTypeEnum.WorkSheet:
                 _line(out, ["sheet", sheet.name])
                 _write_sheet(book.get_sheet_by_name(sheet.name), _details(path, sheet.name), most_rows, out)
+    except (_Unreadable, BrokenPipeError):
+        raise
     except calamine.PasswordError:
         raise _Unreadable(Fault.PASSWORD) from None
-    except (calamine.CalamineError, BadZipFile, ExpatError, KeyError, ValueError, OSError):
-        raise _Unreadable(Fault.DAMAGED) from None
+    except MemoryError:
+        raise _Unreadable(Fault.TOO_LARGE) from None
+    except BaseException as error:  # noqa: BLE001 -- a panic of the library in Rust is no Exception
+        raise _Unreadable(Fault.DAMAGED, error) from None
     _line(out, ["end"])
 
 

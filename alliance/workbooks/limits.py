@@ -7,6 +7,8 @@ MEMORY_BYTES: Final = 1536 * 1024 * 1024
 CPU_SECONDS: Final = 50
 # Waits for the disk and for a turn on the processor come on top.
 WALL_SECONDS: Final = 180
+# Longer than a large workbook takes: who uploads one behind another one waits for it.
+PATIENCE_SECONDS: Final = 20
 UNPACKED_BYTES: Final = 1024 * 1024 * 1024
 MOST_COLUMNS: Final = 500
 

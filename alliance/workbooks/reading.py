@@ -4,19 +4,24 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from threading import Timer
 from typing import Any, Final
 
 import msgspec
+import structlog
 from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from alliance.csv_files.refusals import refused
+from alliance.web.admission import Gate
 from alliance.workbooks.cells import SheetRow
-from alliance.workbooks.limits import WALL_SECONDS, Fault
+from alliance.workbooks.limits import PATIENCE_SECONDS, WALL_SECONDS, Fault
 
+log = structlog.get_logger(__name__)
+_ALL: Final = "workbooks"
 _HEADS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x09\x08\x10\x00")
 # What an archive has near its beginning that is a workbook, and what another document has.
 _PARTS: Final = (b"xl/", b"opendocument.spreadsheet", b"[Content_Types].xml", b"_rels/", b"docProps/")
@@ -45,7 +50,29 @@ def open_workbook(path: Path, *, most_rows: int) -> Iterator[Iterator[tuple[str,
     """Give the visible sheets one by one, each with its rows. Raises InvalidInput for the field `file`.
 
     A sheet's rows must be read before the next sheet is asked for. A sheet with more than `most_rows` raises.
+    WEB_WORKBOOKS are read at a time in a process, as each takes memory: others wait for their turn, and raise
+    Unavailable after PATIENCE_SECONDS, or if too many wait.
     """
+    gate = _gate()
+    with gate.place(_ALL), gate.slot(_ALL), _child_of(path, most_rows) as lines:
+        yield _Sheets(lines, most_rows).read()
+
+
+@lru_cache(maxsize=1)
+def _gate() -> Gate:
+    places = max(settings.WEB_PLACES, settings.WEB_WORKBOOKS)
+    return Gate(
+        slots=settings.WEB_WORKBOOKS,
+        places=places,
+        # All are counted as one tenant, which may have every place.
+        share=places + 1,
+        patience=PATIENCE_SECONDS,
+    )
+
+
+@contextmanager
+def _child_of(path: Path, most_rows: int) -> Iterator[Iterator[bytes]]:
+    """Start the process, and give what it writes line by line."""
     command = [sys.executable, "-m", "alliance.workbooks.child", str(path), str(most_rows)]
     child = subprocess.Popen(  # noqa: S603 -- our own program; the path is a temporary file's
         command,
@@ -57,7 +84,7 @@ def open_workbook(path: Path, *, most_rows: int) -> Iterator[Iterator[tuple[str,
     timer = Timer(WALL_SECONDS, child.kill)
     timer.start()
     try:
-        yield _Sheets(iter(child.stdout or ()), most_rows).read()
+        yield iter(child.stdout or ())
     finally:
         timer.cancel()
         child.kill()
@@ -97,4 +124,7 @@ class _Sheets:
             # Its limits ended the process, perhaps within a line.
             raise refused(str(_FAULTS[Fault.TOO_LARGE])) from None
         if self._next[0] == "fault":
-            raise refused(str(_FAULTS[self._next[1]]))
+            _fault, code, cause = self._next
+            if cause:
+                log.warning("workbook_unreadable", cause=cause)
+            raise refused(str(_FAULTS[code]))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import msgspec
 from django.conf import settings
@@ -70,27 +70,45 @@ def table_of(path: Path) -> Table:
 
 def read_workbook(upload: "UploadedFile[Any]") -> Table:
     """Read the sheet of a workbook that has a table. Raises InvalidInput for the field `file`."""
-    found: list[tuple[int, str, Table]] = []
-    with _on_disk(upload) as path, open_workbook(path, most_rows=MOST_ROWS) as sheets:
-        for name, rows in sheets:
-            heads = list(islice(rows, _HEADER_WITHIN))
-            # A sheet that names no columns counts only where none does: for a person to name them.
-            known = _known(heads) if heads else 0
-            is_worse = known < _LEAST_KNOWN and found
-            if heads and not is_worse and (table := _write(heads, rows)):
-                found.append((known if known >= _LEAST_KNOWN else 0, name, table))
-    most = max((known for known, _name, _table in found), default=0)
-    best = [(name, table) for known, name, table in found if known == most]
-    for _known_names, _name, table in found:
-        if (most and len(best) > 1) or table is not best[0][1]:
-            table.path.unlink()
-    if not best:
+    found: list[_Sheet] = []
+    kept: Table | None = None
+    try:
+        with _on_disk(upload) as path, open_workbook(path, most_rows=MOST_ROWS) as sheets:
+            for name, rows in sheets:
+                heads = list(islice(rows, _HEADER_WITHIN))
+                # A sheet that names no columns counts only where none does: for a person to name them.
+                known = _known(heads) if heads else 0
+                is_worse = known < _LEAST_KNOWN and found
+                if heads and not is_worse and (table := _write(heads, rows)):
+                    found.append(_Sheet(known if known >= _LEAST_KNOWN else 0, name, table))
+        kept = _best(found)
+        return kept
+    finally:
+        # They have recipients in them.
+        for sheet in found:
+            if sheet.table is not kept:
+                sheet.table.path.unlink()
+
+
+class _Sheet(NamedTuple):
+    """A sheet with rows, and how many names of columns it has that are known."""
+
+    known: int
+    name: str
+    table: Table
+
+
+def _best(sheets: Sequence[_Sheet]) -> Table:
+    """Return the table with most names that are known. Raises InvalidInput for none, and for several."""
+    if not sheets:
         raise refused(_("The file has a header but no rows."))
+    most = max(sheet.known for sheet in sheets)
+    best = [sheet for sheet in sheets if sheet.known == most]
     if most and len(best) > 1:
-        names = ", ".join(f"“{shortened(name, _SHOWN)}”" for name, _table in best)
+        names = ", ".join(f"“{shortened(sheet.name, _SHOWN)}”" for sheet in best)
         message = _("Several sheets have bookings: %(names)s. Hide or delete all but one.")
         raise refused(message % {"names": names})
-    return best[0][1]
+    return best[0].table
 
 
 def read_text(upload: IO[bytes]) -> Table:

@@ -46,15 +46,19 @@ def prepare(upload: "UploadedFile[Any]", mapping: ColumnMapping | None) -> None:
     table = _table_of(upload, mapping)
     if table is None:
         return
-    chosen = fitted(mapping, table.header) if mapping else own_mapping(table.header)
-    if chosen is None or (chosen.missing and mapping is None):
-        raise ColumnsUnknown(table, problem_of_columns(table))
     try:
+        chosen = fitted(mapping, table.header) if mapping else own_mapping(table.header)
+        if chosen is None or (chosen.missing and mapping is None):
+            raise ColumnsUnknown(table, problem_of_columns(table))
         if chosen.missing:
             raise refused(missing_text(chosen))
         write_converted(upload, table, chosen)
-    finally:
-        table.path.unlink(missing_ok=True)
+    except ColumnsUnknown:
+        raise
+    except BaseException:
+        table.path.unlink()
+        raise
+    table.path.unlink()
 
 
 def _table_of(upload: "UploadedFile[Any]", mapping: ColumnMapping | None) -> Table | None:

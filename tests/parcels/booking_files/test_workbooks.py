@@ -3,13 +3,15 @@
 import csv
 import io
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 import xlsxwriter
 
-from alliance.errors import InvalidInput
+from alliance.errors import InvalidInput, Unavailable
 from alliance.tenancy import Actor
+from alliance.workbooks import reading
 from tests.parcels.helpers.booking_files import GOOD, finished, results, to_correct
 from tests.parcels.helpers.bookings import parcels_of
 
@@ -130,3 +132,42 @@ def test_two_sheets_with_bookings_are_refused(merchant: Actor) -> None:
     with pytest.raises(InvalidInput) as caught:
         finished(merchant, book({"reference": "A"}, others={"Old": HEADER}))
     assert "“Orders”, “Old”" in caught.value.errors[0].message
+
+
+def test_nothing_of_a_refused_workbook_is_left_on_the_disk(
+    merchant: Actor, settings: Any, tmp_path: Path
+) -> None:
+    """Its rows have recipients in them, and no retention knows of them."""
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+    refused = (
+        book({"reference": "A"}, others={"Old": HEADER}),
+        book({"reference": "A"})[:-200],
+        # An old workbook whose first record is cut off: another library reads it.
+        b"\x09\x08\x10\x00" + b"\0" * 400,
+    )
+    for content in refused:
+        with pytest.raises(InvalidInput):
+            finished(merchant, content)
+        assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x09\x08\x10\x00\0\6" + b"\5" * 600, b"\x09\x08\x10\x00" + b"\xff" * 600]
+)
+def test_broken_old_workbook_is_damaged_and_not_too_large(merchant: Actor, content: bytes) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        finished(merchant, content)
+    assert "damaged" in caught.value.errors[0].message
+
+
+def test_workbooks_are_read_one_at_a_time(
+    merchant: Actor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(book({"reference": "A"}))
+    monkeypatch.setattr(reading, "PATIENCE_SECONDS", 0.01)
+    reading._gate.cache_clear()
+    with reading.open_workbook(path, most_rows=10), pytest.raises(Unavailable):
+        finished(merchant, book({"reference": "B"}))
+    assert finished(merchant, book({"reference": "B"})).booked == 1
+    reading._gate.cache_clear()

@@ -128,11 +128,41 @@ def guess(header: Sequence[str]) -> ColumnMapping:
         if target and target not in (known for _name, known in pairs):
             pairs.append((name, target))
     taken = ["weight_g" if target == WEIGHT_KG else target for _name, target in pairs]
-    rest = [name for name in header if name and name not in dict(pairs)]
+    # What is the sender's resembles what is the recipient's.
+    others = [name for name in header if not any(word in name.casefold() for word in _SENDER)]
+    rest = [name for name in others if name and name not in dict(pairs)]
     pairs += FORMAT.suggestions_for(rest, taken).items()
-    return ColumnMapping(tuple(pair for pair in pairs if pair[1] in _GUESSED))
+    pairs = [pair for pair in pairs if pair[1] in _GUESSED]
+    return ColumnMapping(tuple(_with_city(pairs + _phones(others, pairs))))
 
 
+def _phones(header: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The column of phones, if none has a name of ours: what has the word in its name, mobiles first."""
+    if any(target == "recipient_phone" for _name, target in pairs):
+        return []
+    named = dict(pairs)
+    rest = [name for name in header if name not in named]
+    found = (name for word in _PHONE_WORDS for name in rest if word in name.casefold())
+    return [(name, "recipient_phone") for name in dict.fromkeys(found)][:1]
+
+
+def _with_city(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Where no column is the city that a parcel goes to, a Chinese address begins with it."""
+    if any(target == "destination" for _name, target in pairs):
+        return list(pairs)
+    return [
+        (name, ADDRESS_WITH_CITY if target == "recipient_address" and _is_chinese(name) else target)
+        for name, target in pairs
+    ]
+
+
+def _is_chinese(name: str) -> bool:
+    return any("\u4e00" <= letter <= "\u9fff" for letter in name)
+
+
+# A mobile's first, which couriers prefer to call.
+_PHONE_WORDS: Final = ("手机", "mobile", "电话", "phone")
+_SENDER: Final = ("寄件", "发件", "发货", "sender")
 _GUESSED: Final = frozenset({*FORMAT.columns, WEIGHT_KG})
 
 

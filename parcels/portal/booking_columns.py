@@ -46,7 +46,11 @@ def booking_columns(request: ActorRequest, file_id: int) -> HttpResponse:
         initial={"save_as": template.name if template else ""},
     )
     known: BookingFile | None = None
-    if request.method == "POST" and "check" not in request.POST and form.is_valid():
+    is_booked = request.method == "POST" and "check" not in request.POST
+    if is_booked and form.is_valid() and form.mapping().missing:
+        message = _("Choose a column for what is still missing, or give a value for all rows.")
+        form.add_error(None, message)
+    if is_booked and form.is_valid():
         try:
             _book(actor, file, table, form)
         except FileKnown as refusal:
@@ -80,8 +84,8 @@ def booking_columns(request: ActorRequest, file_id: int) -> HttpResponse:
         "missing": [label_of(name) for name in mapping.missing],
         **_result(table, mapping),
     }
-    is_refused = form.is_bound and form.errors and "check" not in request.POST
-    return render(request, "parcels/booking_columns.html", context, status=422 if is_refused else 200)
+    status = 422 if is_booked and form.errors else 200
+    return render(request, "parcels/booking_columns.html", context, status=status)
 
 
 @require_POST

@@ -95,6 +95,16 @@ def test_guess_names_each_column_once() -> None:
     assert len({target for _name, target in mapping.columns}) == len(mapping.columns) == 8
 
 
+def test_chinese_headers_of_no_shop_are_guessed() -> None:
+    header = ("订单编号", "发件人电话", "收货人", "备用电话", "联系手机", "收货地址", "重量(kg)", "备注")
+    mapping = guess(header)
+    assert dict(mapping.columns) == {
+        "订单编号": "reference", "收货人": "recipient_name", "联系手机": "recipient_phone",
+        "收货地址": "address_with_city", "重量(kg)": "weight_kg",
+    }  # fmt: skip
+    assert mapping.missing == ["tier", "origin"]
+
+
 def test_template_leaves_a_file_with_our_columns_as_it_is() -> None:
     template = ColumnMapping((("who", "recipient_name"),), VALUES)
     mapping = fitted(template, ("Reference", "tier", "problem"))

@@ -44,6 +44,7 @@ def test_unknown_columns_are_named_on_a_page_and_kept_as_a_template(
     assert "Still missing: Service" in checked
     refused = merchant_client.post(url, {**CHOICE, "tier": ""})
     assert refused.status_code == 422
+    assert "Choose a column for what is still missing" in refused.content.decode()
     booked = merchant_client.post(url, CHOICE)
     assert booked.status_code == 302
     with scope(Scope.everything()):

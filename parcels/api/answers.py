@@ -134,7 +134,7 @@ def batch_json(results: list[Booked | AllianceError], references: list[str]) -> 
     for index, result in enumerate(results):
         if isinstance(result, AllianceError):
             sent = {"index": index, "status": "rejected", "reference": references[index]}
-            items.append({**sent, **_rejection_json(result)})
+            items.append({**sent, **rejection_json(result)})
             continue
         key = (id(result.promise), result.full_on)
         if key not in promises:
@@ -150,7 +150,7 @@ def batch_cancelled_json(items: list[object], results: list[Cancelled | Alliance
     for index, (item, result) in enumerate(zip(items, results, strict=True)):
         if isinstance(result, AllianceError):
             sent = {"tracking_number": item} if isinstance(item, str) else {}
-            answers.append({"index": index, **sent, "status": "rejected", **_rejection_json(result)})
+            answers.append({"index": index, **sent, "status": "rejected", **rejection_json(result)})
         else:
             answers.append(
                 {
@@ -164,7 +164,8 @@ def batch_cancelled_json(items: list[object], results: list[Cancelled | Alliance
     return {"cancelled": len(results) - rejected, "rejected": rejected, "results": answers}
 
 
-def _rejection_json(error: AllianceError) -> JSON:
+def rejection_json(error: AllianceError) -> JSON:
+    """What is wrong with one item of a batch, as in a problem document."""
     document = problem(error)
     return {
         "type": document["type"],

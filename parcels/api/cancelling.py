@@ -12,7 +12,7 @@ from alliance.errors import AllianceError
 from alliance.tenancy import require
 from parcels.api import answers, examples
 from parcels.api import serializers as schema
-from parcels.api.number_lists import NUMBERS_SCHEMA, parcel_id_of, read_numbers
+from parcels.api.batches import NUMBERS_SCHEMA, parcel_id_of, read_numbers
 from parcels.bookings.rules import BATCH_LIMIT
 from parcels.bookings.services.cancelling import Cancelled, cancel_parcels
 

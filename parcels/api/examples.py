@@ -222,7 +222,7 @@ CANCELLED_BATCH = [
                     "index": 1,
                     "tracking_number": "CA2K7W9X0M3N5P8",
                     "status": "rejected",
-                    "type": "urn:alliance:problem:not_found",
+                    "type": "urn:alliance:problem:unknown_tracking_number",
                     "detail": "A tracking number has 16 letters and digits, not 15.",
                     "errors": [
                         {
@@ -284,26 +284,24 @@ SCANS = [
 
 LABELS = [
     OpenApiExample(
-        "Two labels, one of them refused",
+        "Two labels, one of them rejected",
         value={"tracking_numbers": [NUMBER, "CA0000000000000X"], "format": "pdf", "size": "76x130"},
         request_only=True,
     ),
     OpenApiExample(
-        "The file, and what was refused",
+        "The file, and what was rejected",
         value={
             "made": 1,
-            "refused": 1,
+            "rejected": 1,
             "results": [
-                {"index": 0, "tracking_number": NUMBER, "page": 1, "reprint": False, "error": None},
+                {"index": 0, "tracking_number": NUMBER, "status": "made", "page": 1, "reprint": False},
                 {
                     "index": 1,
                     "tracking_number": "CA0000000000000X",
-                    "page": None,
-                    "reprint": None,
-                    "error": {
-                        "code": "unknown_tracking_number",
-                        "detail": "This tracking number contains a typing mistake.",
-                    },
+                    "status": "rejected",
+                    "type": "urn:alliance:problem:unknown_tracking_number",
+                    "detail": "This tracking number contains a typing mistake.",
+                    "errors": [],
                 },
             ],
             "file": {"name": f"label-{NUMBER}.pdf", "content_type": "application/pdf", "content": "JVBERi0x"},

@@ -24,11 +24,13 @@ from alliance.errors import AllianceError, FieldError, InvalidInput, NotAcceptab
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from parcels.api import examples
+from parcels.api import serializers as schema
+from parcels.api.answers import rejection_json
 from parcels.choices import LabelFormat, LabelSize
 from parcels.labels.files import LabelFile
 from parcels.labels.queries import asked_for, size_of
 from parcels.labels.rules import CONTENT_TYPES, DEFAULT_DPI, DOTS, MOST_LABELS, LabelStyle, file_name
-from parcels.labels.services import Printed, note_prints, print_labels, require_printing
+from parcels.labels.services import Printed, note_prints, print_labels, record_unmasking, require_printing
 
 JSON = dict[str, Any]
 _JSON: Final = "application/json"
@@ -75,22 +77,22 @@ class FileAnswer(serializers.Serializer[Any]):
     content = serializers.CharField(help_text="The file, in Base64.")
 
 
-class LabelProblem(serializers.Serializer[Any]):
-    code = serializers.CharField()
-    detail = serializers.CharField()
-
-
 class LabelResult(serializers.Serializer[Any]):
+    """Of a rejected number: type, detail and errors, as in a problem document."""
+
     index = serializers.IntegerField(help_text="Its place among the numbers sent, from 0.")
-    tracking_number = serializers.CharField()
-    page = serializers.IntegerField(allow_null=True, help_text="Its place in the file, from 1.")
-    reprint = serializers.BooleanField(allow_null=True, help_text="Whether the label says that it is one.")
-    error = LabelProblem(allow_null=True, help_text="Why it has no label.")
+    tracking_number = serializers.CharField(help_text="As it was sent, if it was rejected.")
+    status = serializers.ChoiceField(choices=["made", "rejected"])
+    page = serializers.IntegerField(required=False, help_text="Its place in the file, from 1.")
+    reprint = serializers.BooleanField(required=False, help_text="Whether the label says that it is one.")
+    type = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+    errors = schema.ProblemItem(many=True, required=False)  # type: ignore[assignment]
 
 
 class LabelsAnswer(serializers.Serializer[Any]):
     made = serializers.IntegerField()
-    refused = serializers.IntegerField()
+    rejected = serializers.IntegerField()
     results = LabelResult(many=True, help_text="One for each number sent, in order.")
     file = FileAnswer()
 
@@ -164,8 +166,8 @@ class LabelsView(ApiView):
         summary="Print many labels in one file",
         description=f"Up to {MOST_LABELS:,}, in the order of `tracking_numbers`. What gets no label "
         "(cancelled, not yours, no tracking number, in the list twice) does not stop the others. Answers "
-        "the file; its headers `Labels-Made` and `Labels-Refused` say how many, and "
-        "`Labels-Refused-Items` which, as `index=code, ...` (the first 100). With "
+        "the file; its headers `Labels-Made` and `Labels-Rejected` say how many, and "
+        "`Labels-Rejected-Items` which, as `index=code, ...` (the first 100). With "
         "`Accept: application/json`, the answer has a result for each number and the file in Base64. 422 if "
         "no label could be made, with a pointer to each number. Labels printed before say that they are "
         "reprints.",
@@ -221,6 +223,9 @@ class _Run:
                 self._printed.append(Printed(number, refusal=each))
             else:
                 self._printed.append(Printed(each.number, each, is_reprint=each.number not in first))
+        if self._unmasked:
+            # Recipients are read once more, perhaps by another member.
+            record_unmasking(self._actor, [each.parcel for each in self._printed if each.parcel])
 
     @property
     def numbers(self) -> list[str]:
@@ -252,7 +257,7 @@ class _Run:
         pages = iter(range(1, len(self._printed) + 1))
         answer = {
             "made": len(self.numbers),
-            "refused": len(self.refused),
+            "rejected": len(self.refused),
             "results": [_result(index, each, pages) for index, each in enumerate(self._printed)],
         }
         about = {
@@ -275,14 +280,10 @@ class _Run:
 
 
 def _result(index: int, printed: Printed, pages: Iterator[int]) -> JSON:
-    refusal = printed.refusal
-    return {
-        "index": index,
-        "tracking_number": printed.number,
-        "page": next(pages) if refusal is None else None,
-        "reprint": printed.is_reprint if refusal is None else None,
-        "error": None if refusal is None else {"code": refusal.reason, "detail": refusal.detail},
-    }
+    sent = {"index": index, "tracking_number": printed.number}
+    if printed.refusal is not None:
+        return {**sent, "status": "rejected", **rejection_json(printed.refusal)}
+    return {**sent, "status": "made", "page": next(pages), "reprint": printed.is_reprint}
 
 
 def _style(actor: Actor, values: JSON) -> tuple[LabelStyle, bool]:
@@ -310,9 +311,9 @@ def _headers(
         "Content-Disposition": content_disposition_header(as_attachment=False, filename=name) or "",
         "Cache-Control": _PRIVATE,
         "Labels-Made": str(len(numbers)),
-        "Labels-Refused": str(len(refused)),
+        "Labels-Rejected": str(len(refused)),
     }
     if refused:
         items = [f"{index}={error.reason}" for index, error in refused[:_LISTED]]
-        headers["Labels-Refused-Items"] = ", ".join(items)
+        headers["Labels-Rejected-Items"] = ", ".join(items)
     return headers

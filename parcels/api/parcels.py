@@ -13,16 +13,17 @@ from rest_framework.response import Response
 from alliance import audit
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
-from alliance.api.parsing import refuse_body, refuse_unknown_fields, refuse_unknown_parameters
+from alliance.api.parsing import refuse_body, refuse_unknown_parameters
 from alliance.api.views import ApiView
 from alliance.choices import Capability
 from alliance.cities import search_cities
-from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound, TooLarge
+from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from alliance.texts import one_line
 from parcels.api import answers, examples
 from parcels.api import serializers as schema
+from parcels.api.batches import read_batch
 from parcels.api.booking_bodies import Places, read_booking, read_quote, under
 from parcels.api.paging import ParcelPagination
 from parcels.api.states import ParcelAnswer, ParcelPage
@@ -215,7 +216,8 @@ class CityListView(ApiView):
 
 def _book_batch(actor: Actor, body: object) -> answers.JSON:
     """Read a batch, book it and return its results; an unreadable item is rejected like any other."""
-    items, base = _items(body)
+    message = _("Send an array of parcels, or an object with the array in “parcels”.")
+    items, base = read_batch(body, "parcels", message)
     now = timezone.now()
     places = Places(actor, items)
     results: dict[int, Booked | AllianceError] = {}
@@ -243,19 +245,6 @@ def _reference(item: object) -> str:
     if not isinstance(reference, str):
         return ""
     return one_line(reference).encode("utf-8", "replace").decode()[:REFERENCE_LENGTH]
-
-
-def _items(body: object) -> tuple[list[object], str]:
-    """The array of a batch, and the pointer to it. Raises InvalidInput and TooLarge."""
-    # A misspelt field of the whole, such as `dry_run`, would book for real.
-    refuse_unknown_fields(body, ("parcels",))
-    items, base = (body.get("parcels"), "/parcels") if isinstance(body, dict) else (body, "")
-    if not isinstance(items, list) or not items:
-        message = _("Send an array of parcels, or an object with the array in “parcels”.")
-        raise InvalidInput(errors=[FieldError(base, message, "invalid")])
-    if len(items) > BATCH_LIMIT:
-        raise TooLarge(_("A batch can have at most %d parcels. Split it.") % BATCH_LIMIT)
-    return items, base
 
 
 def _filtered(actor: Actor, query: QueryDict) -> ParcelFilter:

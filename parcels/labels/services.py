@@ -55,8 +55,8 @@ def note_prints(
     asked = asked_for(actor=actor, numbers=numbers)
     parcels = [each for each in asked if isinstance(each, Parcel)]
     first = _note(parcels, at)
-    if unmasked and parcels:
-        _record_unmasking(actor, parcels)
+    if unmasked:
+        record_unmasking(actor, parcels)
     return [_printed(number, each, first) for number, each in zip(numbers, asked, strict=True)]
 
 
@@ -92,7 +92,8 @@ def choose_size(*, actor: Actor, size: str) -> LabelSize:
 
 def _note(parcels: Sequence[Parcel], at: datetime) -> set[int]:
     """Note the first prints among these; return their ids."""
-    # In one order, so that two files of the same parcels do not wait for each other.
+    # Sorted as scans sort theirs. Rows may still be taken in another order, by a plan without the index: a
+    # deadlock is a busy server, and the call is made again.
     ids = sorted(parcel.pk for parcel in parcels if parcel.label_printed_at is None)
     if not ids:
         return set()
@@ -106,7 +107,10 @@ def _printed(number: str, asked: Asked, first: set[int]) -> Printed:
     return Printed(asked.number, asked, is_reprint=asked.pk not in first)
 
 
-def _record_unmasking(actor: Actor, parcels: Sequence[Parcel]) -> None:
+def record_unmasking(actor: Actor, parcels: Sequence[Parcel]) -> None:
+    """Audit that the actor is shown the recipients of these in full."""
+    if not parcels:
+        return
     numbers = [parcel.number for parcel in parcels]
     audit.record(
         actor=actor,

@@ -124,7 +124,7 @@ def _audit(actor: Actor, cancelled: Sequence[_Held]) -> None:
 
 def _result(parcel: _Held | None) -> Cancelled | AllianceError:
     if parcel is None:
-        return NotFound()
+        return NotFound(_("You have no parcel with this number."))
     if not parcel.is_own:
         return NotPermitted()
     refusal = refusal_of(parcel.has_status, parcel.since)

@@ -162,6 +162,7 @@ def test_cancelling_many_by_api(merchant_api: APIClient, courier_api: APIClient,
         f"/tracking_numbers/{index}" for index in (1, 2, 3)
     ]
     assert [item["errors"][0]["code"] for item in refused] == ["check", "invalid", "length"]
+    assert refused[0]["type"] == "urn:alliance:problem:unknown_tracking_number"
     assert merchant_api.post(url, {"tracking_numbers": sent}, format="json").json() == answer
 
 

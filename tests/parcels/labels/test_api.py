@@ -9,7 +9,7 @@ import pytest
 from pypdf import PdfReader
 from rest_framework.test import APIClient
 
-from alliance.models import Organisation
+from alliance.models import AuditEntry, Organisation
 from alliance.tenancy import Scope, scope
 from drills.label_reading import told_by_pdf
 from parcels.choices import ParcelStatus
@@ -99,8 +99,8 @@ def test_a_file_has_the_labels_in_the_order_asked_for(
     cancel(parcels[0])
     numbers = [parcels[place].number for place in (3, 0, 1)] + ["CA0000000000000X", parcels[2].number]
     answer = api.post(LABELS, {"tracking_numbers": numbers, "size": "100x150"})
-    assert (answer["Labels-Made"], answer["Labels-Refused"]) == ("3", "2")
-    assert answer["Labels-Refused-Items"] == "1=parcel_cancelled, 3=unknown_tracking_number"
+    assert (answer["Labels-Made"], answer["Labels-Rejected"]) == ("3", "2")
+    assert answer["Labels-Rejected-Items"] == "1=parcel_cancelled, 3=unknown_tracking_number"
     pages = PdfReader(io.BytesIO(content_of(answer))).pages
     texts = [page.extract_text().replace(" ", "") for page in pages]
     assert [parcels[place].number in text for place, text in zip((3, 1, 2), texts, strict=True)] == [True] * 3
@@ -111,10 +111,11 @@ def test_in_json_each_number_has_a_result(api: APIClient, parcel: Parcel) -> Non
         LABELS, {"tracking_numbers": ["x", parcel.number]}, headers={"Accept": "application/json"}
     )
     body = json.loads(content_of(answer))
-    assert (body["made"], body["refused"]) == (1, 1)
+    assert (body["made"], body["rejected"]) == (1, 1)
     first, second = body["results"]
-    assert (first["index"], first["page"], first["error"]["code"]) == (0, None, "unknown_tracking_number")
-    assert (second["page"], second["reprint"], second["error"]) == (1, False, None)
+    assert (first["index"], first["status"]) == (0, "rejected")
+    assert first["type"] == "urn:alliance:problem:unknown_tracking_number"
+    assert (second["status"], second["page"], second["reprint"]) == ("made", 1, False)
     assert base64.b64decode(body["file"]["content"]).startswith(b"%PDF")
 
 
@@ -124,6 +125,14 @@ def test_a_file_sent_again_with_its_key_has_no_reprints(api: APIClient, parcel: 
             LABELS, {"tracking_numbers": [parcel.number]}, headers={"Idempotency-Key": "file-1"}
         )
         assert "REPRINT" not in told_by_pdf(content_of(answer))
+
+
+def test_recipients_shown_again_by_a_key_are_audited_again(api: APIClient, parcel: Parcel) -> None:
+    body = {"tracking_numbers": [parcel.number], "unmask": True}
+    for times in (1, 2):
+        api.post(LABELS, body, headers={"Idempotency-Key": "file-1"})
+        with scope(Scope.everything()):
+            assert AuditEntry.objects.filter(verb="label.unmasked").count() == times
 
 
 def test_no_label_at_all_is_an_error_that_names_each_number(api: APIClient, parcel: Parcel) -> None:

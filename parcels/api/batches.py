@@ -1,4 +1,4 @@
-"""The body of calls about many parcels: a list of tracking numbers."""
+"""The bodies of calls about many parcels at once: a list of bookings, or of tracking numbers."""
 
 from django.utils.translation import gettext as _
 
@@ -7,7 +7,7 @@ from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound, T
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from parcels.bookings.rules import BATCH_LIMIT
 
-FIELD = "tracking_numbers"
+NUMBERS = "tracking_numbers"
 _ARRAY = {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": BATCH_LIMIT}
 # The schema of the body, for `extend_schema`.
 NUMBERS_SCHEMA = {
@@ -16,8 +16,8 @@ NUMBERS_SCHEMA = {
             _ARRAY,
             {
                 "type": "object",
-                "properties": {FIELD: _ARRAY},
-                "required": [FIELD],
+                "properties": {NUMBERS: _ARRAY},
+                "required": [NUMBERS],
                 "additionalProperties": False,
             },
         ]
@@ -26,11 +26,20 @@ NUMBERS_SCHEMA = {
 
 
 def read_numbers(body: object) -> tuple[list[object], str]:
-    """Return the items of a list and the JSON pointer to it. Raises InvalidInput and TooLarge."""
-    refuse_unknown_fields(body, (FIELD,))
-    items, base = (body.get(FIELD), f"/{FIELD}") if isinstance(body, dict) else (body, "")
+    """Return the numbers of a list and the JSON pointer to it. Raises InvalidInput and TooLarge."""
+    message = _("Send an array of tracking numbers, or an object with the array in “%s”.") % NUMBERS
+    return read_batch(body, NUMBERS, message)
+
+
+def read_batch(body: object, field: str, message: str) -> tuple[list[object], str]:
+    """Return the items of an array, or of an object's only field, and the JSON pointer to it.
+
+    Raises InvalidInput with the message for anything else, and TooLarge.
+    """
+    # A misspelt field of the whole, such as `dry_run`, would be carried out for real.
+    refuse_unknown_fields(body, (field,))
+    items, base = (body.get(field), f"/{field}") if isinstance(body, dict) else (body, "")
     if not isinstance(items, list) or not items:
-        message = _("Send an array of tracking numbers, or an object with the array in “%s”.") % FIELD
         raise InvalidInput(errors=[FieldError(base, message, "invalid")])
     if len(items) > BATCH_LIMIT:
         raise TooLarge(_("A batch can have at most %d parcels. Split it.") % BATCH_LIMIT)
@@ -44,4 +53,6 @@ def parcel_id_of(item: object, pointer: str) -> int | AllianceError:
     try:
         return parse_tracking_number(item)
     except InvalidTrackingNumber as error:
-        return NotFound(str(error), errors=[FieldError(pointer, str(error), error.reason)])
+        return NotFound(
+            str(error), code="unknown_tracking_number", errors=[FieldError(pointer, str(error), error.reason)]
+        )

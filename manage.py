@@ -58,6 +58,8 @@ def main() -> None:
 
             WATCH.announces = True
             execute_from_command_line(sys.argv)
+            # Here, where whoever no longer reads it can be noticed.
+            sys.stdout.flush()
     except embedded.EmbeddedServerError as error:
         sys.exit(str(error))
     except Error as error:
@@ -68,6 +70,10 @@ def main() -> None:
         sys.exit(f"The settings are not right: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:
+        # `| head` has seen enough. The interpreter would try once more to write what is left.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
 
 
 if __name__ == "__main__":

@@ -258,3 +258,16 @@ def test_outage_ends_a_command_with_one_line(kind: type[Error], code: str | None
     error.__cause__ = type("Cause", (Exception,), {"pgcode": code})()
     text = manage.outage_text(error)
     assert text is None if said is None else (text or "").startswith(said)
+
+
+def test_command_whose_reader_has_gone_ends_without_a_traceback() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "manage.py", "help"]
+    try:
+        ended = subprocess.run(
+            command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    finally:
+        os.close(write)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, "")

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.db.migrations import RunSQL
 from django.db.migrations.loader import MigrationLoader
 from pglast import parser
@@ -179,6 +181,18 @@ def test_settings_have_their_own_doors(as_product: None) -> None:
         with pytest.raises(AssertionError, match="settings"):
             raw_rows("SET LOCAL enable_sort = off; SELECT 1")
     assert len(list(watching.broken())) == 1
+
+
+@pytest.mark.django_db
+def test_a_server_with_another_time_zone_is_no_fault(
+    as_product: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGTZ", "Asia/Shanghai")
+    other = connections.create_connection("default")
+    with closing(other), other.cursor() as cursor:
+        cursor.execute("SHOW timezone")
+        assert cursor.fetchone() == ("UTC",)
+    assert list(watching.broken()) == []
 
 
 @pytest.mark.django_db

@@ -121,3 +121,8 @@ def test_all_workers_answer() -> None:
 
 def test_workers_answer_in_text() -> None:
     assert raw_rows("SHOW citus.enable_binary_protocol") == [("off",)]
+
+
+def test_workers_keep_the_hours_of_utc() -> None:
+    zone = "SELECT result FROM run_command_on_workers('SHOW timezone')"
+    assert raw_rows(zone) == [("UTC",), ("UTC",)]

@@ -166,6 +166,16 @@ def let_workers_answer_in_text() -> None:
         _set_for_role(server, "citus.enable_binary_protocol = off")
 
 
+def let_sessions_keep_utc() -> None:
+    """Have the sessions on workers keep the time zone that ours have on the coordinator.
+
+    Django sets it there for its own session alone, when the server has another one.
+    """
+    _set_for_role(connection, "timezone = 'UTC'")
+    with server_session() as server:
+        _set_for_role(server, "timezone = 'UTC'")
+
+
 @contextmanager
 def server_session() -> Iterator[Any]:
     """Open a session of the server's role."""

@@ -65,7 +65,9 @@ def finishing_steps() -> Iterator[Step]:
     yield Step(f"have Citus know {PLANNED_BY_CITUS}, by which commits of several nodes are prepared", _know)
     yield Step("set on the sequences of ids that began again", _set_on)
     yield Step("make functions on the workers, and have others planned with their values", _functions)
-    yield Step("have scopes travel to the workers, and their answers come as text", _sessions)
+    yield Step(
+        "have scopes travel to the workers, their hours be UTC, and their answers come as text", _sessions
+    )
     yield Step("install the stored statements", _install)
     yield Step(f"grant {access.server_role()} its rights on every node", _grant)
     yield Step("compare the policies of every relation on every node", _compare)
@@ -132,6 +134,7 @@ def _functions() -> str:
 def _sessions() -> str:
     access.let_scopes_travel()
     access.let_workers_answer_in_text()
+    access.let_sessions_keep_utc()
     return ""
 
 

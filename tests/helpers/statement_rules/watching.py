@@ -21,6 +21,8 @@ _CARRIERS = (
     # Migrations are judged by tests/test_statement_rules.py.
     "alliance/management/commands/migrate.py",
 )
+# Django gives each new session its time zone, if the server has another. Workers have it from `distribute`.
+_ZONE = "_configure_timezone"
 # Who may send what they like.
 _OTHERS = ("tests/", "benchmarks/")
 _DOOR = "alliance/tenancy.py"
@@ -73,6 +75,8 @@ def _sender(faults: list[Fault]) -> str:
     while frame is not None:
         path, function = Path(frame.f_code.co_filename), frame.f_code.co_name
         frame, line = frame.f_back, frame.f_lineno
+        if function == _ZONE:
+            return ""
         if not path.is_relative_to(_ROOT):
             continue
         name = str(path.relative_to(_ROOT))

@@ -59,6 +59,7 @@ HAPPENINGS: Final = (
     "kill-a-program",
     "freeze-a-worker",
     "lose-a-worker",
+    "lose-the-coordinator",
 )
 SHORT: Final = HAPPENINGS[:3]
 # What takes minutes happens only when it is asked for.
@@ -147,6 +148,23 @@ class Drill:
         """Kill a worker for good: its standby takes its place, with all that was acknowledged."""
         old = self.source.choice(self.cluster.workers)
         new = self.cluster.make_standby(old)
+        gone = self._promote(new, after=old)
+        self.run("replace-worker", self.cluster.coordinator, other=new, old_port=old.port)
+        self.cluster.workers[self.cluster.workers.index(old)] = new
+        self._wait_for_writes(new, gone_at=gone)
+
+    def lose_the_coordinator(self) -> None:
+        """Kill the coordinator for good: its standby takes its place, with all that was acknowledged."""
+        cluster = self.cluster
+        old, new = cluster.coordinator, cluster.coordinators_standby
+        gone = self._promote(new, after=old)
+        self.run("replace-coordinator", new, other=new)
+        cluster.coordinator, cluster.coordinators_standby = new, old
+        self._wait_for_writes(new, gone_at=gone)
+
+    def _promote(self, new: Node, *, after: Node) -> float:
+        """Have a node follow another, kill that one, and promote the follower; return when it was killed."""
+        old = after
         self.run("rebuild", new, other=old)
         self.run("synchronous", old, other=new)
         self.say(f"{new.name} follows {old.name}")
@@ -156,9 +174,7 @@ class Drill:
         self.say(f"{old.name} killed")
         self.run("asynchronous", new, other=old)
         self.run("promote", new, other=old)
-        self.run("replace-worker", self.cluster.coordinator, other=new, old_port=old.port)
-        self.cluster.workers[self.cluster.workers.index(old)] = new
-        self._wait_for_writes(new, gone_at=gone)
+        return gone
 
     def run(self, step: str, node: Node, *, other: Node, old_port: int = 0) -> None:
         """Run a step of the runbook at a node."""

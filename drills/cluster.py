@@ -64,12 +64,15 @@ class Cluster:
     def __init__(self, site: Site, *, workers: int = 2, settings: Mapping[str, str] | None = None) -> None:
         self.site, self._settings = site, settings
         self.coordinator = Node(site, "coordinator", settings)
+        # It runs once a drill starts it, and its address is in those of the product from the beginning.
+        self.coordinators_standby = Node(site, "coordinator2", settings)
         self._standbys: list[Node] = []
         self.workers = [self._worker(number) for number in range(1, workers + 1)]
 
     @property
     def nodes(self) -> list[Node]:
-        return [*dict.fromkeys([self.coordinator, *self.workers, *self._standbys])]
+        coordinators = [self.coordinator, self.coordinators_standby]
+        return [*dict.fromkeys([*coordinators, *self.workers, *self._standbys])]
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -82,7 +85,7 @@ class Cluster:
 
     def initialise(self) -> None:
         """Make empty nodes, start them, and tell the coordinator of the workers."""
-        for node in self.nodes:
+        for node in [self.coordinator, *self.workers]:
             node.initialise()
         self.coordinator.execute(f"SELECT citus_set_coordinator_host('127.0.0.1', {self.coordinator.port})")
         for worker in self.workers:
@@ -109,14 +112,17 @@ class Cluster:
         self.coordinator.execute("CALL citus_cleanup_orphaned_resources()")
 
     def database_url(self) -> str:
-        return self.site.url(ROLE, self.coordinator)
+        return self._url(ROLE)
 
     def owner_url(self) -> str:
-        return self.site.url(OWNER, self.coordinator)
+        return self._url(OWNER)
 
     def superuser_url(self) -> str:
         """Return the address for what only a superuser may do: change the list of nodes."""
-        return self.site.url(SUPERUSER, self.coordinator)
+        return self._url(SUPERUSER)
+
+    def _url(self, role: str) -> str:
+        return self.site.url(role, self.coordinator, self.coordinators_standby)
 
     def left_prepared(self, seconds: float) -> list[str]:
         """Return the transactions that nobody ends in so long, though they are prepared on some node."""
@@ -125,7 +131,7 @@ class Cluster:
         def none_left() -> bool:
             left[:] = [
                 f"transaction {name} is prepared on {node.name}"
-                for node in self.nodes
+                for node in [self.coordinator, *self.workers]
                 for (name,) in node.execute("SELECT gid FROM pg_prepared_xacts")
             ]
             return not left

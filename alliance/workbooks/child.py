@@ -15,7 +15,8 @@ import msgspec
 
 from alliance.workbooks.cells import CellKind, cell_of, marked
 from alliance.workbooks.details import Details
-from alliance.workbooks.limits import CPU_SECONDS, MEMORY_BYTES, MOST_COLUMNS, UNPACKED_BYTES, Fault
+from alliance.workbooks.html_tables import is_html_table, tables_of
+from alliance.workbooks.limits import CPU_SECONDS, HEAD, MEMORY_BYTES, MOST_COLUMNS, UNPACKED_BYTES, Fault
 
 if TYPE_CHECKING:
     import python_calamine as calamine
@@ -49,6 +50,11 @@ def _write(path: str, most_rows: int, out: IO[bytes]) -> None:
     import python_calamine as calamine  # noqa: PLC0415 -- as said
 
     try:
+        with Path(path).open("rb") as file:
+            is_page = is_html_table(file.read(HEAD))
+        if is_page:
+            _write_page(path, most_rows, out)
+            return
         _require_small(path)
         book = calamine.CalamineWorkbook.from_path(path)
         for sheet in book.sheets_metadata:
@@ -64,6 +70,16 @@ def _write(path: str, most_rows: int, out: IO[bytes]) -> None:
         raise _Unreadable(Fault.TOO_LARGE) from None
     except BaseException as error:  # noqa: BLE001 -- a panic of the library in Rust is no Exception
         raise _Unreadable(Fault.DAMAGED, error) from None
+    _line(out, ["end"])
+
+
+def _write_page(path: str, most_rows: int, out: IO[bytes]) -> None:
+    for name, rows in tables_of(Path(path)):
+        _line(out, ["sheet", name])
+        for row in rows[:most_rows]:
+            _line(out, [row.number, row.is_hidden, row.cells])
+        if len(rows) > most_rows:
+            _line(out, ["more"])
     _line(out, ["end"])
 
 

@@ -11,6 +11,8 @@ WALL_SECONDS: Final = 180
 PATIENCE_SECONDS: Final = 20
 UNPACKED_BYTES: Final = 1024 * 1024 * 1024
 MOST_COLUMNS: Final = 500
+# By what a file has in so many bytes its kind is told.
+HEAD: Final = 64 * 1024
 
 
 class Fault(StrEnum):

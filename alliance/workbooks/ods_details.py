@@ -87,7 +87,9 @@ class _Reader:
     def _begin_cell(self, attributes: dict[str, str]) -> None:
         self._columns = _count(attributes, "number-columns-repeated")
         kind = attributes.get(f"{_OFFICE}value-type", "")
-        is_error = attributes.get(f"{_CALC}value-type") == "error"
+        is_formula = f"{_TABLE}formula" in attributes
+        # A formula without a result was never worked out.
+        is_error = attributes.get(f"{_CALC}value-type") == "error" or (is_formula and not kind)
         is_text = attributes.get(f"{_TABLE}style-name") in self._text_styles
         self._kind = "error" if is_error else "" if kind != "float" else "text" if is_text else "number"
         spanned = _count(attributes, "number-rows-spanned")

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance.csv_files.refusals import refused
 from alliance.web.admission import Gate
 from alliance.workbooks.cells import SheetRow
+from alliance.workbooks.html_tables import is_html_table
 from alliance.workbooks.limits import PATIENCE_SECONDS, WALL_SECONDS, Fault
 
 log = structlog.get_logger(__name__)
@@ -37,7 +38,12 @@ _FAULTS: Final[dict[str, Promise]] = {
 
 
 def is_workbook(head: bytes) -> bool:
-    """Whether a file is a workbook, by how it begins; `head` should be some ten thousand bytes."""
+    """Whether a file is a workbook, by how it begins; `head` should be HEAD bytes.
+
+    A web page with a table is one: many programs call it .xls.
+    """
+    if is_html_table(head):
+        return True
     if not head.startswith(_HEADS):
         return False
     return not head.startswith(b"PK") or (

@@ -11,9 +11,13 @@ from alliance.workbooks.details import AS_TEXT, Details, says_zeros, shown
 
 _CHUNK: Final = 1 << 20
 _MOST_STYLES: Final = 32 << 20
-# Hidden rows, and cells that are errors.
-_WORTH_READING: Final = re.compile(rb"""hidden\s*=\s*["'](?:1|true)|\bt\s*=\s*["']e["']""")
+# Hidden rows, cells that are errors, and formulas without a result: their program has not worked them out.
+_WORTH_READING: Final = re.compile(
+    rb"""hidden\s*=\s*["'](?:1|true)|\bt\s*=\s*["']e["']"""
+    rb"""|<(?:\w+:)?(?:/(?:\w+:)?f|f\b[^>]*/)>\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
+)
 _OVERLAP: Final = 64
+_NOT_WORKED_OUT: Final = "="
 _TEXT_FORMAT: Final = "49"
 
 
@@ -90,7 +94,7 @@ class _Reader:
         self._details, self._formats = details, formats
         self._row, self._column = -1, -1
         self._format = ""
-        self._is_error = self._is_value = False
+        self._is_error = self._is_value = self._has_formula = self._has_result = self._is_text = False
         self._text: list[str] = []
 
     def read(self, book: ZipFile, path: str) -> None:
@@ -108,10 +112,14 @@ class _Reader:
             address = attributes.get("r", "")
             self._column = _column(address) if address else self._column + 1
             kind = attributes.get("t", "n")
+            self._is_text = kind == "str"
             self._is_error = kind == "e"
+            self._has_formula = self._has_result = False
             self._format = self._formats.get(attributes.get("s", ""), "") if kind == "n" else ""
+        elif name == "f":
+            self._has_formula = True
         elif name == "v":
-            self._is_value = bool(self._format) or self._is_error
+            self._is_value = bool(self._format) or self._is_error or self._has_formula
         elif name == "row":
             self._row = int(attributes["r"]) - 1 if attributes.get("r", "").isdigit() else self._row + 1
             self._column = -1
@@ -123,13 +131,18 @@ class _Reader:
             self._text.append(text)
 
     def _end(self, tag: str) -> None:
-        if not self._is_value or tag.rpartition("}")[2] != "v":
+        name = tag.rpartition("}")[2]
+        if name == "c" and self._has_formula and not self._has_result:
+            self._details.fail(self._row, self._column, _NOT_WORKED_OUT)
+        if not self._is_value or name != "v":
             return
         text = "".join(self._text)
         self._text, self._is_value = [], False
+        # A formula whose result is an empty text is marked as one.
+        self._has_result = bool(text) or self._is_text
         if self._is_error:
             self._details.fail(self._row, self._column, text)
-        else:
+        elif self._format:
             self._details.show(self._row, self._column, shown(text, self._format))
 
 

@@ -2,8 +2,11 @@
 
 import csv
 import io
+import re
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -12,6 +15,8 @@ import xlsxwriter
 from alliance.errors import InvalidInput, Unavailable
 from alliance.tenancy import Actor
 from alliance.workbooks import reading
+from alliance.workbooks.cells import SheetRow
+from alliance.workbooks.html_tables import tables_of
 from tests.parcels.helpers.booking_files import GOOD, finished, results, to_correct
 from tests.parcels.helpers.bookings import parcels_of
 
@@ -110,6 +115,68 @@ def test_dates_and_errors_in_a_cell_reject_its_row(merchant: Actor) -> None:
     assert problems(finished(merchant, content)) == [
         ("2", "reference", "date_cell"), ("3", "reference", "cell_error"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"),
+    [
+        ('<c r="A2"><f>B9&amp;"x"</f></c>', [("2", "reference", "cell_error")]),
+        ('<c r="A2"><f>B9&amp;"x"</f><v></v></c>', [("2", "reference", "cell_error")]),
+        ('<c r="A2"><f t="shared" si="0"/></c>', [("2", "reference", "cell_error")]),
+        ('<c r="A2" t="str"><f>B9&amp;"x"</f><v>x</v></c>', []),
+    ],
+)
+def test_formula_that_was_never_worked_out_rejects_its_row(
+    merchant: Actor, cell: str, told: list[tuple[str, str, str]]
+) -> None:
+    """Programs write formulas without results: such a reference would be an empty one."""
+    assert problems(finished(merchant, with_cell(cell))) == told
+
+
+def with_cell(cell: str) -> bytes:
+    """A workbook whose first cell is written as this XML."""
+    source, target = io.BytesIO(book({"reference": "A"})), io.BytesIO()
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "xl/worksheets/sheet1.xml":
+                content = re.sub(rb'<c r="A2".*?</c>', lambda _found: cell.encode(), content)
+            new.writestr(name, content)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_table_of_a_web_page_is_read_as_it_is_seen(merchant: Actor, encoding: str) -> None:
+    """Many back offices in China name one .xls."""
+    cells = {**GOOD, "recipient_name": "欧阳&nbsp;琪", "recipient_address": "人民南路<br>12号 &lt;A&gt;"}
+    head = "".join(f"<th>{name}" for name in HEADER)
+    first = "".join(f"<td>{text}</td>" for text in ("000121", *cells.values()))
+    hidden = "".join(f"<td>{text}</td>" for text in ("000122", *cells.values()))
+    page = (
+        f"<html><head><meta charset={encoding}><style>td{{color:red}}</style></head><body><p>订单</p><table>"
+        f"<tr><th colspan=9>订单导出</th></tr><tr>{head}</tr><tr>{first}</tr>"
+        f'<tr style="display:none">{hidden}</tr></table></body></html>'
+    )
+    file = finished(merchant, page.encode(encoding))
+    assert problems(file) == [("4", "", "hidden_row")]
+    [parcel] = parcels_of(merchant)
+    assert (parcel.reference, parcel.recipient_name) == ("000121", "欧阳 琪")
+    assert parcel.recipient_address == "人民南路 12号 <A>"
+
+
+def test_cells_of_a_web_page_that_reach_over_rows_fill_them() -> None:
+    text = "<table><tr><th>a<th>b<th>c</tr><tr><td rowspan=2>1<td colspan=2>2<tr><td>3<td>4</table>"
+    assert [row.cells for row in rows_of_page(text)] == [["a", "b", "c"], ["1", "2"], ["1", "3", "4"]]
+    # What Excel saves has the number beside what its column is too narrow for.
+    assert rows_of_page('<table><tr><td x:num="13800000001">1.38E+10</table>')[0].cells == ["13800000001"]
+
+
+def rows_of_page(text: str) -> list[SheetRow]:
+    with NamedTemporaryFile(suffix=".xls") as file:
+        file.write(text.encode())
+        file.flush()
+        [(_name, rows)] = tables_of(Path(file.name))
+    return rows
 
 
 def test_hidden_rows_are_not_booked_and_told(merchant: Actor) -> None:

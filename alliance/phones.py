@@ -28,6 +28,8 @@ _LABEL: Final = re.compile(
     r"(?:tel|phone|mobile|mob|cell|手机号?|电话|座机|固话|联系方式)[ :.]*", re.IGNORECASE
 )
 _BETWEEN: Final = re.compile(r"[/,、|&]|;(?!ext)|\bor\b|或|和", re.IGNORECASE)
+# As shops' exports hide them: 138****5678, 138xxxx5678.
+_MASKED: Final = re.compile(r"(?<=[0-9])[*＊•#xX]{2,}|^[*＊•]{2,}")
 # Left behind by a program that had nothing to put after it.
 _TRAILING: Final = re.compile(r"(?<=[0-9])[-_/,;、|]+$")
 _EXTENSION: Final = re.compile(
@@ -59,6 +61,9 @@ def phone_problems(pointer: str, phone: str) -> Iterator[FieldError]:
         message = _("A spreadsheet has shortened this number.")
         yield FieldError(pointer, message, "shortened")
     elif len(phone) <= LENGTH and not main_numbers(phone):
+        if _MASKED.search(phone):
+            yield FieldError(pointer, _("Digits of this number are hidden: nobody can dial it."), "masked")
+            return
         message = _(
             "Enter a phone number with its area code, and its country code if it is not +86: 138 1234 5678."
         )

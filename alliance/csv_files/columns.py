@@ -29,6 +29,8 @@ _PREFIX: Final = re.compile(
     r"(?:shipping|shipto|ship|deliveryto|delivery|deliver|receiver|recipient|consignee|customer|buyer|to"
     r"|收件人|收件|收货人|收货|收方|客户|买家)(?=.)"
 )
+_BUYER: Final = re.compile(r"buyer|customer|客户|买家")
+_TOLD_APART: Final = re.compile(r" \([0-9]+\)$")
 _NUMBERED: Final = re.compile(r"(?<=\D)[0-9]$")
 
 
@@ -87,8 +89,7 @@ class FileFormat:
         """Return the column that each name probably means: each column once, and none that is there."""
         left = [column for column in self.columns if column not in taken]
         result: dict[str, str] = {}
-        # Names that say whose they are go first: beside a "shipping name", a "name" is something else.
-        for name in sorted(names, key=lambda name: not _PREFIX.match(column_key(name))):
+        for name in sorted(names, key=lambda name: _rank(column_key(name))):
             meant = next((column for column in self._candidates(column_key(name)) if column in left), "")
             if meant:
                 result[name] = meant
@@ -99,7 +100,8 @@ class FileFormat:
         meant = {column_key(name): columns for name, columns in self.meant.items()}
         bare = _PREFIX.sub("", _NUMBERED.sub("", key), count=1)
         close = get_close_matches(key, self.by_key, n=1, cutoff=_CLOSE)
-        return [*meant.get(key, ()), *meant.get(bare, ()), *(self.by_key[name] for name in close)]
+        # What names somebody is not what a bare "name" may be as well: the number of an order.
+        return [*meant.get(key, ()), *meant.get(bare, ())[:1], *(self.by_key[name] for name in close)]
 
     def _unknown(self, names: Sequence[str], found: Sequence[str]) -> str:
         """Name the unknown columns with suggestions, and what is missing apart from the suggested ones."""
@@ -120,9 +122,35 @@ class FileFormat:
         return text % {"names": ", ".join(missing)} if missing else ""
 
 
+def _rank(key: str) -> int:
+    """Names that say whose they are go first: beside a "shipping name", a "name" is something else.
+
+    Who buys may send it to somebody else.
+    """
+    if _BUYER.match(key):
+        return 1
+    return 0 if _PREFIX.match(key) else 2
+
+
 def column_key(name: str) -> str:
     """The letters and digits of a column's name without case: `Tracking Number`, tracking-number, 运单号."""
     return "".join(filter(str.isalnum, plain(name).casefold()))
+
+
+def told_apart(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns, of which a further one of the same name is numbered: 电话 (2)."""
+    counts: dict[str, int] = {}
+    result: list[str] = []
+    for name in names:
+        key = column_key(name)
+        count = counts[key] = counts.get(key, 0) + 1
+        result.append(f"{name} ({count})" if name and count > 1 else name)
+    return tuple(result)
+
+
+def bare_name(name: str) -> str:
+    """A name without the number of told_apart()."""
+    return _TOLD_APART.sub("", name)
 
 
 def _no_column(name: str, suggestion: str) -> str:

@@ -23,6 +23,8 @@ class CellKind(StrEnum):
     DATE = "d"
     ERROR = "e"
     HIDDEN_ROW = "h"
+    # A row that is nothing to send.
+    CLOSED_ROW = "c"
     # Followed by a RowProblem.
     UNREADABLE_ROW = "r"
 

@@ -1,7 +1,7 @@
 """Which of a file's columns are which of ours, and the values for what the file does not say. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -10,6 +10,7 @@ from alliance.csv_cells import read_cell, read_code
 from alliance.csv_files.columns import REMARK, column_key
 from alliance.texts import is_blank
 from alliance.workbooks.cells import MARK, CellKind, SheetRow, mark_of, marked, text_in
+from parcels.booking_files.addresses import address_of, city_in
 from parcels.booking_files.columns import COLUMNS, FORMAT, REQUIRED
 
 # What a file's column may be beside one of ours.
@@ -17,7 +18,7 @@ WEIGHT_KG: Final = "weight_kg"
 ADDRESS_WITH_CITY: Final = "address_with_city"
 TARGETS: Final = (*COLUMNS, WEIGHT_KG, ADDRESS_WITH_CITY)
 # Columns that several of the file make together: a first and a last name, two lines of an address.
-JOINED: Final = frozenset({"recipient_name", "recipient_address"})
+JOINED: Final = frozenset({"recipient_name", "recipient_address", ADDRESS_WITH_CITY})
 # What a template may give a value.
 VALUES: Final = ("tier", "origin", "weight_g", "courier", "pickup_address", "if_full")
 _TEXTS: Final = frozenset({"reference", "recipient_name", "recipient_phone", "recipient_address"})
@@ -26,10 +27,6 @@ _MOMENTS: Final = frozenset({"ready_at", "expected_deliver_by"})
 _WHOLE_PHONE: Final = re.compile(r"(?:86)?1[3-9][0-9]{9}|[48]00[0-9]{7}")
 _POSTCODE: Final = re.compile(r"[1-9][0-9]{5}")
 _CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
-_CITY: Final = re.compile(
-    r"\s*(?:中国)?\s*(?:(?:北京|上海|天津|重庆)\s+)?(?P<province>[\u4e00-\u9fff]{2,8}?(?:省|自治区))?\s*"
-    r"(?P<city>[\u4e00-\u9fff]{2,12}?(?:市|自治州|地区|盟))"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +76,15 @@ def own_mapping(header: Sequence[str]) -> ColumnMapping | None:
 
 
 def converted(
-    header: Sequence[str], rows: Iterable[SheetRow], mapping: ColumnMapping
+    header: Sequence[str],
+    rows: Iterable[SheetRow],
+    mapping: ColumnMapping,
+    is_closed: Callable[[Sequence[str]], bool] = lambda _cells: False,
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row under COLUMNS, with its number; a row that is nobody's parcel is left out."""
+    """Yield each row under COLUMNS, with its number; a row that is nobody's parcel is left out.
+
+    A row whose cells `is_closed` is of an order that is not to be sent: it is marked.
+    """
     sources = _places(header, mapping)
     last = ""
     for row in rows:
@@ -100,6 +103,8 @@ def converted(
             result = [row.cells[0], *result[1:]]
         elif row.is_hidden:
             result = [marked(CellKind.HIDDEN_ROW, text_in(result[0])), *result[1:]]
+        elif is_closed(row.cells):
+            result = [marked(CellKind.CLOSED_ROW, text_in(result[0])), *result[1:]]
         yield row.number, result
 
 
@@ -121,12 +126,15 @@ def _cell(target: str, places: Sequence[int], cells: Sequence[str], mapping: Col
         cell = cells[place] if place < len(cells) else ""
         return _readable(target, cell, mapping) if cell[:1] == MARK else cell
     texts = [_readable(target, cells[place], mapping) for place in places if place < len(cells)]
-    filled = [text for text in texts if not is_blank(text)]
+    # Shops put what keeps a spreadsheet from reading a number into empty cells as well.
+    filled = [text for text in texts if not is_blank(text if mark_of(text) else read_cell(text))]
     if len(filled) < 2 or target not in JOINED:
         return filled[0] if filled else ""
     if unreadable := next((text for text in filled if mark_of(text)), ""):
         return unreadable
     parts = list(dict.fromkeys(read_cell(text).strip() for text in filled))
+    if target == ADDRESS_WITH_CITY:
+        return address_of(parts)
     return ("" if _CHINESE.search(parts[0][-1:]) else " ").join(parts)
 
 
@@ -155,8 +163,8 @@ def _derive(cells: dict[str, str]) -> None:
         cells["weight_g"] = _grams(kilograms)
     if address:
         cells.setdefault("recipient_address", address)
-        if is_blank(cells.get("destination", "")) and (city := _CITY.match(read_cell(address))):
-            cells["destination"] = (city["province"] or "") + city["city"]
+        if is_blank(cells.get("destination", "")):
+            cells["destination"] = city_in(read_cell(address))
 
 
 def _grams(text: str) -> str:

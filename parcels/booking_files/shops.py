@@ -3,16 +3,27 @@
 None of them says the tier, the city that parcels leave from, or what a parcel weighs: a template does.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
 from alliance.csv_files.columns import column_key
+from alliance.workbooks.cells import text_in
 from parcels.booking_files.columns import FORMAT, MEANT
-from parcels.booking_files.mappings import ADDRESS_WITH_CITY, WEIGHT_KG, ColumnMapping, own_mapping
+from parcels.booking_files.mappings import ADDRESS_WITH_CITY, ColumnMapping
 
-_KILOGRAMS: Final = frozenset({"weightkg", "totalweightkg", "重量kg", "重量公斤", "重量千克", "总重量kg"})
+KILOGRAMS: Final = frozenset({"weightkg", "totalweightkg", "重量kg", "重量公斤", "重量千克", "总重量kg"})
+
+
+_FILLED: Final = re.compile(r".*[0-9]")
+_CLOSED_CHINESE: Final = re.compile(
+    r".*(?:关闭|取消|删除|交易成功|完成|已发货|已收货|确认收货|已签收|待付款|待支付|等待买家付款|退款成功)"
+)
+_CLOSED_WOO: Final = re.compile(
+    r"(?:wc-)?(?:cancelled|refunded|failed|trash|completed|pending)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,8 @@ class Shop:
     name: str
     signs: frozenset[str]
     columns: tuple[tuple[str, str], ...]
+    # Columns, and what they say of an order that is cancelled, not paid, or sent already.
+    closed: tuple[tuple[str, re.Pattern[str]], ...] = ()
 
     def fits(self, keys: frozenset[str]) -> bool:
         return self.signs <= keys
@@ -35,6 +48,7 @@ def _keys(*names: str) -> frozenset[str]:
     return frozenset(map(column_key, names))
 
 
+_CHINESE: Final = (("订单状态", _CLOSED_CHINESE), ("售后状态", re.compile("退款成功")))
 SHOPS: Final = (
     Shop(
         "Shopify",
@@ -48,6 +62,11 @@ SHOPS: Final = (
             # The street has both lines of the address, where there is one.
             ("Shipping Street", "recipient_address"),
             ("Shipping City", "destination"),
+        ),
+        (
+            ("Cancelled at", _FILLED),
+            ("Financial Status", re.compile(r"voided|refunded|expired")),
+            ("Fulfillment Status", re.compile(r"fulfilled")),
         ),
     ),
     Shop(
@@ -64,6 +83,7 @@ SHOPS: Final = (
             ("Address 2 (Shipping)", "recipient_address"),
             ("City (Shipping)", "destination"),
         ),
+        (("Order Status", _CLOSED_WOO),),
     ),
     Shop(
         "WooCommerce",
@@ -78,6 +98,7 @@ SHOPS: Final = (
             ("shipping_address_2", "recipient_address"),
             ("shipping_city", "destination"),
         ),
+        (("status", _CLOSED_WOO),),
     ),
     Shop(
         "WooCommerce",
@@ -92,10 +113,52 @@ SHOPS: Final = (
             ("shipping_address_2", "recipient_address"),
             ("shipping_city", "destination"),
         ),
+        (("status", _CLOSED_WOO),),
+    ),
+    Shop(
+        "Amazon",
+        _keys("order-id", "order-item-id", "recipient-name", "ship-address-1", "ship-city"),
+        (
+            ("order-id", "reference"),
+            ("recipient-name", "recipient_name"),
+            ("ship-phone-number", "recipient_phone"),
+            ("buyer-phone-number", "recipient_phone"),
+            ("ship-address-1", "recipient_address"),
+            ("ship-address-2", "recipient_address"),
+            ("ship-address-3", "recipient_address"),
+            ("ship-city", "destination"),
+        ),
+    ),
+    Shop(
+        "eBay",
+        _keys("Sales Record Number", "Order Number", "Ship To Name", "Ship To Address 1", "Ship To City"),
+        (
+            ("Order Number", "reference"),
+            ("Ship To Name", "recipient_name"),
+            ("Ship To Phone", "recipient_phone"),
+            ("Ship To Address 1", "recipient_address"),
+            ("Ship To Address 2", "recipient_address"),
+            ("Ship To City", "destination"),
+        ),
+        (("Shipped On Date", _FILLED),),
     ),
     Shop(
         "淘宝",
-        _keys("订单编号", "收货人姓名", "收货地址"),
+        _keys("订单编号", "收货人姓名", "收货地址", "宝贝标题"),
+        (
+            ("订单编号", "reference"),
+            ("收货人姓名", "recipient_name"),
+            ("联系手机", "recipient_phone"),
+            ("联系电话", "recipient_phone"),
+            # Whichever comes first is taken: the one that the buyer has changed, if there is one.
+            ("修改后的收货地址", ADDRESS_WITH_CITY),
+            ("收货地址", ADDRESS_WITH_CITY),
+        ),
+        _CHINESE,
+    ),
+    Shop(
+        "1688",
+        _keys("订单编号", "收货人姓名", "收货地址", "货品标题"),
         (
             ("订单编号", "reference"),
             ("收货人姓名", "recipient_name"),
@@ -103,6 +166,54 @@ SHOPS: Final = (
             ("联系电话", "recipient_phone"),
             ("收货地址", ADDRESS_WITH_CITY),
         ),
+        _CHINESE,
+    ),
+    Shop(
+        "京东",
+        _keys("订单号", "京东价", "客户姓名", "客户地址"),
+        (
+            ("订单号", "reference"),
+            ("客户姓名", "recipient_name"),
+            ("联系电话", "recipient_phone"),
+            ("客户地址", ADDRESS_WITH_CITY),
+        ),
+        _CHINESE,
+    ),
+    Shop(
+        "拼多多",
+        _keys("订单号", "商家实收金额(元)", "收货人", "省", "市"),
+        (
+            ("订单号", "reference"),
+            ("收货人", "recipient_name"),
+            ("手机", "recipient_phone"),
+            *((name, ADDRESS_WITH_CITY) for name in ("省", "市", "区", "街道", "详细地址")),
+        ),
+        _CHINESE,
+    ),
+    Shop(
+        "抖店",
+        _keys("主订单编号", "子订单编号", "收件人", "省", "市", "详细地址"),
+        (
+            ("主订单编号", "reference"),
+            ("收件人", "recipient_name"),
+            ("收件人手机号", "recipient_phone"),
+            *((name, ADDRESS_WITH_CITY) for name in ("省", "市", "区", "街道", "详细地址")),
+        ),
+        _CHINESE,
+    ),
+    Shop(
+        "有赞",
+        _keys("订单号", "收货人/提货人", "收货人省份", "详细收货地址/提货地址"),
+        (
+            ("订单号", "reference"),
+            ("收货人/提货人", "recipient_name"),
+            ("收货人手机号/提货人手机号", "recipient_phone"),
+            ("收货人省份", ADDRESS_WITH_CITY),
+            ("收货人城市", ADDRESS_WITH_CITY),
+            ("收货人地区", ADDRESS_WITH_CITY),
+            ("详细收货地址/提货地址", ADDRESS_WITH_CITY),
+        ),
+        _CHINESE,
     ),
 )
 
@@ -113,61 +224,22 @@ def shop_of(header: Sequence[str]) -> Shop | None:
     return next((shop for shop in SHOPS if shop.fits(keys)), None)
 
 
-def guess(header: Sequence[str]) -> ColumnMapping:
-    """What each column of a file probably is: a shop's, ours by name, or by a name of another program."""
-    if shop := shop_of(header):
-        keys = frozenset(map(column_key, header))
-        own = [pair for pair in shop.columns if column_key(pair[0]) in keys]
-        return ColumnMapping(tuple(own), takes_numbers=True, one_row_each=True)
-    if own_one := own_mapping(header):
-        return own_one
-    pairs: list[tuple[str, str]] = []
-    for name in header:
-        key = column_key(name)
-        target = WEIGHT_KG if key in _KILOGRAMS else FORMAT.by_key.get(key, "")
-        if target and target not in (known for _name, known in pairs):
-            pairs.append((name, target))
-    taken = ["weight_g" if target == WEIGHT_KG else target for _name, target in pairs]
-    # What is the sender's resembles what is the recipient's.
-    others = [name for name in header if not any(word in name.casefold() for word in _SENDER)]
-    rest = [name for name in others if name and name not in dict(pairs)]
-    pairs += FORMAT.suggestions_for(rest, taken).items()
-    pairs = [pair for pair in pairs if pair[1] in _GUESSED]
-    return ColumnMapping(tuple(_with_city(pairs + _phones(others, pairs))))
-
-
-def _phones(header: Sequence[str], pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The column of phones, if none has a name of ours: what has the word in its name, mobiles first."""
-    if any(target == "recipient_phone" for _name, target in pairs):
-        return []
-    named = dict(pairs)
-    rest = [name for name in header if name not in named]
-    found = (name for word in _PHONE_WORDS for name in rest if word in name.casefold())
-    return [(name, "recipient_phone") for name in dict.fromkeys(found)][:1]
-
-
-def _with_city(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Where no column is the city that a parcel goes to, a Chinese address begins with it."""
-    if any(target == "destination" for _name, target in pairs):
-        return list(pairs)
-    return [
-        (name, ADDRESS_WITH_CITY if target == "recipient_address" and _is_chinese(name) else target)
-        for name, target in pairs
+def closed_orders(header: Sequence[str]) -> Callable[[Sequence[str]], bool]:
+    """Return what tells of a row of a shop's export whether its order is not to be sent."""
+    shop = shop_of(header)
+    keys = list(map(column_key, header))
+    signs = [
+        (keys.index(key), pattern)
+        for name, pattern in (shop.closed if shop else ())
+        if (key := column_key(name)) in keys
     ]
-
-
-def _is_chinese(name: str) -> bool:
-    return any("\u4e00" <= letter <= "\u9fff" for letter in name)
-
-
-# A mobile's first, which couriers prefer to call.
-_PHONE_WORDS: Final = ("手机", "mobile", "电话", "phone")
-_SENDER: Final = ("寄件", "发件", "发货", "sender")
-_GUESSED: Final = frozenset({*FORMAT.columns, WEIGHT_KG})
+    return lambda cells: any(
+        place < len(cells) and pattern.match(text_in(cells[place]).strip()) for place, pattern in signs
+    )
 
 
 @cache
 def known_names() -> frozenset[str]:
     """The keys of all names that a column of a file may have, in ours and other programs' files."""
     shops = (column_key(name) for shop in SHOPS for name, _target in shop.columns)
-    return frozenset({*FORMAT.by_key, *map(column_key, MEANT), *_KILOGRAMS, *shops})
+    return frozenset({*FORMAT.by_key, *map(column_key, MEANT), *KILOGRAMS, *shops})

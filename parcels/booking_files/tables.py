@@ -19,7 +19,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 
 from alliance.csv_cells import read_cell
-from alliance.csv_files.columns import column_key
+from alliance.csv_files.columns import column_key, told_apart
 from alliance.csv_files.encodings import UTF8, encoding_of
 from alliance.csv_files.records import Records
 from alliance.csv_files.refusals import refused
@@ -145,7 +145,7 @@ def read_text(upload: IO[bytes]) -> Table:
 def _write(heads: Sequence[SheetRow], rest: Iterable[SheetRow]) -> Table | None:
     """Write a table to a temporary file; None if it has no rows."""
     place = _header_place(heads)
-    header = tuple(plain(read_cell(text_in(cell))) for cell in heads[place].cells)[:MOST_COLUMNS]
+    header = told_apart([plain(read_cell(text_in(cell))) for cell in heads[place].cells[:MOST_COLUMNS]])
     folder = settings.FILE_UPLOAD_TEMP_DIR
     with tempfile.NamedTemporaryFile(suffix=".upload", dir=folder, delete=False) as file:
         path = Path(file.name)

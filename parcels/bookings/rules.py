@@ -24,6 +24,8 @@ BATCH_LIMIT = 1_000
 REFERENCE_LENGTH = 64
 NAME_LENGTH = 120
 ADDRESS_LENGTH = 300
+# As shops' exports, and our own pages, hide a part.
+_MASKED = "***"
 
 
 class IfFull(StrEnum):
@@ -88,6 +90,9 @@ def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError
     yield from text_problems("/recipient/phone", recipient.phone, PHONE_LENGTH)
     yield from phone_problems("/recipient/phone", recipient.phone)
     yield from name_problems("/recipient/address", recipient.address, ADDRESS_LENGTH)
+    if _MASKED in recipient.address:
+        message = _("A part of this address is hidden: nobody can find it.")
+        yield FieldError("/recipient/address", message, "masked")
     yield from text_problems("/reference", request.reference, REFERENCE_LENGTH, required=False)
     yield from weight_problems("/weight_g", request.weight_g)
     yield from ready_problems("/ready_at", request.ready_at, at=at)

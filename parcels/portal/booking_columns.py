@@ -17,11 +17,12 @@ from alliance.tenancy import Actor
 from alliance.web.requests import ActorRequest
 from alliance.workbooks.cells import mark_of, text_in
 from parcels.booking_files.columns import COLUMNS
+from parcels.booking_files.guesses import guess
 from parcels.booking_files.mappings import ColumnMapping, converted, fitted
 from parcels.booking_files.services.drafts import SHOWN_ROWS, discard_draft, draft_of, first_rows
 from parcels.booking_files.services.files import FileKnown, book_draft
 from parcels.booking_files.services.templates import remove_template, save_template, template_for
-from parcels.booking_files.shops import guess, shop_of
+from parcels.booking_files.shops import closed_orders, shop_of
 from parcels.booking_files.tables import Table
 from parcels.models import BookingFile, BookingTemplate, PickupAddress
 from parcels.portal.booking_column_forms import ColumnsForm, label_of
@@ -131,7 +132,8 @@ def _addresses(actor: Actor) -> list[str]:
 
 def _result(table: Table, mapping: ColumnMapping) -> dict[str, Any]:
     """The first rows as they would be booked: columns that have anything, and which cells are wrong."""
-    found = [cells for _number, cells in islice(converted(table.header, table.rows(), mapping), SHOWN_ROWS)]
+    rows = converted(table.header, table.rows(), mapping, closed_orders(table.header))
+    found = [cells for _number, cells in islice(rows, SHOWN_ROWS)]
     shown = [place for place in range(len(COLUMNS)) if any(cells[place] for cells in found)]
     return {
         "result_header": [label_of(COLUMNS[place]) for place in shown],

@@ -57,6 +57,10 @@ def test_number_is_read_and_proved_by_its_last_digits(text: str, proofs: list[st
     [
         ("1.38E+10", "shortened"),
         ("1.38e+11", "shortened"),
+        ("138****5678", "masked"),
+        ("1******6198", "masked"),
+        ("138xxxx5678", "masked"),
+        ("********", "masked"),
         ("abc", "invalid"),
         ("call me", "invalid"),
         ("123", "invalid"),

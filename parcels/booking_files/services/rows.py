@@ -38,18 +38,21 @@ _DETAILS: Final[Mapping[str, str | Promise]] = {
     **records.DETAILS,
     "required": gettext_lazy("This field is required."),
     "unprintable": gettext_lazy("Remove the characters that cannot be printed."),
-    "cell_error": gettext_lazy("This is an error of a spreadsheet, not a value."),
+    "cell_error": gettext_lazy("This cell has an error, or a formula without a result, not a value."),
     "no_letters": gettext_lazy("Enter a text with letters or digits."),
     "shortened": gettext_lazy("A spreadsheet has shortened this number."),
     "number_cell": gettext_lazy("This cell is a number: zeros at its beginning may be lost."),
     "date_cell": gettext_lazy("This cell is a date, not a text."),
     "hidden_row": gettext_lazy("This row is hidden in the workbook."),
+    "order_closed": gettext_lazy("The shop says that this order is cancelled, not paid, or sent already."),
     "time": gettext_lazy("This is not a valid date and time."),
     "naive": gettext_lazy("Include the UTC offset."),
     "weight_g invalid": gettext_lazy("Enter the weight in whole grams, such as 800."),
     "recipient_phone invalid": gettext_lazy(
         "Enter a phone number with its area code, and its country code if it is not +86: 138 1234 5678."
     ),
+    "recipient_phone masked": gettext_lazy("Digits of this number are hidden: nobody can dial it."),
+    "recipient_address masked": gettext_lazy("A part of this address is hidden: nobody can find it."),
     "pickup_address unknown": gettext_lazy("Unknown pickup address."),
 }
 # How to fix a problem, by its code.
@@ -60,9 +63,14 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
     "unprintable": gettext_lazy("Type the text instead of pasting it."),
     "garbled": gettext_lazy("Type the text again, or save the file as “CSV UTF-8”."),
     "shortened": gettext_lazy("Format the column as text, then enter the number again."),
+    "masked": gettext_lazy("Export the orders with recipients in full, or enter it in full."),
     "number_cell": gettext_lazy("Format the column as text, then check the number."),
     "date_cell": gettext_lazy("Format the column as text, then enter it again."),
+    "cell_error": gettext_lazy("Open the workbook, correct the cell, and save it."),
     "hidden_row": gettext_lazy("Show the row to book it, or delete it."),
+    "order_closed": gettext_lazy(
+        "Nothing to do; to send it all the same, upload its row from the rejected rows."
+    ),
     "unknown_city": gettext_lazy("Enter the city's code, such as CN-HGH."),
     "ambiguous_city": gettext_lazy("Enter the city's code, such as CN-HGH."),
     "naive": gettext_lazy("Enter it as 2026-11-22T10:00:00+08:00."),
@@ -92,6 +100,7 @@ _CODES: Final = {
     CellKind.DATE: "date_cell",
     CellKind.ERROR: "cell_error",
     CellKind.HIDDEN_ROW: "hidden_row",
+    CellKind.CLOSED_ROW: "order_closed",
 }
 
 
@@ -241,7 +250,7 @@ def _damage(columns: Sequence[str], cells: Sequence[str]) -> dict[str, FieldErro
         if kind is None:
             continue
         code = _CODES.get(kind) or text_in(cell)
-        if kind in (CellKind.HIDDEN_ROW, CellKind.UNREADABLE_ROW):
+        if kind in (CellKind.HIDDEN_ROW, CellKind.CLOSED_ROW, CellKind.UNREADABLE_ROW):
             raise InvalidInput(errors=[FieldError("", _message(code) or code, code)])
         result[name] = _wrong(name, code)
     return result

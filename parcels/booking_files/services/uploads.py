@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 
+from alliance.csv_files.columns import bare_name
 from alliance.csv_files.encodings import UTF8, encoding_of, is_utf16
 from alliance.csv_files.kinds import kind_of
 from alliance.csv_files.reading import make_utf8, read_header
@@ -22,8 +23,9 @@ from alliance.csv_files.refusals import refused
 from alliance.errors import InvalidInput
 from alliance.workbooks.reading import is_workbook
 from parcels.booking_files.columns import COLUMNS, FORMAT
+from parcels.booking_files.guesses import guess
 from parcels.booking_files.mappings import ColumnMapping, converted, fitted, own_mapping
-from parcels.booking_files.shops import guess, shop_of
+from parcels.booking_files.shops import closed_orders, shop_of
 from parcels.booking_files.tables import NoHeader, Table, read_text, read_workbook
 
 _HEAD: Final = 64 * 1024
@@ -85,7 +87,7 @@ def problem_of_columns(table: Table) -> InvalidInput:
         missing = ", ".join(guess(table.header).missing)
         return refused(text % {"shop": shop.name, "missing": missing})
     try:
-        FORMAT.columns_of([name for name in table.header if name])
+        FORMAT.columns_of([bare_name(name) for name in table.header if name])
     except InvalidInput as problem:
         return problem
     return refused(missing_text(guess(table.header)))
@@ -119,7 +121,7 @@ def _write_rows(target: IO[bytes], table: Table, mapping: ColumnMapping) -> int:
         text.write("\n" * (table.header_row - 1))
         writer.writerow(COLUMNS)
         line, count = table.header_row, 0
-        for number, cells in converted(table.header, table.rows(), mapping):
+        for number, cells in converted(table.header, table.rows(), mapping, closed_orders(table.header)):
             text.write("\n" * (number - line - 1))
             writer.writerow(
                 " ".join(cell.splitlines()) if "\n" in cell or "\r" in cell else cell for cell in cells

@@ -4,8 +4,9 @@ import pytest
 
 from alliance.workbooks.cells import CellKind, SheetRow, marked, text_in
 from parcels.booking_files.columns import COLUMNS
+from parcels.booking_files.guesses import guess
 from parcels.booking_files.mappings import ColumnMapping, converted, fitted
-from parcels.booking_files.shops import guess, shop_of
+from parcels.booking_files.shops import shop_of
 
 SHOPIFY = (
     "Name", "Email", "Lineitem name", "Shipping Name", "Shipping Street", "Shipping City", "Shipping Phone",
@@ -60,7 +61,15 @@ def test_first_and_last_name_are_joined() -> None:
     ("address", "city"),
     [
         ("浙江省 杭州市 西湖区 文三路1号", "浙江省杭州市"),
-        ("上海 上海市 浦东新区 世纪大道2号", "上海市"),
+        ("上海 上海市 浦东新区 世纪大道2号", "上海"),
+        ("北京朝阳区建国路1号", "北京"),
+        ("北京东路12号", ""),
+        ("广东深圳市福田区农园路66号", "广东省深圳市"),
+        ("内蒙古巴彦淖尔市临河区", "内蒙古自治区巴彦淖尔市"),
+        ("湖北省 省直辖县级行政区划 仙桃市 沔街1号", "湖北省仙桃市"),
+        ("吉林市船营区", "吉林市"),
+        # Nobody is booked for a guess: the error says which city is probably meant.
+        ("浙江杭州西湖区文三路1号", "浙江杭州西湖区"),
         ("广西壮族自治区南宁市青秀区民族大道3号", "广西壮族自治区南宁市"),
         ("四川省凉山彝族自治州西昌市4号", "四川省凉山彝族自治州"),
         ("Renmin Road 1", ""),
@@ -119,3 +128,46 @@ def test_numbers_of_shops_are_taken_as_they_are_and_phones_only_whole() -> None:
     [whole, short] = rows_of(("a", "b"), [number, mobile], [number, landline], mapping=mapping)
     assert (whole["reference"], whole["recipient_phone"]) == ("1001", "13800000001")
     assert (short["recipient_phone"], text_in(short["recipient_phone"])) == (landline, "57112345678")
+
+
+def test_phone_that_is_there_is_taken_where_another_cell_only_looks_filled() -> None:
+    [row] = rows_of(TAOBAO, ["1", "a", "欧阳琪", "浙江省 杭州市 1号", "0571-85011104", "'", "杯"])
+    assert row["recipient_phone"] == "0571-85011104"
+    [row] = rows_of(TAOBAO, ["1", "a", "欧阳琪", "浙江省 杭州市 1号", "0571-85011104", '=""', "杯"])
+    assert row["recipient_phone"] == "0571-85011104"
+
+
+def test_address_in_parts_is_joined_and_gives_the_city() -> None:
+    header = ("收件人省", "收件人市", "收件人区", "收件人详细地址", "收件人姓名", "收件人电话", "收件人手机")
+    whole = "广东省深圳市福田区农园路1号"
+    [apart, repeated] = rows_of(
+        header,
+        ["浙江省", "杭州市", "西湖区", "文三路1号", "欧阳琪", "0571-85011104", ""],
+        ["广东省", "深圳市", "福田区", whole, "欧阳琪", "", "13800000001"],
+    )
+    assert (apart["recipient_address"], apart["destination"]) == (
+        "浙江省 杭州市 西湖区 文三路1号",
+        "浙江省杭州市",
+    )
+    assert (repeated["recipient_address"], repeated["destination"]) == (whole, "广东省深圳市")
+    assert [row["recipient_phone"] for row in (apart, repeated)] == ["0571-85011104", "13800000001"]
+
+
+def test_what_an_order_cost_and_who_carried_it_is_not_guessed() -> None:
+    mapping = guess(("订单号", "收件人", "手机", "运费", "价格", "承运商", "收货地址"))
+    assert {target for _name, target in mapping.columns} == {
+        "reference", "recipient_name", "recipient_phone", "address_with_city",
+    }  # fmt: skip
+
+
+def test_who_buys_is_not_taken_for_who_receives_nor_for_the_number_of_the_order() -> None:
+    header = ("Buyer Name", "Buyer City", "Ship To Name", "Ship To City", "Ship To Address", "Ship To Phone")
+    assert dict(guess(header).columns) == {
+        "Ship To Name": "recipient_name", "Ship To City": "destination",
+        "Ship To Address": "recipient_address", "Ship To Phone": "recipient_phone",
+    }  # fmt: skip
+
+
+def test_of_two_columns_of_one_name_neither_is_guessed() -> None:
+    mapping = guess(("联系人", "联系电话", "联系人 (2)", "联系电话 (2)", "手机号码", "收件详细地址"))
+    assert dict(mapping.columns) == {"手机号码": "recipient_phone", "收件详细地址": "address_with_city"}

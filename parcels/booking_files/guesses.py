@@ -1,0 +1,100 @@
+"""What the columns of a file probably are, for a person to correct. Pure."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from alliance.csv_files.columns import bare_name, column_key
+from parcels.booking_files.columns import FORMAT
+from parcels.booking_files.mappings import ADDRESS_WITH_CITY, WEIGHT_KG, ColumnMapping, own_mapping
+from parcels.booking_files.shops import KILOGRAMS, shop_of
+
+Pairs = list[tuple[str, str]]
+# A mobile's first, which couriers prefer to call.
+_PHONE_WORDS: Final = ("手机", "mobile", "电话", "phone")
+# What is the sender's or the shop's resembles what is the recipient's.
+_OTHERS: Final = (
+    "寄件", "发件", "发货", "寄方", "卖家", "店铺", "客服", "sender", "shipper", "seller", "store",
+)  # fmt: skip
+_RECIPIENTS: Final = re.compile(
+    r"收件|收货|收方|联系手机|联系电话|^手机|^电话|^ship|recipient|receiver|consignee"
+)
+# The parts of an address that stand in columns of their own, the largest first.
+_REGION: Final = re.compile(
+    r"(?:收[件货]人?|收方|客户|买家)?(?:的)?(?:(?P<province>省份?|省/?直辖市)|(?P<city>城?市)"
+    r"|(?P<district>[区县]|区县|县区|地区)|(?P<street>街道|乡镇|街道乡镇|镇街道?)|(?P<rest>(?:详细)?(?:收[件货])?地址))"
+)
+_LEVELS: Final = ("province", "city", "district", "street", "rest")
+# What a file says of these is about the past: how an order went, and what it cost.
+_NEVER_MEANT: Final = frozenset({"courier", "expected_deliver_by", "expected_price", "ready_at", "if_full"})
+_GUESSED: Final = frozenset({*FORMAT.columns, WEIGHT_KG})
+
+
+def guess(header: Sequence[str]) -> ColumnMapping:
+    """What each column of a file probably is: a shop's, ours by name, or by a name of another program."""
+    if shop := shop_of(header):
+        keys = frozenset(map(column_key, header))
+        own = [pair for pair in shop.columns if column_key(pair[0]) in keys]
+        return ColumnMapping(tuple(own), takes_numbers=True, one_row_each=True)
+    if own_one := own_mapping(header):
+        return own_one
+    pairs = _regions(header)
+    taken = {"recipient_address", "destination"} if pairs else set()
+    for name in header:
+        key = column_key(name)
+        target = WEIGHT_KG if key in KILOGRAMS else FORMAT.by_key.get(key, "")
+        if target in _GUESSED and _column_of(target) not in taken and name not in dict(pairs):
+            pairs.append((name, target))
+            taken.add(_column_of(target))
+    others = [name for name in _clear(header) if not any(word in name.casefold() for word in _OTHERS)]
+    rest = [name for name in others if name and name not in dict(pairs)]
+    pairs += FORMAT.suggestions_for(rest, [*taken, *_NEVER_MEANT]).items()
+    return ColumnMapping(tuple(_with_city(_with_phones(pairs, others))))
+
+
+def _clear(header: Sequence[str]) -> list[str]:
+    """The names that stand for one column only: of two phones one is the sender's, and nobody knows which."""
+    doubled = {bare_name(name) for name in header if bare_name(name) != name}
+    return [name for name in header if bare_name(name) not in doubled]
+
+
+def _column_of(target: str) -> str:
+    return "weight_g" if target == WEIGHT_KG else target
+
+
+def _regions(header: Sequence[str]) -> Pairs:
+    """The columns of province, city, district and street, if a province is there: an address by parts."""
+    found: dict[str, str] = {}
+    for name in header:
+        if match := _REGION.fullmatch(column_key(name)):
+            found.setdefault(str(match.lastgroup), name)
+    if not {"province", "city", "rest"} <= found.keys():
+        return []
+    return [(found[level], ADDRESS_WITH_CITY) for level in _LEVELS if level in found]
+
+
+def _with_phones(pairs: Pairs, header: Sequence[str]) -> Pairs:
+    """The columns of phones, mobiles first: all that say that they are the recipient's, or the first."""
+    named = {name: target for name, target in pairs if target != "recipient_phone"}
+    rest = [name for name in header if name not in named]
+    words = dict.fromkeys(name for word in _PHONE_WORDS for name in rest if word in name.casefold())
+    guessed = [name for name, target in pairs if target == "recipient_phone"]
+    own = [name for name in words if _RECIPIENTS.search(column_key(name))]
+    found = list(dict.fromkeys([*own, *guessed])) or list(words)[:1]
+    return [pair for pair in pairs if pair[1] != "recipient_phone"] + [
+        (name, "recipient_phone") for name in found
+    ]
+
+
+def _with_city(pairs: Pairs) -> Pairs:
+    """Where no column is the city that a parcel goes to, a Chinese address begins with it."""
+    if any(target == "destination" for _name, target in pairs):
+        return pairs
+    return [
+        (name, ADDRESS_WITH_CITY if target == "recipient_address" and _is_chinese(name) else target)
+        for name, target in pairs
+    ]
+
+
+def _is_chinese(name: str) -> bool:
+    return any("\u4e00" <= letter <= "\u9fff" for letter in name)

@@ -11,9 +11,12 @@ HIDDEN = "*"
 _DIGITS_KEPT = 5
 _HEAD_KEPT = 3
 _CHINESE_DIGITS = "零〇一二三四五六七八九十百"
-# 12-3A, 1203室, 三单元, Unit B, Room 12.
+# As one spells a phone to be heard: 幺三八.
+SPELLED_DIGITS = "〇零一二三四五六七八九幺两壹贰叁肆伍陆柒捌玖"
+# 12-3A, 1203室, ⑫, 三单元, Unit B, Room 12, 一三八一二三四五六七八.
 _NUMBER = re.compile(
-    r"[A-Za-z]*\d[A-Za-z\d\-/#]*"
+    r"[A-Za-z]*\d[A-Za-z\d\-/#]*|[\u2460-\u249b\u3251-\u325f\u32b1-\u32bf]+"
+    rf"|(?:[{SPELLED_DIGITS}][\s\-]*){{6,}}"
     rf"|[A-Za-z{_CHINESE_DIGITS}]+(?=\s*(?:室|单元|号楼|栋|幢|座|层|楼))"
     r"|(?<=\b(?:unit|room|flat|door)\s)\w+|(?<=\b(?:apt|ste|rm\.)\s)\w+",
     re.IGNORECASE,

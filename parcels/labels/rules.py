@@ -120,10 +120,14 @@ def without_digits(text: str) -> str:
 
 
 def without_phone(text: str, phone: str) -> str:
-    """Hide the digits of a phone in a text that may have them, such as a reference."""
-    digits = [(place, str(_digit(character))) for place, character in enumerate(text) if _is_digit(character)]
+    """Hide the digits of a phone in a text that may have them, such as a reference.
+
+    So are those of any other mobile phone: people write two.
+    """
+    text = _MOBILE.sub(lambda found: HIDDEN * len(found[0]), text)
+    digits = [(place, value) for place, character in enumerate(text) if (value := _spelled(character))]
     written = "".join(digit for _place, digit in digits)
-    known = "".join(str(_digit(character)) for character in phone if _is_digit(character))
+    known = "".join(map(_spelled, phone))
     hidden: set[int] = set()
     for start in range(len(written) - _TELLING + 1):
         if written[start : start + _TELLING] in known:
@@ -139,13 +143,19 @@ def file_name(numbers: Sequence[str], form: LabelFormat = LabelFormat.PDF) -> st
 
 def _is_digit(character: str) -> bool:
     # Also full-width, circled and Arabic ones.
-    return unicodedata.digit(character, None) is not None
+    return unicodedata.category(character) in ("Nd", "No")
 
 
-def _digit(character: str) -> int:
-    return unicodedata.digit(character, 0)
+def _spelled(character: str) -> str:
+    """The digit that a character stands for, also one spelled in Chinese; "" for none."""
+    if (digit := unicodedata.digit(character, None)) is not None:
+        return str(digit)
+    return str(_VALUES[character]) if character in _VALUES else ""
 
 
+_MOBILE: Final = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
+_SPELLED: Final = ("〇零", "一壹幺", "二贰两", "三叁", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
+_VALUES: Final = {letter: value for value, letters in enumerate(_SPELLED) for letter in letters}
 _SELECTORS: Final = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 

@@ -22,7 +22,7 @@ def test_a_masked_name_has_no_digit(name: str, expected: str) -> None:
     assert shown(name=name, phone=PHONE, address="", reference="", is_masked=True).recipient == expected
 
 
-@pytest.mark.parametrize("address", ["138 1234 5678", "建设路１３８１２３４", "路①③⑧", "Room 12-3A, ١٣٨"])
+@pytest.mark.parametrize("address", ["138 1234 5678", "建设路１３８１２３４", "路①③⑧⑫", "Room 12-3A, ١٣٨"])
 def test_a_masked_address_has_no_digit(address: str) -> None:
     masked = shown(name="", phone=PHONE, address=address, reference="", is_masked=True).address
     assert masked == without_digits(masked)
@@ -35,6 +35,12 @@ def test_a_masked_address_has_no_digit(address: str) -> None:
         ("T13812345678", "T***********"),
         ("138-1234-5678/2", "***-****-****/2"),
         ("１３８１２３４", "*******"),
+        ("一三八一二三四五六七八-7", "***********-7"),
+        ("幺三八 幺二三四", "*** ****"),
+        ("一号仓 1203", "一号仓 1203"),
+        # Another mobile phone; a longer number is an order's.
+        ("13900000009/7", "***********/7"),
+        ("139000000091", "139000000091"),
         ("12345", "12345"),
         ("", ""),
     ],

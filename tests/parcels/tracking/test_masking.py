@@ -37,6 +37,8 @@ def test_phones_hide_at_least_six_digits_or_all(phone: str) -> None:
 @pytest.mark.parametrize(
     ("address", "masked"),
     [
+        ("三里屯路 一三八 一二三四五六七八", "三里屯路 ***"),
+        ("建设路⑫号", "建设路***号"),
         ("人民南路四段12号3单元1203室", "人民南路四段***号***单元***室"),
         ("文三路三单元五零二室", "文三路***单元***室"),
         ("Wensan Road 90, Unit B, Room 12-3A", "Wensan Road ***, Unit ***, Room ***"),

@@ -1,7 +1,8 @@
 """API of a merchant's allocation rules: the whole list is read, and written in order."""
 
+from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
@@ -19,6 +20,7 @@ from alliance.errors import FieldError, InvalidInput
 from alliance.models import City, Organisation
 from alliance.tenancy import require
 from slas.allocation.models import AllocationRule
+from slas.allocation.rules import LIMITS, OF_COURIERS
 from slas.allocation.services import (
     MOST_RULES,
     NAME_LENGTH,
@@ -34,6 +36,11 @@ from slas.promises.models import ServiceTier
 from slas.promises.prices import yuan
 
 S = serializers.Serializer[Any]
+_USED_BY: Final = {
+    "couriers": OF_COURIERS,
+    "least_reliability": {RuleAction.CHEAPEST},
+    "highest_price": {RuleAction.MOST_RELIABLE},
+}
 
 
 class AreaField(serializers.CharField):
@@ -57,6 +64,11 @@ class ShareBody(BodyPart):
 class RuleBody(BodyPart):
     """One rule. Conditions that are left out hold for every parcel."""
 
+    id = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="Not looked at, so that what was read can be sent: the name says which rule it is.",
+    )
     name = serializers.CharField(max_length=NAME_LENGTH, help_text="Unique; quotes show it.")
     active = serializers.BooleanField(default=True)
     tier = WordField(choices=TierCode.choices, required=False, allow_null=True)
@@ -156,14 +168,18 @@ def _terms(given: list[dict[str, Any]]) -> list[RuleTerms]:
     couriers = Organisation.objects.filter(kind=OrganisationKind.COURIER, slug__in=slugs)
     ids = dict(couriers.values_list("slug", "pk"))
     tiers = {tier.code: tier for tier in ServiceTier.objects.all()}
-    terms, errors = [], []
+    terms: list[RuleTerms] = []
+    errors: list[FieldError] = []
     for place, rule in enumerate(given):
+        errors += _unused(place, rule)
         shares: dict[int, int | None] = {}
         for index, item in enumerate(rule.get("couriers", ())):
             pointer = f"/rules/{place}/couriers/{index}/courier"
             courier_id = ids.get(item["courier"])
             if courier_id is None:
                 errors.append(FieldError(pointer, _("Unknown courier."), "unknown"))
+            elif courier_id in shares:
+                errors.append(FieldError(pointer, _("This courier is there twice."), "duplicate"))
             else:
                 shares[courier_id] = item.get("share")
         reliability = rule.get("least_reliability")
@@ -187,6 +203,17 @@ def _terms(given: list[dict[str, Any]]) -> list[RuleTerms]:
     if errors:
         raise InvalidInput(errors=errors)
     return terms
+
+
+def _unused(place: int, rule: dict[str, Any]) -> Iterator[FieldError]:
+    """What a rule says and its action does not look at: whoever sends it means another action."""
+    message = _("This action does not look at it. Leave it out, or choose another action.")
+    for name, actions in _USED_BY.items():
+        if rule["action"] not in actions and rule.get(name) not in (None, []):
+            yield FieldError(f"/rules/{place}/{name}", message, "unused")
+    for index, item in enumerate(rule.get("couriers", ())):
+        if rule["action"] in LIMITS and item.get("share") is not None:
+            yield FieldError(f"/rules/{place}/couriers/{index}/share", message, "unused")
 
 
 def _answer(rules: list[AllocationRule]) -> dict[str, Any]:

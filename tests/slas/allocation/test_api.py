@@ -33,7 +33,7 @@ def test_the_whole_list_is_written_and_read(
     assert {name: heavy[name] for name in HEAVY} == {**HEAVY, "origin": "CN-HGH"}
     assert (other["couriers"], other["active"], other["tier"]) == (shares, False, None)
     # What was read can be sent: nothing changes. In another order, the rules stay the same ones.
-    sent = [{name: value for name, value in each.items() if name != "id"} for each in answer["rules"]]
+    sent = answer["rules"]
     assert api.put(URL, {"rules": sent}).json() == answer
     turned = api.put(URL, {"rules": sent[::-1]}).json()["rules"]
     assert [each["id"] for each in turned] == [other["id"], heavy["id"]]
@@ -61,6 +61,37 @@ def test_what_is_wrong_is_said_by_the_place_of_the_rule(api: APIClient, merchant
         errors = [(error["pointer"], error["code"]) for error in response.json()["errors"]]
         assert errors == [expected]
     assert [each["name"] for each in api.get(URL).json()["rules"]] == ["Kept"]
+
+
+def test_what_an_action_does_not_look_at_and_a_courier_named_twice_are_told(
+    api: APIClient, courier_organisation: Organisation, rival_courier: Organisation
+) -> None:
+    """Otherwise a share of 60 is overwritten by the 50 after it, and a price limits nothing."""
+    shares = [("swift-express", 60), ("swift-express", 50), ("rival-logistics", 50)]
+    wrong: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
+        (
+            {"action": "split", "couriers": [{"courier": name, "share": share} for name, share in shares]},
+            [("/rules/0/couriers/1/courier", "duplicate")],
+        ),
+        (
+            {
+                "action": "only",
+                "couriers": [{"courier": "swift-express", "share": 60}],
+                "highest_price": "5.00",
+            },
+            [("/rules/0/highest_price", "unused"), ("/rules/0/couriers/0/share", "unused")],
+        ),
+        (
+            {"action": "cheapest", "least_reliability": "90", "couriers": [{"courier": "swift-express"}]},
+            [("/rules/0/couriers", "unused")],
+        ),
+        ({"action": "stop", "least_reliability": "0"}, [("/rules/0/least_reliability", "unused")]),
+    ]
+    for body, told in wrong:
+        answer = api.put(URL, {"rules": [{"name": "A", **body}]})
+        found = [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
+        assert (answer.status_code, found) == (422, told)
+    assert api.get(URL).json() == {"rules": []}
 
 
 def test_a_key_without_the_permission_only_reads(merchant: Actor, everything: None) -> None:

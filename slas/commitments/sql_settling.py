@@ -165,6 +165,35 @@ sla_locked AS MATERIALIZED ({_LOST}
 SELECT count(*) FROM sla_changed"""),  # noqa: S608 -- built of constants
 )
 
+# Moves the due times of pickups that are still to come: sooner, to the end of a window that was agreed on, or
+# back. Neither the cohort nor an outcome changes, so no rate does: see `revise_due`.
+_MOVED: Final = locked(
+    "sla_keys",
+    condition="""c.outcome = 'pending' AND c.due_at > %(now)s AND l.due_at > %(now)s
+            AND CASE WHEN %(sooner)s THEN l.due_at < c.due_at ELSE l.due_at > c.due_at END""",
+    within=_WITHIN,
+    more=", l.due_at AS agreed_at",
+)
+MOVE_PICKUPS: Final = StoredStatement(
+    "slas_move_pickups",
+    at_home=True,
+    parameters={**_OF_PARCELS, "sooner": "bool", "parcel_id": "bigint[]", "due_at": "timestamptz[]"},
+    returns={"moved": "bigint"},
+    body=_returning(f"""
+WITH sla_keys AS (
+    SELECT parcel_id, '{CommitmentKind.PICKUP}' AS kind, due_at
+    FROM unnest(%(parcel_id)s, %(due_at)s) AS k (parcel_id, due_at)
+),
+sla_locked AS MATERIALIZED ({_MOVED}
+),
+moved AS (
+    UPDATE slas_commitment c SET due_at = l.agreed_at FROM sla_locked l
+    WHERE c.parcel_id = l.parcel_id AND c.kind = l.kind AND c.parcel_id {_WITHIN}
+    RETURNING 1
+)
+SELECT count(*) FROM moved"""),  # noqa: S608 -- built of constants
+)
+
 # Locks without changing anything, and reads what a decision has to know.
 HOLD: Final = StoredStatement(
     "slas_hold_commitments",
@@ -223,4 +252,4 @@ sla_changed AS (
 SELECT (SELECT count(*) FROM sla_slice), (SELECT count(*) FROM sla_changed)"""),  # noqa: S608 -- of constants
 )
 
-SETTLING: Final = (OPEN, SETTLE, VOID, EXCUSE, LIFT, LOSE, HOLD, SWEEP)
+SETTLING: Final = (OPEN, SETTLE, VOID, EXCUSE, LIFT, LOSE, MOVE_PICKUPS, HOLD, SWEEP)

@@ -14,7 +14,7 @@ from alliance.errors import Conflict, NotFound
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.commitments.models import Commitment
 from slas.commitments.sql import DRAFT, MILESTONES
-from slas.commitments.sql_settling import EXCUSE, LIFT, LOSE, OPEN, SETTLE, VOID
+from slas.commitments.sql_settling import EXCUSE, LIFT, LOSE, MOVE_PICKUPS, OPEN, SETTLE, VOID
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,20 @@ def mark_lost(*, lost: Mapping[int, datetime | None], now: datetime) -> int:
     if not lost:
         return 0
     rows = rows_by_shard(LOSE, list(lost), {"lost_at": (list(lost.values()), moments)}, now=now)
+    return sum(count for (count,) in rows)
+
+
+def move_pickups(*, due: Mapping[int, datetime], sooner: bool, now: datetime) -> int:
+    """Move due times of pickups `sooner`, to the end of an agreed window, or back; return how many.
+
+    Only those that are pending and not due yet, and never in the other direction: a parcel that was picked
+    up, or is late, stays as it is judged. The cohort stays that of the promise, so no rate changes.
+    """
+    if not due:
+        return 0
+    rows = rows_by_shard(
+        MOVE_PICKUPS, list(due), {"due_at": (list(due.values()), moments)}, sooner=sooner, now=now
+    )
     return sum(count for (count,) in rows)
 
 

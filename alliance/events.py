@@ -33,6 +33,12 @@ class Topic(StrEnum):
     PARCEL_BOOKED = "parcel.booked"
     # The merchant cancelled a parcel before its pickup.
     PARCEL_CANCELLED = "parcel.cancelled"
+    # A merchant asked for a pickup, and what became of that: about a request, not about a parcel.
+    PICKUP_REQUESTED = "pickup.requested"
+    PICKUP_ACCEPTED = "pickup.accepted"
+    PICKUP_PROPOSED = "pickup.proposed"
+    PICKUP_DECLINED = "pickup.declined"
+    PICKUP_CANCELLED = "pickup.cancelled"
     # A scan gave a parcel another status.
     PARCEL_STATUS_CHANGED = "parcel.status_changed"
     # A parcel's scans contradict its final status, or one another.

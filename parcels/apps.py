@@ -34,6 +34,7 @@ class ParcelsConfig(AppConfig):
             OPEN_BOOKING,
             WRITE_BOOKINGS,
         )
+        from parcels.pickups.sql import HOLD_FOR_PICKUP, JOIN_PICKUP  # noqa: PLC0415
         from parcels.portal.finders import FINDERS  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
@@ -51,7 +52,9 @@ class ParcelsConfig(AppConfig):
         STATEMENTS += [
             BOOK_PARCELS,
             CANCEL_PARCELS,
+            HOLD_FOR_PICKUP,
             HOLD_PARCELS,
+            JOIN_PICKUP,
             NEWS,
             OPEN_BOOKING,
             PARCELS_BY_REFERENCE,

@@ -123,3 +123,27 @@ class DryRunState(models.TextChoices):
     RUNNING = "running", _("Running")
     DONE = "done", _("Done")
     FAILED = "failed", _("Failed")
+
+
+class PickupState(models.TextChoices):
+    """Where a pickup request stands between merchant and courier."""
+
+    REQUESTED = "requested", _("Waiting for the courier")
+    PROPOSED = "proposed", _("Another window proposed")
+    ACCEPTED = "accepted", _("Accepted")
+    DECLINED = "declined", _("Declined")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class PickupStage(models.TextChoices):
+    """What a pickup looks like now: its state, the clock and its parcels' scans."""
+
+    REQUESTED = "requested", _("Waiting for the courier")
+    PROPOSED = "proposed", _("Another window proposed")
+    ACCEPTED = "accepted", _("Agreed")
+    DONE = "done", _("Picked up")
+    MISSED = "missed", _("Window missed")
+    DECLINED = "declined", _("Declined")
+    CANCELLED = "cancelled", _("Cancelled")
+    # Nobody answered before the window ended.
+    LAPSED = "lapsed", _("Not answered")

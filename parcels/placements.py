@@ -15,6 +15,7 @@ PLACEMENTS: Final = Placements(
         "parcels_bookingtemplate",
         "parcels_dryrun",
         "parcels_merchant",
+        "parcels_pickup",
         "parcels_pickupaddress",
         "parcels_scanfile",
     ),

@@ -141,6 +141,8 @@ class Parcel(models.Model):
     scan_count = models.PositiveSmallIntegerField(_("scans"), default=0, db_default=0)
     # When its first label was printed: each later one says that it is a reprint.
     label_printed_at = models.DateTimeField(_("label printed"), null=True)
+    # The last pickup request that it is in, open or not: without an index, the request lists its parcels.
+    pickup_id = models.BigIntegerField(_("pickup request"), null=True)
     # When its recipient's data were erased; see parcels.retention.erasing.
     erased_at = models.DateTimeField(_("recipient erased"), null=True)
 

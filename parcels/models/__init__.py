@@ -3,6 +3,7 @@
 from parcels.booking_files.models import BookingFile, BookingTemplate
 from parcels.bookings.models import Merchant, Parcel, PickupAddress
 from parcels.dry_runs.models import DryRun
+from parcels.pickups.models import Pickup
 from parcels.revisions.models import RecipientProof
 from parcels.scan_files.models import ScanFile
 from parcels.scans.models import Scan
@@ -14,6 +15,7 @@ __all__ = [
     "DryRun",
     "Merchant",
     "Parcel",
+    "Pickup",
     "PickupAddress",
     "RecipientProof",
     "Scan",

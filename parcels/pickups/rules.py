@@ -1,0 +1,139 @@
+"""Which windows may be asked for, which parcels fit into one, and what became of it. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from alliance.clocks import local_clock
+from alliance.dates import date_text
+from alliance.durations import duration_text
+from alliance.errors import Conflict, FieldError
+from parcels.choices import ParcelStatus, PickupStage, PickupState
+
+SHORTEST: Final = timedelta(minutes=30)
+LONGEST: Final = timedelta(hours=12)
+# How far ahead a window may begin. Parcels that are promised end it much earlier.
+FURTHEST: Final = timedelta(days=14)
+# A courier that reads a request at the last minute still has to get there.
+LEAST_NOTICE: Final = timedelta(minutes=30)
+NOTE_LENGTH: Final = 300
+MOST_PARCELS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When a courier comes: at one address, so in one zone, and on one of its days."""
+
+    starts_at: datetime
+    ends_at: datetime
+    zone: str
+
+    @property
+    def day(self) -> date:
+        return local_clock(self.starts_at, self.zone).date()
+
+    @property
+    def text(self) -> str:
+        """The day and both hours by the clock of the place."""
+        start, end = local_clock(self.starts_at, self.zone), local_clock(self.ends_at, self.zone)
+        return f"{date_text(start, 'MOMENT_FORMAT')}–{end:%H:%M}"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What decides whether a parcel may be in a pickup."""
+
+    status: str
+    courier_id: int
+    address_id: int | None
+    ready_at: datetime
+    pickup_by: datetime | None
+    # It is in a request that is still open.
+    is_taken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Which courier comes to which address."""
+
+    courier_id: int
+    address_id: int
+
+
+def window_problems(window: Window, *, now: datetime) -> Iterator[FieldError]:
+    """Yield what is wrong with a window by itself."""
+    start, end, length = "/start", "/end", window.ends_at - window.starts_at
+    if length <= timedelta():
+        yield FieldError(end, _("The window must end after it begins."), "order")
+        return
+    if not SHORTEST <= length <= LONGEST:
+        message = _("A window is %(shortest)s to %(longest)s long.") % {
+            "shortest": duration_text(SHORTEST),
+            "longest": duration_text(LONGEST),
+        }
+        yield FieldError(end, message, "length")
+    elif local_clock(window.ends_at - timedelta(microseconds=1), window.zone).date() != window.day:
+        message = _("A window begins and ends on the same day at the pickup address.")
+        yield FieldError(end, message, "two_days")
+    if window.ends_at < now + LEAST_NOTICE:
+        message = _("The window must end at least %(notice)s from now.") % {
+            "notice": duration_text(LEAST_NOTICE)
+        }
+        yield FieldError(end, message, "past")
+    elif window.starts_at > now + FURTHEST:
+        message = _("The window may begin at most %(days)d days from now.") % {"days": FURTHEST.days}
+        yield FieldError(start, message, "too_far")
+
+
+def refusal_of(facts: Facts, stop: Stop, window: Window, *, now: datetime) -> Conflict | None:
+    """Return why a parcel is not picked up in this window; None if it may be.
+
+    A window that ends after the hour until which the pickup is promised would make the courier late by the
+    merchant's own wish. Of a parcel that is late already, nothing more is promised: it goes with any window.
+    """
+    if facts.status != ParcelStatus.BOOKED:
+        status = ParcelStatus(facts.status).label
+        return Conflict(_("This parcel needs no pickup: it is “%s”.") % status, code="not_booked")
+    if facts.courier_id != stop.courier_id:
+        message = _("Another courier carries this parcel: request its pickup there.")
+        return Conflict(message, code="other_courier")
+    if facts.address_id != stop.address_id:
+        return Conflict(_("This parcel is picked up at another address."), code="other_address")
+    if facts.is_taken:
+        return Conflict(_("This parcel is in an open pickup request already."), code="in_pickup")
+    if facts.ready_at > max(window.starts_at, now):
+        params = {"at": _hour(facts.ready_at, window)}
+        return Conflict(
+            _("This parcel is ready at %(at)s only: begin the window then.") % params, code="not_ready"
+        )
+    if facts.pickup_by is not None and now < facts.pickup_by < window.ends_at:
+        params = {"at": _hour(facts.pickup_by, window)}
+        return Conflict(
+            _("The pickup of this parcel is promised by %(at)s: end the window by then.") % params,
+            code="after_promise",
+        )
+    return None
+
+
+def stage_of(state: str, window: Window, now: datetime, *, awaited: int, missed: int) -> PickupStage:
+    """Return what a pickup looks like now.
+
+    `awaited` parcels were not picked up yet, and `missed` not within the window. `window` is the one that an
+    answer is about: agreed, asked for or proposed.
+    """
+    if state in {PickupState.DECLINED, PickupState.CANCELLED}:
+        return PickupStage(state)
+    if state == PickupState.ACCEPTED:
+        if missed and now >= window.ends_at:
+            return PickupStage.MISSED
+        return PickupStage.ACCEPTED if awaited else PickupStage.DONE
+    if now >= window.ends_at:
+        return PickupStage.LAPSED
+    return PickupStage(state)
+
+
+def _hour(moment: datetime, window: Window) -> str:
+    return date_text(local_clock(moment, window.zone), "MOMENT_FORMAT")

@@ -1,0 +1,230 @@
+"""Ask a courier to pick parcels up."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from alliance import audit, events
+from alliance.choices import Capability
+from alliance.database.at_home import rows_by_shard
+from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound
+from alliance.identifiers import tracking_number
+from alliance.tenancy import Actor, require
+from parcels.bookings.models import Parcel, PickupAddress
+from parcels.bookings.rules import text_problems
+from parcels.pickups.models import Pickup
+from parcels.pickups.rules import (
+    MOST_PARCELS,
+    NOTE_LENGTH,
+    Facts,
+    Stop,
+    Window,
+    refusal_of,
+    window_problems,
+)
+from parcels.pickups.sql import HOLD_FOR_PICKUP, JOIN_PICKUP
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a merchant asks for: these parcels, in this window, by the clock of their address."""
+
+    # Their ids; what could not be read as a number stays in its place.
+    parcels: Sequence[int | AllianceError]
+    starts_at: datetime
+    ends_at: datetime
+    # Those of the first parcel, if they are not named.
+    courier_id: int | None = None
+    address_id: int | None = None
+    note: str = ""
+
+    @property
+    def ids(self) -> list[int]:
+        return [each for each in self.parcels if isinstance(each, int)]
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A parcel that is in the request."""
+
+    parcel_id: int
+
+    @property
+    def number(self) -> str:
+        return tracking_number(self.parcel_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A request, and what became of each parcel that was named, in their order."""
+
+    pickup: Pickup
+    results: list[Joined | AllianceError]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A locked parcel. The names are those of the statement's columns."""
+
+    of_parcel: int
+    has_status: str
+    courier: int
+    address: int | None
+    ready: datetime
+    promised_by: datetime | None
+    request: int | None
+    grams: int | None
+
+
+def request_pickup(*, actor: Actor, asked: Asked, now: datetime) -> Requested:
+    """Ask the courier of some parcels to come.
+
+    A parcel that does not fit is left out and says why. Raises InvalidInput for a window, an address or a
+    note that is wrong, and Conflict, with each parcel's reason, if none is left.
+    """
+    require(actor, Capability.BOOK_PARCELS)
+    if not actor.is_merchant:
+        raise NotFound
+    stop, address = _stop(actor, asked)
+    window = Window(asked.starts_at, asked.ends_at, address.city.time_zone)
+    errors = [*window_problems(window, now=now), *note_problems("/note", asked.note)]
+    if errors:
+        raise InvalidInput(errors=errors)
+    # Without a savepoint: on a cluster its release would be a message to each worker.
+    with transaction.atomic(savepoint=False):
+        held = _hold(actor, asked.ids)
+        results = _judge(held, asked.parcels, stop, window, now)
+        joined = [each.parcel_id for each in results if isinstance(each, Joined)]
+        if not joined:
+            raise _none(asked, results)
+        pickup = Pickup.objects.create(
+            merchant_id=actor.tenant_id,
+            courier_id=stop.courier_id,
+            address=address,
+            day=window.day,
+            starts_at=window.starts_at,
+            ends_at=window.ends_at,
+            parcel_ids=joined,
+            weight_g=sum(held[parcel_id].grams or 0 for parcel_id in joined),
+            note=asked.note,
+            requested_by_id=actor.user_id,
+            requested_at=now,
+        )
+        rows_by_shard(JOIN_PICKUP, sorted(joined), {}, request=pickup.pk)
+        record(actor, pickup, events.Topic.PICKUP_REQUESTED, verb="pickup.requested", at=now)
+    return Requested(pickup, results)
+
+
+def note_problems(pointer: str, text: str) -> list[FieldError]:
+    return list(text_problems(pointer, text, NOTE_LENGTH, required=False))
+
+
+def record(actor: Actor, pickup: Pickup, topic: events.Topic, *, verb: str, at: datetime) -> None:
+    """Record what happened to a request: an event for both sides, and who did it."""
+    parties = {"merchant_id": pickup.merchant_id, "courier_id": pickup.courier_id}
+    payload = {
+        "pickup": pickup.pk,
+        "state": pickup.state,
+        "start": pickup.starts_at,
+        "end": pickup.ends_at,
+        "proposed_start": pickup.proposed_starts_at,
+        "proposed_end": pickup.proposed_ends_at,
+        "parcels": len(pickup.parcel_ids),
+    }
+    events.record([events.NewEvent(topic, payload=payload, **parties)], at=at)
+    audit.record(
+        actor=actor,
+        verb=verb,
+        object_type="pickup",
+        object_id=pickup.pk,
+        organisation_id=pickup.merchant_id,
+        # Without the notes: free text is kept in one place.
+        detail={name: value for name, value in payload.items() if value is not None},
+    )
+
+
+def _stop(actor: Actor, asked: Asked) -> tuple[Stop, PickupAddress]:
+    """Return the courier and the address: as named, else those of the first parcel that is the merchant's."""
+    if not 1 <= len(asked.parcels) <= MOST_PARCELS:
+        message = _("Give 1 to %(most)d parcels: these are %(count)d.") % {
+            "most": MOST_PARCELS,
+            "count": len(asked.parcels),
+        }
+        raise InvalidInput(errors=[FieldError("/tracking_numbers", message, "length")])
+    courier_id, address_id = asked.courier_id, asked.address_id
+    if courier_id is None or address_id is None:
+        named = Parcel.objects.visible_to(actor).filter(pk__in=asked.ids)
+        found = {pk: of for pk, *of in named.values_list("pk", "courier_id", "pickup_address_id")}
+        first = next((found[pk] for pk in asked.ids if pk in found), None)
+        if first is None:
+            unknown = [each if isinstance(each, AllianceError) else _unknown() for each in asked.parcels]
+            raise _none(asked, unknown)
+        courier_id = first[0] if courier_id is None else courier_id
+        address_id = first[1] if address_id is None else address_id
+    # One that was removed is still where parcels booked from it are.
+    addresses = PickupAddress.objects.filter(merchant_id=actor.tenant_id).select_related("city")
+    address = addresses.filter(pk=address_id).first()
+    if address is None:
+        message = _("These parcels have no pickup address: their courier knows no place to come to.")
+        if asked.address_id is not None:
+            message = _("Unknown pickup address.")
+        raise InvalidInput(errors=[FieldError("/pickup_address", message, "unknown")])
+    return Stop(courier_id, address.pk), address
+
+
+def _hold(actor: Actor, parcel_ids: Sequence[int]) -> dict[int, _Held]:
+    rows = rows_by_shard(HOLD_FOR_PICKUP, sorted({*parcel_ids}), {}, of_merchant=actor.tenant_id)
+    return {row[0]: _Held(*row) for row in rows}
+
+
+def _judge(
+    held: Mapping[int, _Held],
+    parcels: Sequence[int | AllianceError],
+    stop: Stop,
+    window: Window,
+    now: datetime,
+) -> list[Joined | AllianceError]:
+    # What was open when the parcels were locked can only have been closed since.
+    requests = {each.request for each in held.values() if each.request is not None}
+    taken = set(Pickup.objects.filter(pk__in=requests).still_open(now).values_list("pk", flat=True))
+    results: list[Joined | AllianceError] = []
+    seen: set[int] = set()
+    for parcel_id in parcels:
+        if isinstance(parcel_id, AllianceError):
+            results.append(parcel_id)
+            continue
+        parcel = held.get(parcel_id)
+        if parcel is None:
+            results.append(_unknown())
+        elif parcel_id in seen:
+            results.append(Conflict(_("This number is in the list twice."), code="duplicate"))
+        else:
+            facts = Facts(
+                parcel.has_status,
+                parcel.courier,
+                parcel.address,
+                parcel.ready,
+                parcel.promised_by,
+                is_taken=parcel.request in taken,
+            )
+            results.append(refusal_of(facts, stop, window, now=now) or Joined(parcel_id))
+        seen.add(parcel_id)
+    return results
+
+
+def _unknown() -> NotFound:
+    return NotFound(_("You have no parcel with this number."), code="unknown_tracking_number")
+
+
+def _none(asked: Asked, results: Sequence[object]) -> Conflict:
+    """The refusal of a request of which nothing is left, with the reason of each parcel in its place."""
+    errors = []
+    for index, (each, result) in enumerate(zip(asked.parcels, results, strict=True)):
+        if isinstance(result, AllianceError):
+            number = f"{tracking_number(each)}: " if isinstance(each, int) else ""
+            pointer = f"/tracking_numbers/{index}"
+            errors.append(FieldError(pointer, f"{number}{result.detail}", result.reason))
+    return Conflict(_("None of these parcels can be in this pickup."), code="no_parcel", errors=errors)

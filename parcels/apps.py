@@ -32,6 +32,7 @@ class ParcelsConfig(AppConfig):
             BOOK_PARCELS,
             CANCEL_PARCELS,
             OPEN_BOOKING,
+            PIECES_OF_ORDER,
             WRITE_BOOKINGS,
         )
         from parcels.pickups.sql import HOLD_FOR_PICKUP, JOIN_PICKUP  # noqa: PLC0415
@@ -58,6 +59,7 @@ class ParcelsConfig(AppConfig):
             NEWS,
             OPEN_BOOKING,
             PARCELS_BY_REFERENCE,
+            PIECES_OF_ORDER,
             WRITE_BOOKINGS,
             RECORD_SCAN,
             RECORD_SCANS,

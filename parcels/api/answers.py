@@ -9,9 +9,13 @@ from django.utils import timezone
 from alliance.api.errors import problem
 from alliance.clocks import local_clock
 from alliance.errors import AllianceError
+from alliance.identifiers import tracking_number
 from alliance.models import City
 from alliance.tenancy import Actor
+from alliance.texts import one_line
+from parcels.api.booking_bodies import lists_pieces
 from parcels.api.states import state_json
+from parcels.bookings.rules import REFERENCE_LENGTH
 from parcels.bookings.services.cancelling import Cancelled
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelStatus
@@ -113,8 +117,10 @@ def _step_json(step: Step, ends: Ends) -> JSON:
     }
 
 
-def booked_json(booked: Booked, *, promise: JSON | None = None) -> JSON:
-    return {
+def booked_json(order: Sequence[Booked], *, is_listed: bool, promise: JSON | None = None) -> JSON:
+    """An order's first parcel, and all of them if the booking listed them."""
+    booked = order[0]
+    result: JSON = {
         "tracking_number": booked.number,
         "reference": booked.request.reference,
         "status": "booked",
@@ -125,23 +131,46 @@ def booked_json(booked: Booked, *, promise: JSON | None = None) -> JSON:
         "currency": CURRENCY,
         "promise": promise or promise_json(booked.promise, _ends_of(booked), booked.full_on, with_steps=True),
     }
+    if is_listed:
+        result["total_price"] = yuan(sum(each.fee_fen for each in order))
+        result["parcels"] = [
+            {
+                "tracking_number": each.number,
+                "piece": each.request.piece,
+                "pieces": each.request.pieces,
+                "weight_g": each.request.weight_g,
+                "price": yuan(each.fee_fen),
+            }
+            for each in order
+        ]
+    return result
 
 
-def batch_json(results: list[Booked | AllianceError], references: list[str]) -> JSON:
+def batch_json(results: list[list[Booked] | AllianceError], sent: list[object]) -> JSON:
     """The results of a batch, in order, with the references sent. Equal promises share their JSON."""
     promises: dict[tuple[int, tuple[date, ...]], JSON] = {}
     items: list[JSON] = []
-    for index, result in enumerate(results):
+    for index, (result, item) in enumerate(zip(results, sent, strict=True)):
         if isinstance(result, AllianceError):
-            sent = {"index": index, "status": "rejected", "reference": references[index]}
-            items.append({**sent, **rejection_json(result)})
+            rejected_item = {"index": index, "status": "rejected", "reference": _reference(item)}
+            items.append({**rejected_item, **rejection_json(result)})
             continue
-        key = (id(result.promise), result.full_on)
+        first = result[0]
+        key = (id(first.promise), first.full_on)
         if key not in promises:
-            promises[key] = promise_json(result.promise, _ends_of(result), result.full_on, with_steps=False)
-        items.append({"index": index, **booked_json(result, promise=promises[key])})
+            promises[key] = promise_json(first.promise, _ends_of(first), first.full_on, with_steps=False)
+        booked = booked_json(result, is_listed=lists_pieces(item), promise=promises[key])
+        items.append({"index": index, **booked})
     rejected = sum(isinstance(result, AllianceError) for result in results)
     return {"booked": len(results) - rejected, "rejected": rejected, "results": items}
+
+
+def _reference(item: object) -> str:
+    """The reference of an item, as far as it can be read, so that a program finds what was rejected."""
+    reference = item.get("reference") if isinstance(item, dict) else None
+    if not isinstance(reference, str):
+        return ""
+    return one_line(reference).encode("utf-8", "replace").decode()[:REFERENCE_LENGTH]
 
 
 def batch_cancelled_json(items: list[object], results: list[Cancelled | AllianceError]) -> JSON:
@@ -193,6 +222,9 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
     result = {
         "tracking_number": parcel.number,
         "reference": parcel.reference,
+        "piece": parcel.piece,
+        "pieces": parcel.pieces,
+        "order": None if parcel.order_id is None else tracking_number(parcel.order_id),
         **stated,
         "contradiction": parcel.contradiction or None,
         "tier": parcel.tier.code,

@@ -5,6 +5,7 @@ batch bookings report the same errors.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from alliance.tenancy import Actor
 from alliance.texts import one_line, plain
 from alliance.unknown_fields import unknown_fields
 from parcels.bookings.rules import (
+    MOST_PIECES,
     REFERENCE_LENGTH,
     BookingRequest,
     IfFull,
@@ -32,9 +34,10 @@ from slas.promises.tiers import tier_named
 FIELDS = frozenset(
     {
         "tier", "origin", "destination", "pickup_address", "weight_g", "ready_at", "recipient", "reference",
-        "courier", "expected_deliver_by", "expected_pickup_by", "expected_price", "if_full",
+        "courier", "expected_deliver_by", "expected_pickup_by", "expected_price", "if_full", "pieces",
     }
 )  # fmt: skip
+PIECE_FIELDS = frozenset({"weight_g", "expected_price"})
 RECIPIENT_FIELDS = frozenset({"name", "phone", "address"})
 QUOTE_FIELDS = frozenset(
     {"tier", "origin", "destination", "pickup_address", "weight_g", "ready_at", "reference"}
@@ -73,16 +76,22 @@ class Places:
         return self._addresses[address_id]
 
 
-def read_booking(body: object, places: Places, *, at: datetime, pointer: str = "") -> BookingRequest:
-    """Read one booking. Raises InvalidInput with all errors of its fields."""
-    reader = _Reader(body, places, pointer, FIELDS)
+def lists_pieces(body: object) -> bool:
+    """Whether a booking lists the parcels of an order."""
+    return isinstance(body, dict) and body.get("pieces") is not None
+
+
+def read_order(body: object, places: Places, *, at: datetime) -> list[BookingRequest]:
+    """Read a booking, of a parcel or of an order with its `pieces`. Raises InvalidInput with all errors."""
+    reader = _Reader(body, places, "", FIELDS)
+    pieces = reader.pieces()
     origin, destination, address_id = reader.ends()
     recipient = reader.inner("recipient", RECIPIENT_FIELDS)
     request = BookingRequest(
         tier=tier_named(reader.text("tier", required=True)),
         origin=origin,
         destination=destination,
-        weight_g=reader.whole_number("weight_g"),
+        weight_g=reader.whole_number("weight_g") if pieces is None else 0,
         ready_at=reader.moment("ready_at") or at,
         recipient=Recipient.written(
             recipient.text("name", required=True),
@@ -98,7 +107,12 @@ def read_booking(body: object, places: Places, *, at: datetime, pointer: str = "
         if_full=reader.choice("if_full", IfFull, IfFull.REFUSE),
     )
     reader.finish(recipient)
-    return request
+    if pieces is None:
+        return [request]
+    return [
+        replace(request, weight_g=weight_g, expected_price_fen=price_fen, piece=n, pieces=len(pieces))
+        for n, (weight_g, price_fen) in enumerate(pieces, start=1)
+    ]
 
 
 def read_quote(body: object, places: Places, *, at: datetime) -> QuoteRequest:
@@ -199,6 +213,30 @@ class _Reader:
             options = ", ".join(kind)
             self._wrong(name, _("Send one of: %s.") % options, "choice")
             return default
+
+    def pieces(self) -> list[tuple[int, int | None]] | None:
+        """Return the weights of an order's parcels and their expected prices; None for a parcel alone."""
+        value = self._body.get("pieces")
+        if value is None:
+            return None
+        for name in sorted(PIECE_FIELDS):
+            if self._body.get(name) is not None:
+                self._wrong(name, _("Give this for each parcel in “pieces”."), "in_pieces")
+        if not isinstance(value, list) or not 1 <= len(value) <= MOST_PIECES:
+            message = _("Send an array of 1 to %(most)d parcels, each with its weight.")
+            self._wrong("pieces", message % {"most": MOST_PIECES}, "invalid")
+            return []
+        pieces: list[tuple[int, int | None]] = []
+        for place, item in enumerate(value):
+            pointer = f"{self._pointer}/pieces/{place}"
+            if not isinstance(item, dict):
+                message = _("Send an object with the fields.")
+                self.errors.append(FieldError(pointer, message, "invalid"))
+                continue
+            reader = _Reader(item, self._places, pointer, PIECE_FIELDS)
+            pieces.append((reader.whole_number("weight_g"), reader.amount("expected_price")))
+            self.errors += reader.errors
+        return pieces
 
     def inner(self, name: str, fields: frozenset[str]) -> "_Reader":
         value = self._body.get(name)

@@ -14,6 +14,17 @@ _RECIPIENT = {"name": "王小明", "phone": "13812345678", "address": "人民南
 _MASKED = {"name": "王**", "phone": "138******78", "address": "人民南路四段***号***单元***室"}
 # Without a ready time, which would have passed when somebody sends the example.
 _BOOKING = {**_LANE, "tier": "next_day", "recipient": _RECIPIENT, "reference": "SO-2026-1187"}
+_ORDER = {
+    **{name: value for name, value in _BOOKING.items() if name != "weight_g"},
+    "pieces": [{"weight_g": 800}, {"weight_g": 1_500}],
+}
+_PARCELS_OF_ORDER = {
+    "total_price": "27.00",
+    "parcels": [
+        {"tracking_number": NUMBER, "piece": 1, "pieces": 2, "weight_g": 800, "price": "12.00"},
+        {"tracking_number": "CA180HFPF3JNX5RW", "piece": 2, "pieces": 2, "weight_g": 1_500, "price": "15.00"},
+    ],
+}
 _BRIEF_PROMISE: dict[str, Any] = {
     "pickup_date": "2026-11-23",
     "pickup_by": "2026-11-23T20:00:00+08:00",
@@ -85,6 +96,9 @@ _STATED_PROMISE = {
 _PARCEL = {
     "tracking_number": NUMBER,
     "reference": "SO-2026-1187",
+    "piece": 1,
+    "pieces": 1,
+    "order": None,
     "status": "delivered",
     "status_text": "Delivered",
     "status_at": "2026-11-24T16:12:00+08:00",
@@ -174,6 +188,8 @@ QUOTE = [
 BOOKING = [
     _request_example("A parcel to Chengdu", _BOOKING),
     _answer_example("Booked", {**_BOOKED, "promise": _PROMISE}, 201),
+    _request_example("An order of two parcels", _ORDER),
+    _answer_example("Order booked", {**_BOOKED, "promise": _PROMISE, **_PARCELS_OF_ORDER}, 201),
 ]
 BATCH = [
     _request_example("Two parcels", [_BOOKING, {**_BOOKING, "reference": "SO-2026-1188"}]),

@@ -1,5 +1,6 @@
 """API of quotes and parcels."""
 
+from itertools import islice
 from typing import Any
 
 from django.http import QueryDict
@@ -17,19 +18,19 @@ from alliance.api.parsing import refuse_body, refuse_unknown_parameters
 from alliance.api.views import ApiView
 from alliance.choices import Capability
 from alliance.cities import search_cities
-from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound
+from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound, TooLarge
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
-from alliance.texts import one_line
 from parcels.api import answers, examples
 from parcels.api import serializers as schema
 from parcels.api.batches import read_batch
-from parcels.api.booking_bodies import Places, read_booking, read_quote, under
+from parcels.api.booking_bodies import Places, lists_pieces, read_order, read_quote, under
 from parcels.api.paging import ParcelPagination
 from parcels.api.states import ParcelAnswer, ParcelPage
-from parcels.bookings.rules import BATCH_LIMIT, REFERENCE_LENGTH, BookingRequest, text_problems
-from parcels.bookings.services.booking import book_parcel, book_parcels
+from parcels.bookings.rules import BATCH_LIMIT, BookingRequest, text_problems
+from parcels.bookings.services.booking import book_order, book_parcels
 from parcels.bookings.services.cancelling import cancel_parcel
+from parcels.bookings.services.refusals import order_refusal
 from parcels.bookings.services.writing import Booked, are_there
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.models import Parcel
@@ -97,7 +98,9 @@ class ParcelListView(ApiView):
         summary="Book a parcel",
         description="Reserves capacity, fixes the promise and returns the tracking number. What a quote said "
         "can be sent as `courier` and `expected_...`: it is booked only if a quote would still say so. 409 "
-        "`promise_changed`, `price_changed` and `capacity_full` name in `available` what can be booked now.",
+        "`promise_changed`, `price_changed` and `capacity_full` name in `available` what can be booked now. "
+        "An order of several parcels lists them in `pieces`: they go to one courier with one promise, or "
+        "none is booked.",
         parameters=[IDEMPOTENCY_KEY],
         request=schema.BookingBody,
         responses={201: schema.BookedAnswer},
@@ -109,11 +112,13 @@ class ParcelListView(ApiView):
         require(actor, Capability.BOOK_PARCELS)
 
         def work() -> tuple[int, answers.JSON]:
-            booking_request = read_booking(request.data, Places(actor, [request.data]), at=now)
-            return 201, answers.booked_json(book_parcel(actor=actor, request=booking_request, at=now))
+            is_listed = lists_pieces(request.data)
+            requests = read_order(request.data, Places(actor, [request.data]), at=now)
+            booked = book_order(actor=actor, requests=requests, at=now, is_listed=is_listed)
+            return 201, answers.booked_json(booked, is_listed=is_listed)
 
         response = idempotent(
-            request, "parcels_create", work, is_there=lambda body: are_there([body["tracking_number"]])
+            request, "parcels_create", work, is_there=lambda body: are_there(_numbers_in(body))
         )
         response["Location"] = reverse("api:parcels:parcel_detail", args=[response.data["tracking_number"]])
         return response
@@ -126,8 +131,10 @@ class ParcelBatchView(ApiView):
         operation_id="parcels_batch_create",
         summary="Book many parcels",
         description=f"Up to {BATCH_LIMIT:,}: an array, or an object with the array in `parcels`. Each "
-        "item gets its own result, in order; a rejected item does not stop the others. Capacity is assigned "
-        "in order. An item for which the day is full is rejected (`if_full: refuse`, the default); with "
+        "item gets its own result, in order; a rejected item does not stop the others. An item may be an "
+        "order with several `pieces`, which are booked together or not at all; the limit counts them. "
+        "Capacity is assigned in order. An item for which the day is full is rejected (`if_full: refuse`, "
+        "the default); with "
         "`if_full: next` it goes to the next day, unless it names a courier or a promise.",
         parameters=[IDEMPOTENCY_KEY],
         request=PolymorphicProxySerializer(
@@ -220,31 +227,36 @@ def _book_batch(actor: Actor, body: object) -> answers.JSON:
     items, base = read_batch(body, "parcels", message)
     now = timezone.now()
     places = Places(actor, items)
-    results: dict[int, Booked | AllianceError] = {}
-    requests: dict[int, BookingRequest] = {}
+    results: dict[int, list[Booked] | AllianceError] = {}
+    orders: dict[int, list[BookingRequest]] = {}
     for index, item in enumerate(items):
         try:
-            requests[index] = read_booking(item, places, at=now, pointer="")
+            orders[index] = read_order(item, places, at=now)
         except InvalidInput as refusal:
             results[index] = refusal
-    booked = book_parcels(actor=actor, requests=list(requests.values()), at=now)
-    results.update(zip(requests, booked, strict=True))
+    requests = [request for order in orders.values() for request in order]
+    if len(requests) > BATCH_LIMIT:
+        raise TooLarge(_("A batch can have at most %d parcels. Split it.") % BATCH_LIMIT)
+    answered = iter(book_parcels(actor=actor, requests=requests, at=now))
+    for index, order in orders.items():
+        booked = list(islice(answered, len(order)))
+        refused = order_refusal(booked, is_listed=lists_pieces(items[index]))
+        results[index] = refused or [each for each in booked if isinstance(each, Booked)]
     for index, result in results.items():
         if isinstance(result, AllianceError):
             result.errors = list(under(f"{base}/{index}", result.errors))
-    return answers.batch_json([results[index] for index in range(len(items))], list(map(_reference, items)))
+    return answers.batch_json([results[index] for index in range(len(items))], items)
 
 
 def _is_there(body: Any) -> bool:
-    return are_there([result["tracking_number"] for result in body["results"] if "tracking_number" in result])
+    return are_there([number for result in body["results"] for number in _numbers_in(result)])
 
 
-def _reference(item: object) -> str:
-    """The reference of an item, as far as it can be read, so that a program finds what was rejected."""
-    reference = item.get("reference") if isinstance(item, dict) else None
-    if not isinstance(reference, str):
-        return ""
-    return one_line(reference).encode("utf-8", "replace").decode()[:REFERENCE_LENGTH]
+def _numbers_in(result: Any) -> list[str]:
+    """The parcels of one answer, if it has any."""
+    if "parcels" in result:
+        return [parcel["tracking_number"] for parcel in result["parcels"]]
+    return [result["tracking_number"]] if "tracking_number" in result else []
 
 
 def _filtered(actor: Actor, query: QueryDict) -> ParcelFilter:

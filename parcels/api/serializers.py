@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from alliance.api.parsing import WordField
 from couriers.choices import Grade
-from parcels.bookings.rules import BATCH_LIMIT, IfFull
+from parcels.bookings.rules import BATCH_LIMIT, MOST_PIECES, IfFull
 from parcels.choices import Contradiction, ParcelStatus
 from parcels.lists.filters import Due, Lateness
 from parcels.tracking.arrivals import Precision
@@ -61,8 +61,28 @@ class RecipientBody(S):
     address = serializers.CharField(max_length=300)
 
 
+class PieceBody(S):
+    """One of an order's parcels."""
+
+    weight_g = serializers.IntegerField(min_value=1)
+    expected_price = serializers.CharField(
+        required=False, allow_null=True, help_text="The price of this parcel as quoted for its weight."
+    )
+
+
 class BookingBody(QuoteBody):
-    """One parcel to be booked."""
+    """One parcel to be booked, or an order of several."""
+
+    weight_g = serializers.IntegerField(
+        min_value=1, required=False, help_text="Required, unless `pieces` are given: each has its own."
+    )
+    pieces = PieceBody(
+        many=True,
+        required=False,
+        allow_null=True,
+        help_text=f"The parcels of an order, 1 to {MOST_PIECES}, instead of `weight_g` and `expected_price`: "
+        "they go to one courier with one promise, each with its own number, label and price.",
+    )
 
     tier = WordField(choices=TierCode.choices)
     recipient = RecipientBody()
@@ -205,16 +225,28 @@ class QuoteAnswer(S):
     unavailable = UnavailableAnswer(many=True)
 
 
-class BookedAnswer(S):
+class BookedPieceAnswer(S):
     tracking_number = serializers.CharField()
+    piece = serializers.IntegerField(help_text="Which of the order's parcels, from 1.")
+    pieces = serializers.IntegerField(help_text="How many they are.")
+    weight_g = serializers.IntegerField()
+    price = serializers.CharField()
+
+
+class BookedAnswer(S):
+    tracking_number = serializers.CharField(help_text="Of an order: of its first parcel.")
     reference = serializers.CharField()
     status = serializers.ChoiceField(choices=["booked"])
     tier = serializers.ChoiceField(choices=TierCode.choices)
     courier = serializers.CharField()
     courier_name = serializers.CharField()
-    price = serializers.CharField()
+    price = serializers.CharField(help_text="Of an order: of its first parcel.")
     currency = serializers.CharField()
     promise = PromiseAnswer()
+    total_price = serializers.CharField(required=False, help_text="Of all parcels, if `pieces` were sent.")
+    parcels = BookedPieceAnswer(
+        many=True, required=False, help_text="All parcels of the order, if `pieces` were sent."
+    )
 
 
 class ProblemItem(S):
@@ -248,6 +280,8 @@ class BatchItemAnswer(S):
     price = serializers.CharField(required=False)
     currency = serializers.CharField(required=False)
     promise = PromiseAnswer(required=False)
+    total_price = serializers.CharField(required=False)
+    parcels = BookedPieceAnswer(many=True, required=False)
     type = serializers.CharField(required=False)
     detail = serializers.CharField(required=False)
     errors = ProblemItem(many=True, required=False)  # type: ignore[assignment]
@@ -255,7 +289,7 @@ class BatchItemAnswer(S):
 
 
 class BatchAnswer(S):
-    booked = serializers.IntegerField()
+    booked = serializers.IntegerField(help_text="Items: an order is one, whatever it holds.")
     rejected = serializers.IntegerField()
     results = BatchItemAnswer(many=True)
 
@@ -283,6 +317,11 @@ class ParcelFields(S):
 
     tracking_number = serializers.CharField()
     reference = serializers.CharField()
+    piece = serializers.IntegerField(help_text="Which parcel of its order, from 1.")
+    pieces = serializers.IntegerField(help_text="How many parcels the order was booked with; alone: 1.")
+    order = serializers.CharField(
+        allow_null=True, help_text="Tracking number of the order's first parcel; null for a parcel alone."
+    )
     contradiction = serializers.ChoiceField(
         choices=Contradiction.choices, allow_null=True, help_text="How its scans contradict each other."
     )

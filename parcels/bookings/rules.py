@@ -1,6 +1,6 @@
 """A merchant's booking request, and the checks that need no database. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from alliance.models import City
 
 BATCH_LIMIT = 1_000
+# Of one order: labels and files have two digits for them.
+MOST_PIECES = 99
 # The columns' widths.
 REFERENCE_LENGTH = 64
 NAME_LENGTH = 120
@@ -54,6 +56,8 @@ class BookingRequest:
 
     With what a quote said (`expected_...`), it is booked only if a quote would say so now.
     With a courier, only that courier on the promised day is booked.
+    The parcels of one order (`piece` of `pieces`) stand one after the other, and differ in weight and
+    expected price only.
     """
 
     tier: str
@@ -70,6 +74,8 @@ class BookingRequest:
     # The whole fee: the offer's price and the surcharge of the weight.
     expected_price_fen: int | None = None
     if_full: IfFull = IfFull.REFUSE
+    piece: int = 1
+    pieces: int = 1
 
     @property
     def sent(self) -> Sent:
@@ -81,6 +87,20 @@ class BookingRequest:
     @property
     def is_pinned(self) -> bool:
         return bool(self.courier) or self.if_full is IfFull.REFUSE
+
+
+def orders_of(requests: Sequence[BookingRequest]) -> list[range]:
+    """Return the places of each order's parcels among the requests."""
+    orders: list[range] = []
+    place = 0
+    while place < len(requests):
+        order = range(place, place + requests[place].pieces)
+        numbers = [(request.piece, request.pieces) for request in requests[order.start : order.stop]]
+        if numbers != [(n, len(order)) for n in range(1, len(order) + 1)]:
+            raise ValueError(f"The pieces of an order must stand one after the other, not as {numbers}.")
+        orders.append(order)
+        place = order.stop
+    return orders
 
 
 def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError]:

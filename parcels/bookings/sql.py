@@ -37,6 +37,7 @@ COLUMNS: Final = {
     **{"recipient_name": "text", "recipient_phone": "text", "recipient_address": "text"},
     **{"weight_g": "int", "fee_fen": "int", "ready_at": "timestamptz"},
     **{"pickup_date": "date", "pickup_by": "timestamptz", "deliver_by": "timestamptz"},
+    **{"piece": "smallint", "pieces": "smallint", "order_id": "bigint"},
 }
 # Columns of its promises and its event.
 _MORE: Final = {"pickup_due": "date", "delivery_due": "date", "payload": "text"}
@@ -145,6 +146,25 @@ BEGIN
         RETURN NULL;
     END IF;
     RETURN {WRITE_BOOKINGS.name}({", ".join(f"%({name})s" for name in WRITE_BOOKINGS.parameters)});
+END""",
+)
+
+# The parcels of an order, in their order. They have the millisecond of the first one's id, `home`, and its
+# home: a few rows of one shard's primary key, which no index of orders would find faster.
+PIECES_OF_ORDER: Final = StoredStatement(
+    "parcels_pieces_of_order",
+    at_home=True,
+    is_stable=True,
+    is_plain=True,
+    parameters={"home": "bigint", "low": "bigint", "high": "bigint"},
+    returns={"id": "bigint", "piece": "int", "status": "text"},
+    body="""
+BEGIN
+    RETURN QUERY
+    SELECT p.id, p.piece::int, p.status::text
+    FROM parcels_parcel p
+    WHERE p.id BETWEEN %(low)s AND %(high)s AND p.order_id = %(home)s
+    ORDER BY p.piece;
 END""",
 )
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from django.conf import settings
 from django.urls import reverse
@@ -27,13 +26,6 @@ from slas.listed import with_names
 
 # A parcel's row, with its cities, tier and parties; or why it gets no label.
 Asked = Parcel | AllianceError
-
-
-class Piece(NamedTuple):
-    """Which of how many parcels of one order."""
-
-    n: int = 1
-    m: int = 1
 
 
 def size_of(actor: Actor) -> LabelSize:
@@ -79,16 +71,7 @@ def labels_of(
 ) -> list[Label]:
     """Write the labels of parcels that the actor sees; `reprinted` are those that had one before."""
     states = states_of(actor=actor, parcels=parcels, now=now, with_arrivals=False)
-    pieces = pieces_of(parcels)
-    return [
-        _label(actor, parcel, states[parcel.pk], pieces[parcel.pk], unmasked, parcel.pk in reprinted)
-        for parcel in parcels
-    ]
-
-
-def pieces_of(parcels: Sequence[Parcel]) -> Mapping[int, Piece]:
-    """Which of how many parcels of its order each is. An order is one parcel so far."""
-    return {parcel.pk: Piece() for parcel in parcels}
+    return [_label(actor, parcel, states[parcel.pk], unmasked, parcel.pk in reprinted) for parcel in parcels]
 
 
 def _read(number: str) -> int | NotFound:
@@ -119,9 +102,7 @@ def refusal_of(parcel: Parcel) -> AllianceError | None:
     return None
 
 
-def _label(
-    actor: Actor, parcel: Parcel, state: ParcelState, piece: Piece, unmasked: bool, is_reprint: bool
-) -> Label:
+def _label(actor: Actor, parcel: Parcel, state: ParcelState, unmasked: bool, is_reprint: bool) -> Label:
     city, promise = parcel.destination, state.promise
     due = local_clock(promise.deliver_by if promise else parcel.deliver_by, city.time_zone)
     private = shown(
@@ -145,8 +126,8 @@ def _label(
         recipient_address=private.address,
         sender=parcel.merchant.organisation.name,
         reference=private.reference,
-        n=piece.n,
-        m=piece.m,
+        n=parcel.piece,
+        m=parcel.pieces,
         is_reprint=is_reprint,
     )
 

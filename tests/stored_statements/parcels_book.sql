@@ -24,6 +24,9 @@
 -- takes pickup_date date[]
 -- takes pickup_by timestamptz[]
 -- takes deliver_by timestamptz[]
+-- takes piece smallint[]
+-- takes pieces smallint[]
+-- takes order_id bigint[]
 -- takes pickup_due date[]
 -- takes delivery_due date[]
 -- takes payload text[]
@@ -37,7 +40,7 @@ BEGIN
         %(reserved_n)s)) THEN
         RETURN NULL;
     END IF;
-    RETURN parcels_write_bookings_759aebee98e8(%(home)s,
+    RETURN parcels_write_bookings_e06a285c708f(%(home)s,
         %(merchant_id)s,
         %(source)s,
         %(at)s,
@@ -59,6 +62,9 @@ BEGIN
         %(pickup_date)s,
         %(pickup_by)s,
         %(deliver_by)s,
+        %(piece)s,
+        %(pieces)s,
+        %(order_id)s,
         %(pickup_due)s,
         %(delivery_due)s,
         %(payload)s);

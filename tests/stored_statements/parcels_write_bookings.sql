@@ -21,6 +21,9 @@
 -- takes pickup_date date[]
 -- takes pickup_by timestamptz[]
 -- takes deliver_by timestamptz[]
+-- takes piece smallint[]
+-- takes pieces smallint[]
+-- takes order_id bigint[]
 -- takes pickup_due date[]
 -- takes delivery_due date[]
 -- takes payload text[]
@@ -48,6 +51,9 @@ BEGIN
             pickup_date,
             pickup_by,
             deliver_by,
+            piece,
+            pieces,
+            order_id,
             merchant_id,
             source,
             booked_at,
@@ -71,6 +77,9 @@ BEGIN
             %(pickup_date)s[1],
             %(pickup_by)s[1],
             %(deliver_by)s[1],
+            %(piece)s[1],
+            %(pieces)s[1],
+            %(order_id)s[1],
             %(merchant_id)s,
             %(source)s,
             %(at)s,
@@ -241,6 +250,9 @@ sla_changed AS (
         pickup_date,
         pickup_by,
         deliver_by,
+        piece,
+        pieces,
+        order_id,
         pickup_due,
         delivery_due,
         payload) AS (
@@ -263,6 +275,9 @@ sla_changed AS (
             %(pickup_date)s,
             %(pickup_by)s,
             %(deliver_by)s,
+            %(piece)s,
+            %(pieces)s,
+            %(order_id)s,
             %(pickup_due)s,
             %(delivery_due)s,
             %(payload)s)
@@ -286,6 +301,9 @@ sla_changed AS (
             pickup_date,
             pickup_by,
             deliver_by,
+            piece,
+            pieces,
+            order_id,
             merchant_id,
             source,
             booked_at,
@@ -309,6 +327,9 @@ sla_changed AS (
             pickup_date,
             pickup_by,
             deliver_by,
+            piece,
+            pieces,
+            order_id,
             %(merchant_id)s,
             %(source)s,
             %(at)s,

@@ -15,10 +15,10 @@ from alliance.errors import AllianceError, InvalidInput, NotPermitted
 from alliance.models import City
 from alliance.tenancy import Actor, require
 from parcels.bookings.models import PickupAddress
-from parcels.bookings.rules import BookingRequest, pickup_problems, problems_of
+from parcels.bookings.rules import BookingRequest, orders_of, pickup_problems, problems_of
 from parcels.bookings.services.limits import Opening, no_room
-from parcels.bookings.services.refusals import Refusals
-from parcels.bookings.services.writing import Booked, draw_ids, write_parcels
+from parcels.bookings.services.refusals import OrderRefused, Refusals, order_refusal
+from parcels.bookings.services.writing import Booked, draw_ids, draw_pieces, write_parcels
 from parcels.choices import ParcelSource
 from slas.allocation.rules import Decision
 from slas.offers.market import Lane, Market, OnSale, Reader
@@ -28,15 +28,34 @@ from slas.promises.checks import READY_GRACE, ready_problems
 from slas.promises.rules import LATER_DAYS
 from slas.promises.tiers_in_force import TierInForce
 
+# Of a parcel that is said to cost less than its surcharge, the offer would cost less than nothing, too.
+_NO_PRICE = -(2**31)
+
 
 def book_parcel(
     *, actor: Actor, request: BookingRequest, at: datetime, source: ParcelSource = ParcelSource.API
 ) -> Booked:
     """Book one parcel. Raises what `book_parcels` returns: InvalidInput, CapacityFull or Conflict."""
-    [result] = book_parcels(actor=actor, requests=[request], at=at, source=source)
-    if isinstance(result, AllianceError):
-        raise result
+    [result] = book_order(actor=actor, requests=[request], at=at, source=source, is_listed=False)
     return result
+
+
+def book_order(
+    *,
+    actor: Actor,
+    requests: Sequence[BookingRequest],
+    at: datetime,
+    source: ParcelSource = ParcelSource.API,
+    is_listed: bool = True,
+) -> list[Booked]:
+    """Book all parcels of one order, or none. Raises what `book_parcels` returns, of the first refused.
+
+    With `is_listed`, an error of one of its parcels points to it: `/pieces/0/weight_g`.
+    """
+    results = book_parcels(actor=actor, requests=requests, at=at, source=source)
+    if refusal := order_refusal(results, is_listed=is_listed):
+        raise refusal
+    return [result for result in results if isinstance(result, Booked)]
 
 
 def book_parcels(
@@ -48,6 +67,9 @@ def book_parcels(
     source: ParcelSource = ParcelSource.API,
 ) -> list[Booked | AllianceError]:
     """Book parcels for the acting merchant; return one result per request, in order; none affects another.
+
+    The parcels of one order (`piece` of `pieces`) are booked together: with one courier, one promise, each at
+    its own fee; or none of them, and those that were not refused themselves are OrderRefused.
 
     A result is InvalidInput for an invalid request, CapacityFull if all days that the request accepts are
     full, Conflict if what it expects (promise, price) is not what a quote would offer now, TooMany beyond
@@ -71,7 +93,8 @@ def book_parcels(
             merchant_id=actor.organisation_id,
             read=opening.read_market,
         )
-        batch.keep_within(opening.room(at=at, wanted=len(batch.wants)))
+        wanted = sum(want.places for want in batch.wants.values())
+        batch.keep_within(opening.room(at=at, wanted=wanted))
         _book(batch, merchant_id=actor.organisation_id, source=source)
         _audit(actor, list(batch.booked.values()))
     return batch.answers()
@@ -151,17 +174,18 @@ class _Batch:
         self._requested_at = requested_at
         self.booked: dict[int, Booked] = {}
         self.refused: dict[int, AllianceError] = {}
-        self.wants: dict[int, Want] = {}
+        # By their orders: a parcel alone is an order of one.
+        self.wants: dict[range, Want] = {}
         self._addresses = addresses
         self._groups: dict[tuple[Lane, str, datetime, tuple[int, ...]], Group] = {}
-        self._decisions: dict[int, Decision[OnSale]] = {}
+        self._decisions: dict[range, Decision[OnSale]] = {}
         self._alike: dict[tuple[Lane, int, str], Decision[OnSale]] = {}
         self._refusals = Refusals()
-        self._sound = [index for index in range(len(requests)) if self._is_sound(index)]
-        lanes = {_cities(self.requests[index]) for index in self._sound}
+        sound = [order for order in orders_of(self.requests) if self._is_sound(order)]
+        lanes = {_cities(self.requests[order.start]) for order in sound}
         self.market = Market(lanes, at=at, merchant_id=merchant_id, read=read)
-        for index in self._sound:
-            self._want(index)
+        for order in sound:
+            self._want(order)
 
     def answers(self) -> list[Booked | AllianceError]:
         return [self.booked.get(index) or self.refused[index] for index in range(len(self.requests))]
@@ -169,47 +193,60 @@ class _Batch:
     def keep_within(self, room: int | None) -> None:
         """Refuse what is beyond the limit of a new merchant, in order."""
         if room is not None:
-            for index in list(self.wants)[room:]:
-                del self.wants[index]
-                self.refused[index] = no_room()
+            for order, want in list(self.wants.items()):
+                room -= want.places
+                if room < 0:
+                    del self.wants[order]
+                    self._refuse(order, {order.start: no_room()})
 
     def place(self, placements: Sequence[Placement | None]) -> None:
         """Set the results from the allocation, instead of those that were set before."""
         self.booked.clear()
-        placed: list[tuple[int, Want, Placement]] = []
-        for (index, want), placement in zip(self.wants.items(), placements, strict=True):
-            request = self.requests[index]
+        placed: list[tuple[range, Want, Placement]] = []
+        for (order, want), placement in zip(self.wants.items(), placements, strict=True):
             if placement is None:
-                self.refused[index] = self._refusals.full(request, want)
+                full = self._refusals.full(self.requests[order.start], want)
+                self._refuse(order, {order.start: full})
             elif not placement.is_expected:
-                self.refused[index] = self._refusals.changed(request, want, placement)
+                index = next(index for index in order if self._is_unexpected(index, want, placement))
+                changed = self._refusals.changed(self.requests[index], want, placement)
+                self._refuse(order, {index: changed})
             else:
-                placed.append((index, want, placement))
-        ids = draw_ids([placement.offer.courier_id for _index, _want, placement in placed], self.at)
-        for parcel_id, (index, want, placement) in zip(ids, placed, strict=True):
-            request, tier = self.requests[index], want.group.tier
-            self.booked[index] = Booked(
-                parcel_id=parcel_id,
-                request=request,
-                tier=tier,
-                offer=placement.offer,
-                promise=placement.promise,
-                fee_fen=placement.offer.price_fen + self.market.surcharge_fen(tier, request.weight_g),
-                full_on=placement.full_on,
-                rule=self._decisions[index].rule_of(placement.offer),
-            )
+                placed.append((order, want, placement))
+        ids = draw_ids([placement.offer.courier_id for _order, _want, placement in placed], self.at)
+        pieces = draw_pieces(ids, [want.places for _order, want, _placement in placed], self.at)
+        for parcel_ids, (order, want, placement) in zip(pieces, placed, strict=True):
+            tier, rule = want.group.tier, self._decisions[order].rule_of(placement.offer)
+            for parcel_id, index in zip(parcel_ids, order, strict=True):
+                request = self.requests[index]
+                self.booked[index] = Booked(
+                    parcel_id=parcel_id,
+                    request=request,
+                    tier=tier,
+                    offer=placement.offer,
+                    promise=placement.promise,
+                    fee_fen=placement.offer.price_fen + self.market.surcharge_fen(tier, request.weight_g),
+                    full_on=placement.full_on,
+                    rule=rule,
+                    order_id=parcel_ids[0] if len(order) > 1 else None,
+                )
 
-    def _is_sound(self, index: int) -> bool:
-        request = self.requests[index]
-        errors = list(problems_of(request, at=self._requested_at))
-        if request.pickup_address_id is not None:
-            city_id = self._addresses.get(request.pickup_address_id)
-            errors += pickup_problems("/pickup_address", city_id, request.origin)
-        if errors:
-            self.refused[index] = InvalidInput(errors=errors)
-        return not errors
+    def _is_sound(self, order: range) -> bool:
+        refusals: dict[int, AllianceError] = {}
+        for index in order:
+            request = self.requests[index]
+            errors = list(problems_of(request, at=self._requested_at))
+            if request.pickup_address_id is not None:
+                city_id = self._addresses.get(request.pickup_address_id)
+                errors += pickup_problems("/pickup_address", city_id, request.origin)
+            if errors:
+                refusals[index] = InvalidInput(errors=errors)
+        self._refuse(order, refusals)
+        return not refusals
 
-    def _want(self, index: int) -> None:
+    def _want(self, order: range) -> None:
+        # Rules choose one courier for all: by the heaviest parcel, which not every courier may carry.
+        index = max(order, key=lambda index: self.requests[index].weight_g)
         request = self.requests[index]
         lane = Lane(request.origin.pk, request.destination.pk)
         try:
@@ -217,11 +254,27 @@ class _Batch:
             decision = self._decision(request, lane, tier)
             group = self._group(lane, tier, request.ready_at, decision.offers)
             # Raises for too heavy parcels before capacity is reserved.
-            surcharge_fen = self.market.surcharge_fen(tier, request.weight_g)
-            self.wants[index] = Want(group, _days(request), _expected(request, surcharge_fen))
-            self._decisions[index] = decision
+            expected = [self._expected(each, tier) for each in order]
         except AllianceError as refusal:
-            self.refused[index] = refusal
+            self._refuse(order, {index: refusal})
+            return
+        self.wants[order] = Want(group, _days(request), _together(expected), len(order))
+        self._decisions[order] = decision
+
+    def _refuse(self, order: range, refusals: dict[int, AllianceError]) -> None:
+        """Refuse an order because of some of its parcels; with none of them, do nothing."""
+        self.refused |= refusals
+        for index in order if refusals else ():
+            if index not in refusals:
+                self.refused[index] = OrderRefused.because_of(self.requests[min(refusals)])
+
+    def _expected(self, index: int, tier: TierInForce) -> Expected:
+        request = self.requests[index]
+        return _expected(request, self.market.surcharge_fen(tier, request.weight_g))
+
+    def _is_unexpected(self, index: int, want: Want, placement: Placement) -> bool:
+        expected = self._expected(index, want.group.tier)
+        return not expected.is_met_by(placement.offer, placement.promise)
 
     def _decision(self, request: BookingRequest, lane: Lane, tier: TierInForce) -> Decision[OnSale]:
         if self.market.has_rules:
@@ -262,6 +315,13 @@ def _days(request: BookingRequest) -> int:
     """Return how many days the request considers: all of a quote, or only the first."""
     expects_a_day = request.expected_deliver_by is not None or request.expected_pickup_by is not None
     return LATER_DAYS + 1 if expects_a_day or not request.is_pinned else 1
+
+
+def _together(expected: Sequence[Expected]) -> Expected:
+    """What the parcels of an order expect of their common offer: no price meets several."""
+    prices = {each.price_fen for each in expected} - {None}
+    price_fen = prices.pop() if prices else None
+    return expected[0]._replace(price_fen=_NO_PRICE if prices else price_fen)
 
 
 def _expected(request: BookingRequest, surcharge_fen: int) -> Expected:

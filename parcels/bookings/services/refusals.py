@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from alliance.errors import CapacityFull, Conflict, FieldError
+from alliance.errors import AllianceError, CapacityFull, Conflict, FieldError
 from alliance.wording import money_text, sentences
 from parcels.bookings.rules import BookingRequest
 from slas.offers.market import OnSale
@@ -38,6 +38,47 @@ class Available(NamedTuple):
         }
 
 
+class OrderRefused(Conflict):
+    """A parcel that was not refused itself, but another one of its order."""
+
+    code = "order_refused"
+
+    @classmethod
+    def because_of(cls, request: BookingRequest) -> "OrderRefused":
+        message = _("Parcel %(n)d of %(m)d of this order was refused, so none of them was booked.")
+        params = {"n": request.piece, "m": request.pieces}
+        return cls(message % params, errors=[FieldError("", message % params, cls.code)])
+
+
+def order_refusal(results: Sequence[object], *, is_listed: bool) -> AllianceError | None:
+    """Return why an order was refused, from the results of its parcels; None if it was not.
+
+    With `is_listed`, what is wrong with one parcel points to its place: `/pieces/0/weight_g`.
+    """
+    refusals = {
+        place: result
+        for place, result in enumerate(results)
+        if isinstance(result, AllianceError) and not isinstance(result, OrderRefused)
+    }
+    if not refusals:
+        return None
+    refusal = next(iter(refusals.values()))
+    if is_listed:
+        errors = [_at_piece(error, place) for place, each in refusals.items() for error in each.errors]
+        refusal.errors = list(dict.fromkeys(errors))
+    return refusal
+
+
+def _at_piece(error: FieldError, place: int) -> FieldError:
+    if error.pointer not in _OF_A_PIECE:
+        return error
+    return FieldError(f"/pieces/{place}{error.pointer}", error.message, error.code)
+
+
+# What the parcels of an order may differ in.
+_OF_A_PIECE: Final = frozenset({"/weight_g", "/expected_price"})
+
+
 class Refusals:
     """The refusals of one batch.
 
@@ -45,7 +86,7 @@ class Refusals:
     """
 
     def __init__(self) -> None:
-        self._full: dict[int, tuple[str, Available | None]] = {}
+        self._full: dict[tuple[int, int], tuple[str, Available | None]] = {}
 
     def changed(self, request: BookingRequest, want: Want, placement: Placement) -> Conflict:
         """Return the refusal of a booking that would get other than it expects."""
@@ -61,7 +102,7 @@ class Refusals:
 
     def full(self, request: BookingRequest, want: Want) -> CapacityFull:
         """Return the refusal of a booking for which every day that it accepts is full."""
-        key = id(want.group)
+        key = (id(want.group), want.places)
         if key not in self._full:
             self._full[key] = _why_full(request, want)
         detail, instead = self._full[key]
@@ -112,22 +153,23 @@ def _why_full(request: BookingRequest, want: Want) -> tuple[str, Available | Non
     group = want.group
     promise = group.day(0)
     who = group.offers[0].courier_name if request.courier else _("Every courier")
-    full = _("%(who)s is full for pickup on %(day)s.") % {
-        "who": who,
-        "day": day_text(promise.effective_date if promise else None),
-    }
-    instead = _next(group, request)
+    params = {"who": who, "day": day_text(promise.effective_date if promise else None), "n": want.places}
+    full = _("%(who)s is full for pickup on %(day)s.") % params
+    if want.places > 1:
+        full = _("%(who)s has no room for the %(n)d parcels of this order on %(day)s.") % params
+    instead = _next(group, request, want.places)
     if instead is None:
         return sentences(full, _("The following days are full as well.")), None
-    params = {
+    next_params = {
         "courier": instead.offer.courier_name,
         "day": day_text(instead.promise.effective_date),
         "deliver_by": moment_text(instead.promise.deliver_by),
     }
-    return sentences(full, _("Next: %(courier)s on %(day)s, delivered by %(deliver_by)s.") % params), instead
+    text = _("Next: %(courier)s on %(day)s, delivered by %(deliver_by)s.")
+    return sentences(full, text % next_params), instead
 
 
-def _next(group: Group, request: BookingRequest) -> Available | None:
+def _next(group: Group, request: BookingRequest, places: int) -> Available | None:
     # Of a booking that names its courier, the others that the merchant's rules leave: at least that one.
     offers = group.market.choose(group.lane, group.tier, request.sent).offers
     everybody = replace(group, offers=offers)
@@ -135,6 +177,6 @@ def _next(group: Group, request: BookingRequest) -> Available | None:
     left = places_left(slot for later in days for slot in everybody.slots(later))
     for promise in filter(None, map(everybody.day, days)):
         for offer in everybody.offers:
-            if left.get(Slot(offer.offer_id, promise.effective_date), 0) > 0:
+            if left.get(Slot(offer.offer_id, promise.effective_date), 0) >= places:
                 return Available(group, offer, promise, offer.price_fen)
     return None

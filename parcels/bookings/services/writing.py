@@ -13,7 +13,7 @@ from alliance.database.at_home import value_at_home
 from alliance.database.cluster import by_shard, is_distributed
 from alliance.database.literals import moments, numbers, texts
 from alliance.errors import Conflict
-from alliance.homes import draw_parcel_ids, one_of
+from alliance.homes import draw_parcel_ids, home_of, one_of
 from alliance.identifiers import parse_tracking_number, tracking_number
 from alliance.members.acquaintances import acquaint
 from alliance.models import City
@@ -47,6 +47,8 @@ class Booked:
     full_on: tuple[date, ...]
     # The merchant's rule by which this courier was chosen, or by which the choice was limited.
     rule: Rule | None = None
+    # The id of the order's first parcel, if it has several.
+    order_id: int | None = None
 
     @property
     def number(self) -> str:
@@ -78,6 +80,19 @@ def draw_ids(courier_ids: Sequence[int], at: datetime, *, used: AbstractSet[int]
     return [next(drawn[courier_id]) for courier_id in courier_ids]
 
 
+def draw_pieces(first_ids: Sequence[int], pieces: Sequence[int], at: datetime) -> list[tuple[int, ...]]:
+    """Return the ids of each order's parcels: its first one's, and more of the same home and millisecond."""
+    orders: list[tuple[int, ...]] = []
+    taken = {*first_ids}
+    for first_id, count in zip(first_ids, pieces, strict=True):
+        more: list[int] = []
+        if count > 1:
+            more = draw_parcel_ids(at, count - 1, homes=(home_of(first_id),), used=taken)
+            taken.update(more)
+        orders.append((first_id, *more))
+    return orders
+
+
 def write_parcels(
     *,
     merchant_id: int,
@@ -89,7 +104,8 @@ def write_parcels(
     """Reserve capacity, insert parcels, commitments and events in one statement, and return the bookings.
 
     If another parcel already has an id, a new id is drawn, so the ids returned may differ. Raises Taken, and
-    has written nothing, if there is too little room in the slots to reserve.
+    has written nothing, if there is too little room in the slots to reserve; Conflict, to be rolled back and
+    tried again, if another parcel has the id of one of an order's: the others of the order name it by then.
     """
     bookings = list(booked)
     acquaint((merchant_id, booking.offer.courier_id) for booking in bookings)
@@ -102,6 +118,8 @@ def write_parcels(
         written_ids |= _write(merchant_id, waiting, at, source, reserving)
         reserving = {}
         missing = [index for index in missing if bookings[index].parcel_id not in written_ids]
+        if any(bookings[index].order_id for index in missing):
+            break
         couriers = [bookings[index].offer.courier_id for index in missing]
         new_ids = draw_ids(couriers, at, used=written_ids)
         for index, parcel_id in zip(missing, new_ids, strict=True):
@@ -158,6 +176,9 @@ def _columns(booked: Sequence[Booked]) -> dict[str, object]:
         "pickup_date": moments(item.promise.effective_date for item in booked),
         "pickup_by": moments(item.promise.pickup_by for item in booked),
         "deliver_by": moments(item.promise.deliver_by for item in booked),
+        "piece": numbers(item.request.piece for item in booked),
+        "pieces": numbers(item.request.pieces for item in booked),
+        "order_id": numbers(item.order_id for item in booked),
         # The local dates that they fall due on.
         "pickup_due": moments(_day(item.promise.pickup_by, item.request.origin) for item in booked),
         "delivery_due": moments(_day(item.promise.deliver_by, item.request.destination) for item in booked),
@@ -169,10 +190,12 @@ def _day(moment: datetime, city: City) -> date:
     return local_clock(moment, city.time_zone).date()
 
 
-def _event(item: Booked) -> dict[str, str]:
+def _event(item: Booked) -> dict[str, str | int]:
     return {
         "tracking_number": item.number,
         "reference": item.request.reference,
+        "piece": item.request.piece,
+        "pieces": item.request.pieces,
         "tier": item.tier.code.value,
         "pickup_by": item.promise.pickup_by.isoformat(),
         "deliver_by": item.promise.deliver_by.isoformat(),

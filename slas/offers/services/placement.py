@@ -65,11 +65,15 @@ class Expected(NamedTuple):
 
 
 class Want(NamedTuple):
-    """One booking in the queue: how many days of its group it accepts, and what it expects of them."""
+    """One booking in the queue: how many days of its group it accepts, and what it expects of them.
+
+    The parcels of one order are one booking, which takes as many places of one courier's day, or none.
+    """
 
     group: Group
     days: int
     expected: Expected = Expected()
+    places: int = 1
 
 
 class Placement(NamedTuple):
@@ -160,10 +164,10 @@ class _Plan:
             return False
         for offer in want.group.offers:
             slot = Slot(offer.offer_id, promise.effective_date)
-            if not self.looks or self.left.get(slot, 0) > self.takes[slot]:
+            if not self.looks or self.left.get(slot, 0) >= self.takes[slot] + want.places:
                 is_expected = want.expected.is_met_by(offer, promise)
                 if is_expected:
-                    self.takes[slot] += 1
+                    self.takes[slot] += want.places
                 self.placed[index] = Placement(offer, promise, _days_before(want, later), is_expected)
                 return True
         return False

@@ -9,7 +9,7 @@ from alliance.errors import InvalidInput, NotPermitted
 from alliance.models import AuditEntry, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.choices import ParcelStatus
-from parcels.labels.queries import asked_for, labels_of, pieces_of, size_of
+from parcels.labels.queries import asked_for, labels_of, size_of
 from parcels.labels.services import choose_size, note_prints, print_labels
 from parcels.models import Parcel
 from tests.access.trade import owner
@@ -112,7 +112,6 @@ def test_a_label_says_the_hour_at_the_destination_and_both_names_of_cities(
     assert (label.destination.name, label.destination.other_name) == ("Chengdu", "成都")
     assert label.address.endswith(f"/s/{parcel.number}/")
     assert (label.n, label.m) == (1, 1)
-    assert pieces_of([asked])[parcel.pk] == (1, 1)
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -141,3 +140,15 @@ def test_an_organisation_chooses_its_size(merchant: Actor) -> None:
 
 def fields_of(actor: Actor) -> dict[str, object]:
     return {name: getattr(actor, name) for name in Actor.__dataclass_fields__}
+
+
+def test_label_says_which_parcel_of_how_many_of_its_order(
+    merchant_organisation: Organisation, courier_organisation: Organisation, merchant: Actor
+) -> None:
+    [parcel] = some_parcels(merchant_organisation, courier_organisation)
+    with scope(Scope.of(merchant)):
+        Parcel.objects.filter(pk=parcel.pk).update(piece=2, pieces=3, order_id=parcel.pk)
+        [asked] = asked_for(actor=merchant, numbers=[parcel.number])
+        assert isinstance(asked, Parcel)
+        [label] = labels_of(actor=merchant, parcels=[asked], now=timezone.now())
+    assert (label.n, label.m) == (2, 3)

@@ -53,6 +53,8 @@ class Lock(IntEnum):
     CHANGE_RULES = 5_264_051
     # Start a dry run, of a merchant: two at once would not see each other.
     START_DRY_RUN = 5_264_052
+    # Save a recipient, in a merchant's address book: two at once would not count each other's.
+    SAVE_RECIPIENT = 5_264_061
 
 
 def wait_for(lock: Lock, *, of: int | None = None, shared: bool = False) -> None:

@@ -178,6 +178,8 @@ ARCHIVE_ROOT = Path(env("ARCHIVE_ROOT", default=str(HOME / "archive")))
 # Days after a parcel's end until its recipient is erased; without an end, days after its last event.
 ERASE_AFTER_DAYS = env.int("ERASE_AFTER_DAYS", default=90)
 ERASE_UNENDED_AFTER_DAYS = env.int("ERASE_UNENDED_AFTER_DAYS", default=180)
+# A recipient whom a merchant saved and did not use for this many days is deleted.
+RECIPIENTS_KEPT_DAYS = env.int("RECIPIENTS_KEPT_DAYS", default=365)
 # The outbox is read within minutes; older events are kept for investigations.
 EVENTS_KEPT_DAYS = env.int("EVENTS_KEPT_DAYS", default=90)
 # Invitations that were answered, withdrawn or have lapsed.

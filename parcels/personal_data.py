@@ -9,6 +9,8 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.Parcel.recipient_name parcels.Parcel.recipient_phone parcels.Parcel.recipient_address
         parcels.BookingFile.content
         parcels.Scan.facility parcels.ScanFile.content
+        parcels.SavedRecipient.name parcels.SavedRecipient.phone parcels.SavedRecipient.digits
+        parcels.SavedRecipient.address parcels.SavedRecipient.remark parcels.SavedRecipient.digest
     """,
     Holds.CONTACT: """
         parcels.PickupAddress.name parcels.PickupAddress.address

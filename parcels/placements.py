@@ -17,6 +17,7 @@ PLACEMENTS: Final = Placements(
         "parcels_merchant",
         "parcels_pickup",
         "parcels_pickupaddress",
+        "parcels_savedrecipient",
         "parcels_scanfile",
     ),
 )

@@ -9,6 +9,7 @@ from alliance.jobs import AFTER_OUTAGES
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services import retention
 from parcels.dry_runs import services as dry_runs
+from parcels.recipients.services.retention import forget_unused
 from parcels.retention import erasing
 from parcels.scan_files import services as scan_files
 from parcels.scans import lost_parcels
@@ -74,7 +75,12 @@ def trace_lost_parcels() -> int:
 
 @shared_task(acks_late=True)
 def erase_recipients() -> int:
-    """Erase recipients of parcels that ended long ago. May run twice, concurrently, or be killed."""
-    erased = erasing.erase_due(now=timezone.now())
+    """Erase recipients of parcels that ended long ago, and saved ones that nobody used for long.
+
+    May run twice, concurrently, or be killed.
+    """
+    now = timezone.now()
+    forget_unused(now=now)
+    erased = erasing.erase_due(now=now)
     note_heartbeat("erase-recipients", erased=erased)
     return erased

@@ -26,7 +26,7 @@ from parcels.bookings.rules import (
     pickup_problems,
     text_problems,
 )
-from parcels.models import PickupAddress
+from parcels.models import PickupAddress, SavedRecipient
 from slas.offers.quotes import QuoteRequest
 from slas.promises.prices import InvalidAmount, fen_from_yuan
 from slas.promises.tiers import tier_named
@@ -35,6 +35,7 @@ FIELDS = frozenset(
     {
         "tier", "origin", "destination", "pickup_address", "weight_g", "ready_at", "recipient", "reference",
         "courier", "expected_deliver_by", "expected_pickup_by", "expected_price", "if_full", "pieces",
+        "recipient_id",
     }
 )  # fmt: skip
 PIECE_FIELDS = frozenset({"weight_g", "expected_price"})
@@ -47,7 +48,7 @@ _MAX_WEIGHT = 2**31 - 1
 
 
 class Places:
-    """The cities and pickup addresses of one request; each is looked up once."""
+    """The cities, pickup addresses and saved recipients of one request; each is looked up once."""
 
     def __init__(self, actor: Actor, bodies: Iterable[object] = ()) -> None:
         self._actor = actor
@@ -62,6 +63,13 @@ class Places:
             self._addresses.update({pk: None for pk in ids})
             addresses = PickupAddress.objects.visible_to(actor).filter(pk__in=ids).select_related("city")
             self._addresses.update({address.pk: address.city for address in addresses})
+        named = {recipient_of(body) for body in objects} - {None}
+        recipients = SavedRecipient.objects.visible_to(actor).filter(pk__in=named) if named else ()
+        self._recipients = {recipient.pk: recipient for recipient in recipients}
+
+    def recipient(self, recipient_id: object) -> SavedRecipient | None:
+        """Return one of the actor's saved recipients."""
+        return self._recipients.get(recipient_id) if _is_id(recipient_id) else None
 
     def city(self, text: str) -> City:
         """Return the city named by a text. Raises UnknownCity."""
@@ -86,18 +94,15 @@ def read_order(body: object, places: Places, *, at: datetime) -> list[BookingReq
     reader = _Reader(body, places, "", FIELDS)
     pieces = reader.pieces()
     origin, destination, address_id = reader.ends()
-    recipient = reader.inner("recipient", RECIPIENT_FIELDS)
+    saved = reader.saved_recipient(destination)
+    inner = None if saved else reader.inner("recipient", RECIPIENT_FIELDS)
     request = BookingRequest(
         tier=tier_named(reader.text("tier", required=True)),
         origin=origin,
         destination=destination,
         weight_g=reader.whole_number("weight_g") if pieces is None else 0,
         ready_at=reader.moment("ready_at") or at,
-        recipient=Recipient.written(
-            recipient.text("name", required=True),
-            recipient.text("phone", required=True),
-            recipient.text("address", required=True),
-        ),
+        recipient=saved or _written(inner),
         courier=reader.text("courier"),
         reference=plain(reader.text("reference")),
         pickup_address_id=address_id,
@@ -106,13 +111,26 @@ def read_order(body: object, places: Places, *, at: datetime) -> list[BookingReq
         expected_price_fen=reader.amount("expected_price"),
         if_full=reader.choice("if_full", IfFull, IfFull.REFUSE),
     )
-    reader.finish(recipient)
+    reader.finish(*([inner] if inner else []))
     if pieces is None:
         return [request]
     return [
         replace(request, weight_g=weight_g, expected_price_fen=price_fen, piece=n, pieces=len(pieces))
         for n, (weight_g, price_fen) in enumerate(pieces, start=1)
     ]
+
+
+def recipient_of(body: object) -> int | None:
+    """The number of the saved recipient that a booking names, if it names one."""
+    value = body.get("recipient_id") if isinstance(body, Mapping) else None
+    return value if _is_id(value) else None
+
+
+def _written(inner: "_Reader | None") -> Recipient:
+    if inner is None:
+        return _NOBODY
+    name, phone, address = (inner.text(name, required=True) for name in ("name", "phone", "address"))
+    return Recipient.written(name, phone, address)
 
 
 def read_quote(body: object, places: Places, *, at: datetime) -> QuoteRequest:
@@ -249,6 +267,20 @@ class _Reader:
         # A placeholder without errors of its own: the error is already recorded.
         return _Reader(dict.fromkeys(fields, "-"), self._places, f"{self._pointer}/{name}", fields)
 
+    def saved_recipient(self, destination: City) -> Recipient | None:
+        """The saved recipient that is named instead of one; None if none is."""
+        value = self._body.get("recipient_id")
+        if value is None:
+            return None
+        saved = self._places.recipient(value)
+        if self._body.get("recipient") is not None:
+            self._wrong("recipient_id", _("Send a recipient or a recipient_id, not both."), "invalid")
+        elif saved is None:
+            self._wrong("recipient_id", _("Unknown recipient."), "unknown")
+        elif destination is not _NOWHERE and saved.city_id != destination.pk:
+            self._wrong("recipient_id", _("This recipient is not in the destination city."), "other_city")
+        return Recipient(saved.name, saved.phone, saved.address) if saved else _NOBODY
+
     def ends(self) -> tuple[City, City, int | None]:
         """Origin, destination and pickup address; without an origin, the address's city is used."""
         address_id, at_address = self._pickup_address()
@@ -288,6 +320,7 @@ class _Reader:
 
 
 _NOWHERE = City()
+_NOBODY = Recipient("-", "-", "-")
 
 
 def _is_code(value: object) -> bool:

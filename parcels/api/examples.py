@@ -327,3 +327,8 @@ LABELS = [
         status_codes=["200"],
     ),
 ]
+RECIPIENT = [
+    OpenApiExample(
+        "A recipient", {**_RECIPIENT, "city": "CN-CTU", "remark": "Ring twice"}, request_only=True
+    ),
+]

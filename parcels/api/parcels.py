@@ -24,7 +24,7 @@ from alliance.tenancy import Actor, require
 from parcels.api import answers, examples
 from parcels.api import serializers as schema
 from parcels.api.batches import read_batch
-from parcels.api.booking_bodies import Places, lists_pieces, read_order, read_quote, under
+from parcels.api.booking_bodies import Places, lists_pieces, read_order, read_quote, recipient_of, under
 from parcels.api.paging import ParcelPagination
 from parcels.api.states import ParcelAnswer, ParcelPage
 from parcels.bookings.rules import BATCH_LIMIT, BookingRequest, text_problems
@@ -34,6 +34,7 @@ from parcels.bookings.services.refusals import order_refusal
 from parcels.bookings.services.writing import Booked, are_there
 from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.models import Parcel
+from parcels.recipients.services.saving import note_use
 from slas.listed import first_with_names
 from slas.offers.quotes import quote
 
@@ -115,6 +116,8 @@ class ParcelListView(ApiView):
             is_listed = lists_pieces(request.data)
             requests = read_order(request.data, Places(actor, [request.data]), at=now)
             booked = book_order(actor=actor, requests=requests, at=now, is_listed=is_listed)
+            if saved := recipient_of(request.data):
+                note_use(actor=actor, recipient_ids=[saved], at=now)
             return 201, answers.booked_json(booked, is_listed=is_listed)
 
         response = idempotent(
@@ -242,6 +245,13 @@ def _book_batch(actor: Actor, body: object) -> answers.JSON:
         booked = list(islice(answered, len(order)))
         refused = order_refusal(booked, is_listed=lists_pieces(items[index]))
         results[index] = refused or [each for each in booked if isinstance(each, Booked)]
+    named = [
+        recipient_of(items[index])
+        for index, result in results.items()
+        if not isinstance(result, AllianceError)
+    ]
+    if saved := [number for number in named if number]:
+        note_use(actor=actor, recipient_ids=saved, at=now)
     for index, result in results.items():
         if isinstance(result, AllianceError):
             result.errors = list(under(f"{base}/{index}", result.errors))

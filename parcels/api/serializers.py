@@ -85,7 +85,13 @@ class BookingBody(QuoteBody):
     )
 
     tier = WordField(choices=TierCode.choices)
-    recipient = RecipientBody()
+    recipient = RecipientBody(required=False, allow_null=True, help_text="This or `recipient_id`.")
+    recipient_id = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        help_text="`id` of a saved recipient in the destination city, instead of `recipient`.",
+    )
     reference = serializers.CharField(
         max_length=64, required=False, help_text="Your own number for the parcel; need not be unique."
     )

@@ -14,6 +14,7 @@ from parcels.api.breaches import BreachDetailView
 from parcels.api.cancelling import ParcelBatchCancelView
 from parcels.api.labels import LabelsView, LabelView
 from parcels.api.pickup_addresses import PickupAddressListView
+from parcels.api.recipients import RecipientsView, RecipientView
 from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
 from parcels.api.tracking import tracking
@@ -24,6 +25,8 @@ app_name = "parcels"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("quotes", parcels.QuoteView.as_view(), name="quote_create"),
     path("pickup-addresses", PickupAddressListView.as_view(), name="pickup_address_list"),
+    path("recipients", RecipientsView.as_view(), name="recipient_list"),
+    path("recipients/<int:recipient_id>", RecipientView.as_view(), name="recipient_detail"),
     path("parcels", parcels.ParcelListView.as_view(), name="parcel_list"),
     path("parcels/batch", parcels.ParcelBatchView.as_view(), name="parcel_batch"),
     path("parcels/cancel", ParcelBatchCancelView.as_view(), name="parcel_batch_cancel"),

@@ -24,7 +24,7 @@ VALUES: Final = ("tier", "origin", "weight_g", "courier", "pickup_address", "if_
 _TEXTS: Final = frozenset({"reference", "recipient_name", "recipient_phone", "recipient_address"})
 _MOMENTS: Final = frozenset({"ready_at", "expected_deliver_by"})
 # Whole as they are: numbers of mobile phones and hotlines, and six digits of a postcode.
-_WHOLE_PHONE: Final = re.compile(r"(?:86)?1[3-9][0-9]{9}|[48]00[0-9]{7}")
+WHOLE_PHONE: Final = re.compile(r"(?:86)?1[3-9][0-9]{9}|[48]00[0-9]{7}")
 _POSTCODE: Final = re.compile(r"[1-9][0-9]{5}")
 _CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
 
@@ -150,7 +150,7 @@ def _readable(target: str, cell: str, mapping: ColumnMapping) -> str:
 
 def _is_whole(target: str, number: str, mapping: ColumnMapping) -> bool:
     if target == "recipient_phone":
-        return _WHOLE_PHONE.fullmatch(number) is not None
+        return WHOLE_PHONE.fullmatch(number) is not None
     if target == "recipient_address":
         return _POSTCODE.fullmatch(number) is not None
     return target == "reference" and mapping.takes_numbers and number.isdigit()

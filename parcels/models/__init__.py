@@ -4,6 +4,7 @@ from parcels.booking_files.models import BookingFile, BookingTemplate
 from parcels.bookings.models import Merchant, Parcel, PickupAddress
 from parcels.dry_runs.models import DryRun
 from parcels.pickups.models import Pickup
+from parcels.recipients.models import SavedRecipient
 from parcels.revisions.models import RecipientProof
 from parcels.scan_files.models import ScanFile
 from parcels.scans.models import Scan
@@ -18,6 +19,7 @@ __all__ = [
     "Pickup",
     "PickupAddress",
     "RecipientProof",
+    "SavedRecipient",
     "Scan",
     "ScanFile",
 ]

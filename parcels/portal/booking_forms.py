@@ -70,6 +70,8 @@ class QuoteForm(forms.Form):
         required=False,
         choices=[("", gettext_lazy("All services")), *TierCode.choices],
     )
+    # The number of a saved recipient: it goes along to the booking.
+    to = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, addresses: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -125,6 +127,7 @@ class RecipientForm(forms.Form):
         help_text=gettext_lazy("An order number to find the parcel by."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+    save = forms.BooleanField(label=gettext_lazy("Save to the address book"), required=False)
 
 
 class PickupAddressForm(OpenedWith, forms.ModelForm):  # type: ignore[type-arg]

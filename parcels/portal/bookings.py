@@ -29,9 +29,12 @@ from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelSource
-from parcels.models import Parcel, PickupAddress
+from parcels.models import Parcel, PickupAddress, SavedRecipient
 from parcels.portal.booking_forms import QuoteForm, RecipientForm
 from parcels.portal.quotes import expected_of, offer_view, tier_views, without_agreed
+from parcels.portal.recipients import read_number, recipient_row
+from parcels.recipients.rules import Entry
+from parcels.recipients.services.saving import choose_recipient, save_recipient
 from slas.listed import first_with_names
 from slas.offers.quotes import Quote, QuoteRequest, quote
 from slas.promises.prices import yuan
@@ -44,8 +47,8 @@ SUGGESTIONS = 8
 def quote_create(request: ActorRequest) -> HttpResponse:
     """Quote a parcel and compare the offers. The request is in the URL, so it can be bookmarked."""
     actor = _merchant(request)
-    if not request.GET:
-        form = QuoteForm(initial=_initial(actor), addresses=_addresses(actor))
+    if not request.GET or set(request.GET) == {"to"}:
+        form = QuoteForm(initial=_initial(actor) | _to(actor, request), addresses=_addresses(actor))
         return render(request, "parcels/quote.html", {"form": form})
     form = QuoteForm(request.GET, addresses=_addresses(actor))
     current_quote = _quote_for(actor, form)
@@ -74,6 +77,8 @@ def parcel_book(request: ActorRequest) -> HttpResponse:
             messages.warning(request, choice.problem)
             return redirect(choice.quote_url)
         return choice.page(RecipientForm())
+    if "fill" in request.POST:
+        return choice.page(RecipientForm(initial=choice.filled()))
     if "choose" in request.POST:
         # Another offer was chosen after a refusal: what was typed goes along.
         return choice.page(RecipientForm(initial=request.POST.dict()))
@@ -87,6 +92,8 @@ def parcel_book(request: ActorRequest) -> HttpResponse:
         except Conflict as error:
             problem = error.detail
         else:
+            if form.cleaned_data["save"]:
+                choice.save(form)
             return redirect("parcels:parcel_booked", booked.number)
         choice.quote_again()
     return choice.page(form, problem)
@@ -145,6 +152,37 @@ class _Choice:
                 actor=self._actor, request=booking, at=self._quote.at, source=ParcelSource.PORTAL
             )
 
+    def filled(self) -> dict[str, Any]:
+        """What was typed, with the recipient in full who was chosen in the address book: that is audited."""
+        typed: dict[str, Any] = self._request.POST.dict()
+        number = read_number(typed.get("fill", ""))
+        recipient = choose_recipient(actor=self._actor, recipient_id=number, at=timezone.now())
+        if self._quote is not None and recipient.city_id != self._quote.request.destination.pk:
+            message = _("This recipient is in %(city)s. Get a quote to there first.")
+            messages.warning(self._request, message % {"city": recipient.city.name})
+            return typed
+        return typed | {name: getattr(recipient, name) for name in ("name", "phone", "address")}
+
+    def save(self, form: RecipientForm) -> None:
+        """Save the recipient of a booking to the address book; a full one does not undo the booking."""
+        assert self._quote is not None  # noqa: S101 -- it is booked
+        texts = {name: form.cleaned_data[name] for name in ("name", "phone", "address")}
+        entry = Entry.written(city=self._quote.request.destination, **texts)
+        try:
+            save_recipient(actor=self._actor, entry=entry, at=timezone.now())
+        except Conflict as error:
+            messages.warning(self._request, error.detail)
+
+    def _saved(self) -> dict[str, Any]:
+        """The address book, if there is one, and the recipient with whom the quote began."""
+        own = SavedRecipient.objects.visible_to(self._actor).select_related("city")
+        number = read_number(self._request.GET.get("to", ""))
+        if not self._actor.can(Capability.UNMASK) or self._quote is None:
+            return {"book": False}
+        saved = own.filter(pk=number, city=self._quote.request.destination) if number else own.none()
+        rows = [] if "fill" in self._request.POST else list(saved)
+        return {"book": bool(rows) or own.exists(), "saved": [recipient_row(row) for row in rows]}
+
     def page(self, form: RecipientForm, problem: str = "") -> HttpResponse:
         query = self._request.GET
         is_changed = self.offer is not None and any(
@@ -159,6 +197,7 @@ class _Choice:
             "problem": problem,
             "quote_url": self.quote_url,
             "changed": is_changed,
+            **self._saved(),
         }
         status = 409 if problem else 422 if form.errors else 200
         return render(self._request, "parcels/book.html", context, status=status)
@@ -220,6 +259,13 @@ def _merchant(request: ActorRequest) -> Actor:
 def _addresses(actor: Actor) -> Any:
     addresses = PickupAddress.objects.visible_to(actor).select_related("city")
     return addresses.order_by("-is_default", "name")
+
+
+def _to(actor: Actor, request: ActorRequest) -> dict[str, Any]:
+    """The city of the saved recipient to whom a parcel is quoted, and who it is."""
+    recipients = SavedRecipient.objects.visible_to(actor).select_related("city")
+    recipient = recipients.filter(pk=read_number(request.GET.get("to", ""))).first()
+    return {"to": recipient.pk, "destination": full_name(recipient.city)} if recipient else {}
 
 
 def _initial(actor: Actor) -> dict[str, Any]:

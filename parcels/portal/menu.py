@@ -78,6 +78,15 @@ MENU: Final = (
     NavItem(
         _("Pickup addresses"), "map-pin", "parcels:address_list", WORK, 50, MERCHANT, Capability.BOOK_PARCELS
     ),
+    NavItem(
+        _("Address book"),
+        "address-book",
+        "parcels:recipient_list",
+        WORK,
+        55,
+        MERCHANT,
+        Capability.BOOK_PARCELS,
+    ),
     NavItem(_("Upload scans"), "scan", "parcels:scan_upload", WORK, 60, COURIER, Capability.SEND_SCANS),
 )
 PAGES: Final = {

@@ -22,6 +22,7 @@ from alliance.tenancy import Actor, Scope, raw_rows, require, scope
 from couriers.documents.files import private_storage
 from parcels.booking_files.services.retention import forget_recipient
 from parcels.bookings.models import Parcel
+from parcels.recipients.services.retention import forget_saved
 from parcels.scans.places import public_place
 from parcels.scans.rules import TERMINAL
 from slas.choices import ExcuseState
@@ -128,6 +129,7 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
         raise Conflict(message % {"number": parcel.number}, code="claim_waiting")
     _erase([parcel_id], now)
     forget_recipient(merchant_id=parcel.merchant_id, phone=parcel.recipient_phone, now=now)
+    forget_saved(merchant_id=parcel.merchant_id, phone=parcel.recipient_phone)
     # Stored answers to its booking, kept for a day, contain the tracking number.
     IdempotentRequest.objects.filter(
         organisation_id=parcel.merchant_id, answer__contains=parcel.number

@@ -49,7 +49,7 @@ from couriers.changes.services import propose_change
 from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.documents import services as documents
 from couriers.models import Application, CourierHome, Facility
-from parcels.models import BookingFile, BookingTemplate, DryRun, PickupAddress, ScanFile
+from parcels.models import BookingFile, BookingTemplate, DryRun, PickupAddress, SavedRecipient, ScanFile
 from slas.credits.months import month_of, spell
 from slas.credits.services.sums import add_entries
 from slas.models import (
@@ -306,6 +306,7 @@ class _Builder:
             "booking_file": BookingFile.objects.get(merchant_id=self.merchant.pk, state="done"),
             "booking_draft": BookingFile.objects.get(merchant_id=self.merchant.pk, state="draft"),
             "booking_form": BookingTemplate.objects.get(merchant_id=self.merchant.pk),
+            "recipient": SavedRecipient.objects.get(merchant_id=self.merchant.pk),
             "scan_file": ScanFile.objects.get(courier_id=self.courier.pk),
             "rule": AllocationRule.objects.get(merchant_id=self.merchant.pk),
             "dry_run": DryRun.objects.get(merchant_id=self.merchant.pk),

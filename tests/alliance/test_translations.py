@@ -44,6 +44,9 @@ SHARED_PAGES = [
 MERCHANT_PAGES = [
     "parcels:quote_create", "parcels:address_add", "slas:rule_list", "slas:rule_create",
     "parcels:dry_run_list",
+    "parcels:recipient_list",
+    "parcels:recipient_add",
+    "parcels:recipient_import",
     "member_list", "api_key_list", "usersessions_list",
 ]  # fmt: skip
 COURIER_PAGES = ["slas:offer_list", "slas:offer_create", "parcels:scan_upload", "couriers:facility_list"]

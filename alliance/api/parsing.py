@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.fields import empty
@@ -67,6 +70,31 @@ class CityField(serializers.CharField):
             return resolve_city(text) if text else text
         except UnknownCity as error:
             raise serializers.ValidationError(str(error), code=error.code) from None
+
+
+@extend_schema_field(OpenApiTypes.DATETIME)
+class MomentField(serializers.Field[datetime, str, str, Any]):
+    """A moment with its UTC offset: without one it could be anywhere's."""
+
+    def to_internal_value(self, data: str) -> datetime:
+        # In a URL, an unescaped plus arrives as a space.
+        text = str(data).strip().replace(" ", "+") if "T" in str(data) else str(data)
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            message = _("Enter the time as 2026-09-30T17:40:00+08:00.")
+            raise serializers.ValidationError(message, code="invalid") from None
+        offset = moment.utcoffset()
+        if offset is None:
+            raise serializers.ValidationError(_("Include the UTC offset."), code="naive")
+        if offset % timedelta(minutes=1):
+            # Neither RFC 3339 nor the database supports seconds in offsets.
+            message = _("Write the UTC offset in hours and minutes, such as +08:00.")
+            raise serializers.ValidationError(message, code="invalid")
+        return moment
+
+    def to_representation(self, value: datetime) -> str:
+        return value.isoformat()
 
 
 class Body(serializers.Serializer[Any]):

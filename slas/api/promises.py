@@ -5,15 +5,14 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
-from alliance.api.parsing import CityField, WordField, refuse_unknown_parameters
+from alliance.api.parsing import CityField, MomentField, WordField, refuse_unknown_parameters
 from alliance.errors import FieldError, InvalidInput
 from slas.choices import ClosureSide, TierCode
 from slas.models import Closure, TierVersion
@@ -25,31 +24,6 @@ from slas.promises.texts import Ends, closure_text, hours_text, rolled_text, ste
 
 CLOSURE_DAYS_AHEAD = timedelta(days=60)
 MOST_CLOSURE_DAYS = timedelta(days=400)
-
-
-@extend_schema_field(OpenApiTypes.DATETIME)
-class MomentField(serializers.Field[datetime, str, str, Any]):
-    """A moment with its UTC offset: without one it could be anywhere's."""
-
-    def to_internal_value(self, data: str) -> datetime:
-        # In a URL, an unescaped plus arrives as a space.
-        text = str(data).strip().replace(" ", "+") if "T" in str(data) else str(data)
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            message = _("Enter the time as 2026-09-30T17:40:00+08:00.")
-            raise serializers.ValidationError(message, code="invalid") from None
-        offset = moment.utcoffset()
-        if offset is None:
-            raise serializers.ValidationError(_("Include the UTC offset."), code="naive")
-        if offset % timedelta(minutes=1):
-            # Neither RFC 3339 nor the database supports seconds in offsets.
-            message = _("Write the UTC offset in hours and minutes, such as +08:00.")
-            raise serializers.ValidationError(message, code="invalid")
-        return moment
-
-    def to_representation(self, value: datetime) -> str:
-        return value.isoformat()
 
 
 class PromisesQuery(serializers.Serializer[Any]):

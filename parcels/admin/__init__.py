@@ -1,5 +1,5 @@
 """Ops' door to what moves; importing registers."""
 
-from parcels.admin import booking_files, bookings, merchants, pickup_addresses, retention, scan_files
+from parcels.admin import booking_files, bookings, merchants, pickup_addresses, pickups, retention, scan_files
 
-__all__ = ["booking_files", "bookings", "merchants", "pickup_addresses", "retention", "scan_files"]
+__all__ = ["booking_files", "bookings", "merchants", "pickup_addresses", "pickups", "retention", "scan_files"]

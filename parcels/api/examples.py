@@ -332,3 +332,60 @@ RECIPIENT = [
         "A recipient", {**_RECIPIENT, "city": "CN-CTU", "remark": "Ring twice"}, request_only=True
     ),
 ]
+
+PICKUP = [
+    _request_example(
+        "Two parcels between ten and twelve",
+        {
+            "start": "2026-11-23T10:00:00+08:00",
+            "end": "2026-11-23T12:00:00+08:00",
+            "tracking_numbers": [NUMBER, "CA2K7W9X0M3N5P8"],
+            "note": "Gate 3",
+        },
+    ),
+    _answer_example(
+        "One requested, one with a typing mistake",
+        {
+            "id": 1182,
+            "state": "requested",
+            "day": "2026-11-23",
+            "window": {"start": "2026-11-23T10:00:00+08:00", "end": "2026-11-23T12:00:00+08:00"},
+            "proposed": None,
+            "courier": "swift-express",
+            "merchant": "Lotus Tea",
+            "pickup_address": {
+                "id": 7,
+                "name": "Warehouse",
+                "city": {"code": "CN-HGH", "name": "Hangzhou"},
+                "address": "文三路90号",
+                "contact_name": "陈晓燕",
+                "contact_phone": "0571 8502 2088",
+            },
+            "parcels": 1,
+            "picked_up": 0,
+            "missed": 0,
+            "weight_g": 800,
+            "note": "Gate 3",
+            "answer": "",
+            "requested_at": "2026-11-23T09:00:00+08:00",
+            "answered_at": None,
+            "results": [
+                {"index": 0, "tracking_number": NUMBER, "status": "requested"},
+                {
+                    "index": 1,
+                    "status": "rejected",
+                    "type": "urn:alliance:problem:unknown_tracking_number",
+                    "detail": "A tracking number has 16 letters and digits, not 15.",
+                    "errors": [
+                        {
+                            "pointer": "/tracking_numbers/1",
+                            "detail": "A tracking number has 16 letters and digits, not 15.",
+                            "code": "length",
+                        }
+                    ],
+                },
+            ],
+        },
+        status=201,
+    ),
+]

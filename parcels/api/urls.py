@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from parcels.api import parcels
+from parcels.api import parcels, pickups
 from parcels.api.booking_files import (
     BookingFileCancelView,
     BookingFileRejectedView,
@@ -27,6 +27,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pickup-addresses", PickupAddressListView.as_view(), name="pickup_address_list"),
     path("recipients", RecipientsView.as_view(), name="recipient_list"),
     path("recipients/<int:recipient_id>", RecipientView.as_view(), name="recipient_detail"),
+    path("pickups", pickups.PickupsView.as_view(), name="pickup_list"),
+    path("pickups/<int:pickup_id>", pickups.PickupView.as_view(), name="pickup_detail"),
+    path("pickups/<int:pickup_id>/accept", pickups.PickupAcceptView.as_view(), name="pickup_accept"),
+    path("pickups/<int:pickup_id>/propose", pickups.PickupProposeView.as_view(), name="pickup_propose"),
+    path("pickups/<int:pickup_id>/decline", pickups.PickupDeclineView.as_view(), name="pickup_decline"),
+    path("pickups/<int:pickup_id>/agree", pickups.PickupAgreeView.as_view(), name="pickup_agree"),
+    path("pickups/<int:pickup_id>/cancel", pickups.PickupCancelView.as_view(), name="pickup_cancel"),
     path("parcels", parcels.ParcelListView.as_view(), name="parcel_list"),
     path("parcels/batch", parcels.ParcelBatchView.as_view(), name="parcel_batch"),
     path("parcels/cancel", ParcelBatchCancelView.as_view(), name="parcel_batch_cancel"),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from django.db.models import Q
+
 from alliance.choices import Capability
 from alliance.errors import NotFound
 from alliance.tenancy import Actor, Scope, require, scope
@@ -52,6 +54,20 @@ class View:
         return self.address.city.time_zone
 
     @property
+    def is_closed(self) -> bool:
+        """Whether its parcels may be in another request."""
+        return self.stage in {
+            PickupStage.MISSED,
+            PickupStage.DECLINED,
+            PickupStage.CANCELLED,
+            PickupStage.LAPSED,
+        }
+
+    @property
+    def is_agreed(self) -> bool:
+        return self.pickup.state == PickupState.ACCEPTED
+
+    @property
     def window(self) -> Window:
         return Window(self.pickup.starts_at, self.pickup.ends_at, self.zone)
 
@@ -83,6 +99,14 @@ def pickups_of(actor: Actor) -> PickupQuerySet:
     require(actor, Capability.VIEW_PARCELS)
     pickups: PickupQuerySet = Pickup.objects.visible_to(actor)
     return pickups
+
+
+def count_to_answer(*, actor: Actor, now: datetime) -> int:
+    """Count the requests that wait for the actor's side; the portal's menu shows it on every page."""
+    if actor.organisation_id is None or actor.is_ops:
+        return 0
+    count: int = Pickup.objects.to_answer_by(actor, now).count()
+    return count
 
 
 def pickup_of(actor: Actor, pickup_id: int, now: datetime) -> View:
@@ -145,12 +169,16 @@ def waiting_parcels(actor: Actor, now: datetime, stop: Stop | None = None) -> li
         raise NotFound
     own = Parcel.objects.visible_to(actor).order_by("-id")
     ends = parcel_ids(own[LOOKED_AT - 1 : LOOKED_AT])
-    rows = own.filter(status=ParcelStatus.BOOKED, pickup_address_id__isnull=False)
+    rows = own.filter(status=ParcelStatus.BOOKED)
     if ends:
         rows = rows.filter(pk__gte=ends[-1])
     if stop is not None:
-        rows = rows.filter(courier_id=stop.courier_id, pickup_address_id=stop.address_id)
-    return by_stop(without_open(at_homes(rows, most=MOST_PARCELS)[:MOST_PARCELS], now))
+        cities = PickupAddress.objects.filter(pk=stop.address_id).values_list("city_id", flat=True)
+        booked_there = Q(pickup_address_id=stop.address_id)
+        from_the_city = Q(pickup_address_id__isnull=True, origin_id__in=list(cities))
+        rows = rows.filter(booked_there | from_the_city, courier_id=stop.courier_id)
+    groups = by_stop(actor, without_open(at_homes(rows, most=MOST_PARCELS)[:MOST_PARCELS], now))
+    return [group for group in groups if stop in {None, group.stop}]
 
 
 def without_open(parcels: Iterable[Parcel], now: datetime) -> list[Parcel]:
@@ -161,14 +189,24 @@ def without_open(parcels: Iterable[Parcel], now: datetime) -> list[Parcel]:
     return [parcel for parcel in listed if parcel.pickup_id not in taken]
 
 
-def by_stop(parcels: Iterable[Parcel]) -> list[Waiting]:
-    """Group parcels by courier and address, the groups with most of them first."""
-    groups: dict[Stop, list[Parcel]] = defaultdict(list)
-    for parcel in with_names(parcels):
-        if parcel.pickup_address_id is not None:
-            groups[Stop(parcel.courier_id, parcel.pickup_address_id)].append(parcel)
+def by_stop(actor: Actor, parcels: Iterable[Parcel]) -> list[Waiting]:
+    """Group a merchant's parcels by courier and address, the groups with most of them first.
+
+    A parcel that was booked from no address is picked up at one in its city, or left out.
+    """
+    listed, groups = with_names(parcels), defaultdict[Stop, list[Parcel]](list)
+    usual = _usual_addresses(actor) if any(each.pickup_address_id is None for each in listed) else {}
+    for parcel in listed:
+        address_id = parcel.pickup_address_id or usual.get(parcel.origin_id)
+        if address_id is not None:
+            groups[Stop(parcel.courier_id, address_id)].append(parcel)
     ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
     return [Waiting(stop, sorted(of_stop, key=_promised)) for stop, of_stop in ordered]
+
+
+def address_of(actor: Actor, parcel: Parcel) -> int | None:
+    """Return where a parcel is picked up: where it was booked from, else at an address in its city."""
+    return parcel.pickup_address_id or _usual_addresses(actor).get(parcel.origin_id)
 
 
 def pickup_of_parcel(actor: Actor, parcel: Parcel, now: datetime) -> View | None:
@@ -181,6 +219,12 @@ def pickup_of_parcel(actor: Actor, parcel: Parcel, now: datetime) -> View | None
 
 def _promised(parcel: Parcel) -> tuple[bool, datetime, int]:
     return parcel.pickup_by is None, parcel.pickup_by or parcel.deliver_by, parcel.pk
+
+
+def _usual_addresses(actor: Actor) -> dict[int, int]:
+    """The merchant's address in each city: its default one, else the newest."""
+    addresses = PickupAddress.objects.visible_to(actor).order_by("is_default", "pk")
+    return dict(addresses.values_list("city_id", "pk"))
 
 
 def _addresses(ids: Iterable[int]) -> Mapping[int, PickupAddress]:

@@ -41,6 +41,12 @@ class Window:
         start, end = local_clock(self.starts_at, self.zone), local_clock(self.ends_at, self.zone)
         return f"{date_text(start, 'MOMENT_FORMAT')}–{end:%H:%M}"
 
+    @property
+    def hours(self) -> str:
+        """Both hours, on a list of one day."""
+        start, end = local_clock(self.starts_at, self.zone), local_clock(self.ends_at, self.zone)
+        return f"{start:%H:%M}–{end:%H:%M}"
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -48,7 +54,8 @@ class Facts:
 
     status: str
     courier_id: int
-    address_id: int | None
+    # Booked from the address; or from none, and the address is in its city of origin.
+    is_there: bool
     ready_at: datetime
     pickup_by: datetime | None
     # It is in a request that is still open.
@@ -75,9 +82,6 @@ def window_problems(window: Window, *, now: datetime) -> Iterator[FieldError]:
             "longest": duration_text(LONGEST),
         }
         yield FieldError(end, message, "length")
-    elif local_clock(window.ends_at - timedelta(microseconds=1), window.zone).date() != window.day:
-        message = _("A window begins and ends on the same day at the pickup address.")
-        yield FieldError(end, message, "two_days")
     if window.ends_at < now + LEAST_NOTICE:
         message = _("The window must end at least %(notice)s from now.") % {
             "notice": duration_text(LEAST_NOTICE)
@@ -86,6 +90,10 @@ def window_problems(window: Window, *, now: datetime) -> Iterator[FieldError]:
     elif window.starts_at > now + FURTHEST:
         message = _("The window may begin at most %(days)d days from now.") % {"days": FURTHEST.days}
         yield FieldError(start, message, "too_far")
+    # Last, as no clock shows what is further away than the calendar.
+    elif local_clock(window.ends_at - timedelta(microseconds=1), window.zone).date() != window.day:
+        message = _("A window begins and ends on the same day at the pickup address.")
+        yield FieldError(end, message, "two_days")
 
 
 def refusal_of(facts: Facts, stop: Stop, window: Window, *, now: datetime) -> Conflict | None:
@@ -100,7 +108,7 @@ def refusal_of(facts: Facts, stop: Stop, window: Window, *, now: datetime) -> Co
     if facts.courier_id != stop.courier_id:
         message = _("Another courier carries this parcel: request its pickup there.")
         return Conflict(message, code="other_courier")
-    if facts.address_id != stop.address_id:
+    if not facts.is_there:
         return Conflict(_("This parcel is picked up at another address."), code="other_address")
     if facts.is_taken:
         return Conflict(_("This parcel is in an open pickup request already."), code="in_pickup")

@@ -17,12 +17,18 @@ HOLD_FOR_PICKUP: Final = StoredStatement(
     parameters={**_OF_PARCELS, "of_merchant": "bigint", "parcel_id": "bigint[]"},
     returns={
         **{"of_parcel": "bigint", "has_status": "text", "courier": "bigint", "address": "bigint"},
-        **{"ready": "timestamptz", "promised_by": "timestamptz", "request": "bigint", "grams": "int"},
+        **{
+            "city": "int",
+            "ready": "timestamptz",
+            "promised_by": "timestamptz",
+            "request": "bigint",
+            "grams": "int",
+        },
     },
     body="""
 BEGIN
 RETURN QUERY
-SELECT id, status::text, courier_id, pickup_address_id, ready_at, pickup_by, pickup_id, weight_g
+SELECT id, status::text, courier_id, pickup_address_id, origin_id, ready_at, pickup_by, pickup_id, weight_g
 FROM parcels_parcel
 WHERE id = ANY(%(parcel_id)s) AND id BETWEEN %(low)s AND %(high)s AND merchant_id = %(of_merchant)s
 ORDER BY id

@@ -5,7 +5,7 @@ from typing import Final
 from django.utils.translation import gettext_lazy as _
 
 from alliance.portal.badges import Badge
-from parcels.choices import ParcelStatus, ScanCode
+from parcels.choices import ParcelStatus, PickupStage, ScanCode
 
 _STATUSES: Final[dict[str, Badge]] = {
     ParcelStatus.BOOKED: Badge(_("Booked"), "slate", "notes"),
@@ -38,8 +38,20 @@ _SCAN_CODES: Final[dict[str, Badge]] = {
     ScanCode.CORRECTION: Badge(_("Correction"), "grey", "eraser"),
 }
 
+_PICKUPS: Final[dict[str, Badge]] = {
+    PickupStage.REQUESTED: Badge(_("Waiting for the courier"), "amber", "message-question"),
+    PickupStage.PROPOSED: Badge(_("Another window proposed"), "amber", "calendar-event"),
+    PickupStage.ACCEPTED: Badge(_("Agreed"), "blue", "calendar-check"),
+    PickupStage.DONE: Badge(_("Picked up"), "green", "circle-check"),
+    PickupStage.MISSED: Badge(_("Window missed"), "red", "clock-exclamation"),
+    PickupStage.DECLINED: Badge(_("Declined"), "grey", "x"),
+    PickupStage.CANCELLED: Badge(_("Cancelled"), "grey", "ban"),
+    PickupStage.LAPSED: Badge(_("Not answered"), "grey", "hourglass-off"),
+}
+
 # Family -> value -> badge.
 BADGES: Final[dict[str, dict[str, Badge]]] = {
     "parcel": _STATUSES,
     "scan": _SCAN_CODES,
+    "pickup": _PICKUPS,
 }

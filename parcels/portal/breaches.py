@@ -25,6 +25,7 @@ from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from couriers.documents.files import ACCEPT, MAX_BYTES
 from parcels.models import Parcel, Scan
+from parcels.pickups.queries import pickup_of_parcel
 from parcels.portal.timeline_entries import full_entries
 from parcels.scans.timelines import EARLIER, remarks_of, track, zone_text
 from parcels.tracking.verdicts import loss_text
@@ -157,6 +158,7 @@ def _context(actor: Actor, parcel: Parcel, report: BreachReport, form: ClaimForm
         "accept": ACCEPT,
         "max_bytes": MAX_BYTES,
         **_times(report),
+        **_window(actor, parcel, report),
     }
 
 
@@ -167,6 +169,15 @@ def _times(report: BreachReport) -> dict[str, datetime | None]:
         "promised_at": promised_at,
         "judged_by": commitment.due_at if commitment.due_at != promised_at else None,
     }
+
+
+def _window(actor: Actor, parcel: Parcel, report: BreachReport) -> dict[str, Any]:
+    """Of a pickup: the window that was agreed on, if its end is the hour that it is judged by."""
+    due_at, promised_by = report.commitment.due_at, parcel.pickup_by
+    if report.commitment.kind != CommitmentKind.PICKUP or promised_by is None or due_at >= promised_by:
+        return {}
+    pickup = pickup_of_parcel(actor, parcel, timezone.now())
+    return {"promised_at": promised_by, "judged_by": due_at, "is_window": True, "pickup": pickup}
 
 
 def _excuse_view(excuse: Excuse, claims: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -17,6 +18,7 @@ from alliance.portal.navigation import (
     Section,
 )
 from alliance.tenancy import Actor
+from parcels.pickups.queries import count_to_answer
 from slas.forecasts.services.watch_list import count_watched
 
 WORK: Final = Section(pgettext_lazy("menu section", "Parcels"), 10)
@@ -24,6 +26,10 @@ WORK: Final = Section(pgettext_lazy("menu section", "Parcels"), 10)
 
 def _waiting_parcels(actor: Actor) -> int:
     return count_watched(actor=actor)
+
+
+def _pickups_to_answer(actor: Actor) -> int:
+    return count_to_answer(actor=actor, now=timezone.now())
 
 
 MENU: Final = (
@@ -56,6 +62,16 @@ MENU: Final = (
     ),
     NavItem(_("Parcels"), "packages", "parcels:parcel_list", WORK, 30, MEMBERS, Capability.VIEW_PARCELS),
     NavItem(_("Labels"), "tag", "parcels:label_list", WORK, 35, MEMBERS, Capability.VIEW_PARCELS),
+    NavItem(
+        _("Pickups"),
+        "truck-loading",
+        "parcels:pickup_list",
+        WORK,
+        38,
+        MEMBERS,
+        Capability.VIEW_PARCELS,
+        count=_pickups_to_answer,
+    ),
     NavItem(
         _("Watch list"),
         "eye-exclamation",

@@ -25,6 +25,7 @@ from alliance.tenancy import Actor, Scope, require, scope
 from alliance.web.requests import ActorRequest
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel, PickupAddress, Scan
+from parcels.pickups.queries import View, pickup_of_parcel
 from parcels.portal.links import link_to
 from parcels.portal.parcel_credits import credit_of
 from parcels.portal.promise_steps import story_of
@@ -179,6 +180,7 @@ def _page(
             "zone": zone_text(parcel.destination.time_zone, now),
             "credit": credit_of(actor, parcel.pk),
             "story": story_of(actor, parcel),
+            **_pickup(actor, parcel, pickup_of_parcel(actor, parcel, now)),
             "revision_form": form or _revision_form(actor, parcel, promised, now),
             **_actions(request, actor, parcel),
         }
@@ -221,6 +223,18 @@ def _revision(actor: Actor, promised: Promised | None, kind: CommitmentKind) -> 
     if promised is None or kind != CommitmentKind.DELIVERY:
         return None
     return revision_view(promised.revisions, reader=actor)
+
+
+def _pickup(actor: Actor, parcel: Parcel, view: View | None) -> dict[str, Any]:
+    """The parcel's pickup request, or the way to one."""
+    may_request = (
+        actor.is_merchant
+        and actor.can(Capability.BOOK_PARCELS)
+        and parcel.status == ParcelStatus.BOOKED
+        and (view is None or view.is_closed)
+    )
+    url = f"{reverse('parcels:pickup_create')}?number={parcel.number}" if may_request else ""
+    return {"pickup": view, "pickup_request_url": url}
 
 
 def _label_url(parcel: Parcel) -> str:

@@ -57,6 +57,7 @@ from tests.access.rules import (
     STRANGERS_ONLY,
     SUPERUSER,
     UNMASK,
+    Answer,
 )
 
 WATCHING = [
@@ -190,6 +191,8 @@ OFFERS_AND_RATES = [
     ],
 ]
 
+# A suspended courier sends scans of what it has, and reads nothing else.
+NOT_SUSPENDED: Final[dict[str, Answer]] = {"suspended": 403}
 PARCELS = [
     Row("parcels:dashboard_view", "GET", READ, ops=302, note="ops have theirs in the admin"),
     Row("parcels:parcel_list", "GET", READ),
@@ -222,6 +225,43 @@ PARCELS = [
     Row("parcels:dry_run_list", "GET", BOOK, ops=404, note="a merchant's own"),
     Row("parcels:dry_run_list", "POST", ALLOCATE, own=422, ops=404),
     Row("parcels:dry_run_detail", "GET", BOOK, rival=404, ops=404, path=("dry_run",)),
+    Row("parcels:pickup_list", "GET", READ),
+    Row("parcels:pickup_create", "GET", BOOK, ops=404, note="ops book for nobody"),
+    Row("parcels:pickup_create", "POST", BOOK, ops=404, note="nothing selected: where parcels wait"),
+    Row("parcels:pickup_round", "GET", SCAN, ops=404, note="a courier's own", but=NOT_SUSPENDED),
+    Row("parcels:pickup_detail", "GET", READ, rival=404, path=("pickup",)),
+    Row(
+        "parcels:pickup_accept",
+        "POST",
+        SCAN,
+        own=302,
+        rival=404,
+        ops=403,
+        path=("pickup",),
+        but=NOT_SUSPENDED,
+    ),
+    Row(
+        "parcels:pickup_propose",
+        "POST",
+        SCAN,
+        own=422,
+        rival=404,
+        ops=422,
+        path=("pickup",),
+        but=NOT_SUSPENDED,
+    ),
+    Row(
+        "parcels:pickup_decline",
+        "POST",
+        SCAN,
+        own=422,
+        rival=404,
+        ops=403,
+        path=("pickup",),
+        but=NOT_SUSPENDED,
+    ),
+    Row("parcels:pickup_agree", "POST", BOOK, own=302, rival=404, ops=302, path=("pickup",)),
+    Row("parcels:pickup_cancel", "POST", BOOK, own=302, rival=404, ops=403, path=("pickup",)),
     Row("parcels:booking_template", "GET", BOOK, ops=404, note="ops book for nobody"),
     Row("parcels:booking_file", "GET", BOOK, rival=404, ops=404, path=("booking_file",)),
     Row("parcels:booking_cancel", "POST", BOOK, own=302, rival=404, ops=404, path=("booking_file",)),
@@ -325,6 +365,34 @@ API = [
         ops=404,
         path=("recipient",),
     ),
+    Row("api:parcels:pickup_list", "GET", API_READ),
+    Row("api:parcels:pickup_list", "POST", API_BOOK, own=422, data={}),
+    Row("api:parcels:pickup_detail", "GET", API_READ, rival=404, path=("pickup",)),
+    Row(
+        "api:parcels:pickup_accept", "POST", API_SCAN, rival=404, ops=403, path=("pickup",), but=NOT_SUSPENDED
+    ),
+    Row(
+        "api:parcels:pickup_propose",
+        "POST",
+        API_SCAN,
+        own=422,
+        rival=404,
+        path=("pickup",),
+        data={},
+        but=NOT_SUSPENDED,
+    ),
+    Row(
+        "api:parcels:pickup_decline",
+        "POST",
+        API_SCAN,
+        own=422,
+        rival=404,
+        path=("pickup",),
+        data={},
+        but=NOT_SUSPENDED,
+    ),
+    Row("api:parcels:pickup_agree", "POST", API_BOOK, own=422, rival=404, path=("pickup",), data={}),
+    Row("api:parcels:pickup_cancel", "POST", API_BOOK, rival=404, ops=403, path=("pickup",)),
     Row("api:parcels:parcel_list", "GET", API_READ),
     Row("api:parcels:parcel_list", "POST", API_BOOK, own=422, data={}),
     Row("api:parcels:parcel_batch", "POST", API_BOOK, own=422, data={}),

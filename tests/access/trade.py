@@ -17,7 +17,7 @@ from parcels.booking_files.services.templates import save_template
 from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.dry_runs.services import Period, start_dry_run
-from parcels.models import PickupAddress, RecipientProof
+from parcels.models import Pickup, PickupAddress, RecipientProof
 from parcels.recipients.rules import Entry
 from parcels.recipients.services.saving import save_recipient
 from parcels.scan_files.services import receive_scan_file
@@ -84,9 +84,20 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     refresh_watch_list(now=now)
     request = bookings.request_for(hangzhou, chengdu, now, courier=offer.courier.organisation.slug)
     booked = book_parcel(actor=owner(merchant), request=request, at=now)
-    PickupAddress.objects.create(merchant_id=merchant.pk, name="Depot", city=hangzhou, address="文三路 1 号")
+    depot = PickupAddress.objects.create(
+        merchant_id=merchant.pk, name="Depot", city=hangzhou, address="文三路 1 号"
+    )
     entry = Entry.written(name="王小明", phone="138 0000 1101", city=chengdu, address="人民路 1 号")
     save_recipient(actor=owner(merchant), entry=entry, at=now)
+    Pickup.objects.create(
+        merchant_id=merchant.pk,
+        courier_id=courier.pk,
+        address=depot,
+        day=now.date(),
+        starts_at=now,
+        ends_at=now + timedelta(hours=2),
+        parcel_ids=[booked.parcel_id],
+    )
     IdempotentRequest.objects.create(
         organisation=merchant, route="x", key="1", body_hash="", status=201, answer="{}"
     )

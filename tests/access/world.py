@@ -49,7 +49,15 @@ from couriers.changes.services import propose_change
 from couriers.choices import DocumentKind, FacilityKind, Step
 from couriers.documents import services as documents
 from couriers.models import Application, CourierHome, Facility
-from parcels.models import BookingFile, BookingTemplate, DryRun, PickupAddress, SavedRecipient, ScanFile
+from parcels.models import (
+    BookingFile,
+    BookingTemplate,
+    DryRun,
+    Pickup,
+    PickupAddress,
+    SavedRecipient,
+    ScanFile,
+)
 from slas.credits.months import month_of, spell
 from slas.credits.services.sums import add_entries
 from slas.models import (
@@ -308,6 +316,7 @@ class _Builder:
             "booking_form": BookingTemplate.objects.get(merchant_id=self.merchant.pk),
             "recipient": SavedRecipient.objects.get(merchant_id=self.merchant.pk),
             "scan_file": ScanFile.objects.get(courier_id=self.courier.pk),
+            "pickup": Pickup.objects.get(merchant_id=self.merchant.pk),
             "rule": AllocationRule.objects.get(merchant_id=self.merchant.pk),
             "dry_run": DryRun.objects.get(merchant_id=self.merchant.pk),
             "offer_file": OfferFile.objects.get(courier_id=self.courier.pk),

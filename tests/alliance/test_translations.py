@@ -38,18 +38,25 @@ SHARED_PAGES = [
     "parcels:dashboard_view",
     "parcels:parcel_list",
     "parcels:label_list",
+    "parcels:pickup_list",
     "slas:rate_list",
     "slas:breach_list",
 ]
 MERCHANT_PAGES = [
     "parcels:quote_create", "parcels:address_add", "slas:rule_list", "slas:rule_create",
-    "parcels:dry_run_list",
+    "parcels:dry_run_list", "parcels:pickup_create",
     "parcels:recipient_list",
     "parcels:recipient_add",
     "parcels:recipient_import",
     "member_list", "api_key_list", "usersessions_list",
 ]  # fmt: skip
-COURIER_PAGES = ["slas:offer_list", "slas:offer_create", "parcels:scan_upload", "couriers:facility_list"]
+COURIER_PAGES = [
+    "slas:offer_list",
+    "slas:offer_create",
+    "parcels:scan_upload",
+    "parcels:pickup_round",
+    "couriers:facility_list",
+]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@
 -- returns has_status text
 -- returns courier bigint
 -- returns address bigint
+-- returns city int
 -- returns ready timestamptz
 -- returns promised_by timestamptz
 -- returns request bigint
@@ -15,7 +16,7 @@
 
 BEGIN
 RETURN QUERY
-SELECT id, status::text, courier_id, pickup_address_id, ready_at, pickup_by, pickup_id, weight_g
+SELECT id, status::text, courier_id, pickup_address_id, origin_id, ready_at, pickup_by, pickup_id, weight_g
 FROM parcels_parcel
 WHERE id = ANY(%(parcel_id)s) AND id BETWEEN %(low)s AND %(high)s AND merchant_id = %(of_merchant)s
 ORDER BY id

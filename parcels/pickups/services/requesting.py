@@ -16,6 +16,7 @@ from alliance.tenancy import Actor, require
 from parcels.bookings.models import Parcel, PickupAddress
 from parcels.bookings.rules import text_problems
 from parcels.pickups.models import Pickup
+from parcels.pickups.queries import address_of
 from parcels.pickups.rules import (
     MOST_PARCELS,
     NOTE_LENGTH,
@@ -73,6 +74,7 @@ class _Held:
     has_status: str
     courier: int
     address: int | None
+    city: int
     ready: datetime
     promised_by: datetime | None
     request: int | None
@@ -96,25 +98,12 @@ def request_pickup(*, actor: Actor, asked: Asked, now: datetime) -> Requested:
     # Without a savepoint: on a cluster its release would be a message to each worker.
     with transaction.atomic(savepoint=False):
         held = _hold(actor, asked.ids)
-        results = _judge(held, asked.parcels, stop, window, now)
+        results = _judge(held, asked.parcels, stop, address.city_id, window, now)
         joined = [each.parcel_id for each in results if isinstance(each, Joined)]
-        if not joined:
-            raise _none(asked, results)
-        pickup = Pickup.objects.create(
-            merchant_id=actor.tenant_id,
-            courier_id=stop.courier_id,
-            address=address,
-            day=window.day,
-            starts_at=window.starts_at,
-            ends_at=window.ends_at,
-            parcel_ids=joined,
-            weight_g=sum(held[parcel_id].grams or 0 for parcel_id in joined),
-            note=asked.note,
-            requested_by_id=actor.user_id,
-            requested_at=now,
-        )
-        rows_by_shard(JOIN_PICKUP, sorted(joined), {}, request=pickup.pk)
-        record(actor, pickup, events.Topic.PICKUP_REQUESTED, verb="pickup.requested", at=now)
+        pickup = _create(actor, asked, stop, window, [held[pk] for pk in joined], now) if joined else None
+    # Not within: the caller's transaction goes on, for a page shows the form again.
+    if pickup is None:
+        raise _none(asked, results)
     return Requested(pickup, results)
 
 
@@ -146,6 +135,28 @@ def record(actor: Actor, pickup: Pickup, topic: events.Topic, *, verb: str, at: 
     )
 
 
+def _create(
+    actor: Actor, asked: Asked, stop: Stop, window: Window, parcels: Sequence[_Held], now: datetime
+) -> Pickup:
+    ids = [parcel.of_parcel for parcel in parcels]
+    pickup = Pickup.objects.create(
+        merchant_id=actor.tenant_id,
+        courier_id=stop.courier_id,
+        address_id=stop.address_id,
+        day=window.day,
+        starts_at=window.starts_at,
+        ends_at=window.ends_at,
+        parcel_ids=ids,
+        weight_g=sum(parcel.grams or 0 for parcel in parcels),
+        note=asked.note,
+        requested_by_id=actor.user_id,
+        requested_at=now,
+    )
+    rows_by_shard(JOIN_PICKUP, sorted(ids), {}, request=pickup.pk)
+    record(actor, pickup, events.Topic.PICKUP_REQUESTED, verb="pickup.requested", at=now)
+    return pickup
+
+
 def _stop(actor: Actor, asked: Asked) -> tuple[Stop, PickupAddress]:
     """Return the courier and the address: as named, else those of the first parcel that is the merchant's."""
     if not 1 <= len(asked.parcels) <= MOST_PARCELS:
@@ -156,23 +167,28 @@ def _stop(actor: Actor, asked: Asked) -> tuple[Stop, PickupAddress]:
         raise InvalidInput(errors=[FieldError("/tracking_numbers", message, "length")])
     courier_id, address_id = asked.courier_id, asked.address_id
     if courier_id is None or address_id is None:
-        named = Parcel.objects.visible_to(actor).filter(pk__in=asked.ids)
-        found = {pk: of for pk, *of in named.values_list("pk", "courier_id", "pickup_address_id")}
-        first = next((found[pk] for pk in asked.ids if pk in found), None)
-        if first is None:
-            unknown = [each if isinstance(each, AllianceError) else _unknown() for each in asked.parcels]
-            raise _none(asked, unknown)
-        courier_id = first[0] if courier_id is None else courier_id
-        address_id = first[1] if address_id is None else address_id
+        first = _first(actor, asked)
+        courier_id = first.courier_id if courier_id is None else courier_id
+        address_id = address_of(actor, first) if address_id is None else address_id
     # One that was removed is still where parcels booked from it are.
     addresses = PickupAddress.objects.filter(merchant_id=actor.tenant_id).select_related("city")
     address = addresses.filter(pk=address_id).first()
     if address is None:
-        message = _("These parcels have no pickup address: their courier knows no place to come to.")
-        if asked.address_id is not None:
-            message = _("Unknown pickup address.")
+        message = _("Unknown pickup address.")
+        if asked.address_id is None:
+            message = _("You have no pickup address in the city of these parcels: add one.")
         raise InvalidInput(errors=[FieldError("/pickup_address", message, "unknown")])
     return Stop(courier_id, address.pk), address
+
+
+def _first(actor: Actor, asked: Asked) -> Parcel:
+    """Return the first parcel that is the merchant's. Raises Conflict if none is."""
+    found = Parcel.objects.visible_to(actor).in_bulk(asked.ids)
+    first: Parcel | None = next((found[pk] for pk in asked.ids if pk in found), None)
+    if first is None:
+        unknown = [each if isinstance(each, AllianceError) else _unknown() for each in asked.parcels]
+        raise _none(asked, unknown)
+    return first
 
 
 def _hold(actor: Actor, parcel_ids: Sequence[int]) -> dict[int, _Held]:
@@ -184,6 +200,7 @@ def _judge(
     held: Mapping[int, _Held],
     parcels: Sequence[int | AllianceError],
     stop: Stop,
+    city_id: int,
     window: Window,
     now: datetime,
 ) -> list[Joined | AllianceError]:
@@ -205,7 +222,7 @@ def _judge(
             facts = Facts(
                 parcel.has_status,
                 parcel.courier,
-                parcel.address,
+                parcel.address == stop.address_id or (parcel.address is None and parcel.city == city_id),
                 parcel.ready,
                 parcel.promised_by,
                 is_taken=parcel.request in taken,

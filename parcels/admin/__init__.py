@@ -1,5 +1,23 @@
 """Ops' door to what moves; importing registers."""
 
-from parcels.admin import booking_files, bookings, merchants, pickup_addresses, pickups, retention, scan_files
+from parcels.admin import (
+    booking_files,
+    bookings,
+    dry_runs,
+    merchants,
+    pickup_addresses,
+    pickups,
+    retention,
+    scan_files,
+)
 
-__all__ = ["booking_files", "bookings", "merchants", "pickup_addresses", "pickups", "retention", "scan_files"]
+__all__ = [
+    "booking_files",
+    "bookings",
+    "dry_runs",
+    "merchants",
+    "pickup_addresses",
+    "pickups",
+    "retention",
+    "scan_files",
+]

@@ -1,6 +1,7 @@
 """The admin of service levels; importing it registers the models."""
 
 from slas.admin import (
+    allocation,
     closures,
     commitments,
     credits,
@@ -14,6 +15,7 @@ from slas.admin import (
 )
 
 __all__ = [
+    "allocation",
     "closures",
     "commitments",
     "credits",

@@ -533,6 +533,8 @@ ADMIN = [
     *pages_of_model("parcels_pickupaddress", "address"),
     *pages_of_model("parcels_bookingfile", "booking_file"),
     *pages_of_model("parcels_scanfile", "scan_file"),
+    *pages_of_model("slas_allocationrule", "rule"),
+    *pages_of_model("parcels_dryrun", "dry_run"),
     *pages_of_model("django_celery_beat_periodictask", "periodic_task"),
 ]
 

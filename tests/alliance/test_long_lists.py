@@ -35,8 +35,8 @@ from tests.helpers.owner import execute_as_owner
 pytestmark = pytest.mark.django_db
 # Not so hot that they are stored in a way of their own, but nobody counts them either.
 GROWING = {
-    "alliance_auditentry", "parcels_bookingfile", "parcels_pickup", "slas_creditentry", "slas_excuse",
-    "slas_revision", "slas_statement",
+    "alliance_auditentry", "parcels_bookingfile", "parcels_dryrun", "parcels_pickup",
+    "slas_allocationrule", "slas_creditentry", "slas_excuse", "slas_revision", "slas_statement",
 }  # fmt: skip
 # As many as there are tenants.
 TENANTS = {
@@ -150,8 +150,8 @@ def assert_along_an_index(sql: str, nodes: list[dict[str, Any]]) -> None:
 
 def test_these_are_the_lists_of_hot_tables() -> None:
     assert {model.__name__ for model in LISTS} == {
-        "ApiKey", "AuditEntry", "BookingFile", "BreachListing", "CapacityDay", "CommitmentListing",
-        "CreditEntry", "Event", "Excuse", "Merchant", "OnTimeRate", "Organisation", "Parcel",
+        "AllocationRule", "ApiKey", "AuditEntry", "BookingFile", "BreachListing", "CapacityDay",
+        "CommitmentListing", "CreditEntry", "DryRun", "Event", "Excuse", "Merchant", "OnTimeRate", "Organisation", "Parcel",
         "PickupAddress", "Revision", "Statement", "User", "WatchItem",
     }  # fmt: skip
     assert all(isinstance(admin.site._registry[model], LongListMixin) for model in LISTS)

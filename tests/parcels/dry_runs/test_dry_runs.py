@@ -178,3 +178,22 @@ def test_pages_show_progress_then_the_result(merchant: Actor, merchant_client: C
     assert "Swift Express" in page
     assert "less than booked" in page
     assert "The cheapest courier." in page
+
+
+def test_ops_see_rules_and_runs_and_find_them_by_the_merchant(
+    merchant: Actor, ops_client: Client, past: None, rival_courier: Organisation
+) -> None:
+    cheap = rule(merchant, "Cheap", "cheapest", reference_prefix="VIP")
+    never = rule(merchant, "Not them", "never", couriers=[rival_courier])
+    run = run_of(merchant, cheap, never)
+    for name, rows in {"slas_allocationrule": [cheap.pk, never.pk], "parcels_dryrun": [run.pk]}.items():
+        for text, found in (("Lotus", rows), ("nobody of this name", [])):
+            page = ops_client.get(reverse(f"admin:{name}_changelist"), {"q": text})
+            assert [row.pk for row in page.context["cl"].result_list] == found
+    page = ops_client.get(reverse("admin:slas_allocationrule_changelist")).content.decode()
+    assert "reference beginning with “VIP”" in page
+    page = ops_client.get(reverse("admin:slas_allocationrule_change", args=[never.pk])).content.decode()
+    assert f"Never {rival_courier.name}." in page
+    page = ops_client.get(reverse("admin:parcels_dryrun_change", args=[run.pk])).content.decode()
+    assert "reference beginning with “VIP”" in page
+    assert "Swift Express" in page

@@ -22,6 +22,7 @@ COLUMNS: Final = (
     "expected_deliver_by",
     "expected_price",
     "if_full",
+    "pieces",
 )
 MAX_BYTES: Final = 500 * 1024 * 1024
 # Common names for our columns, in English and Chinese; what they mean is told.
@@ -58,6 +59,13 @@ MEANT: Final = {
     "pickup time": ("ready_at",),
     "deliver by": ("expected_deliver_by",),
     "price": ("expected_price",),
+    "parcels": ("pieces",),
+    "packages": ("pieces",),
+    "number of parcels": ("pieces",),
+    "number of packages": ("pieces",),
+    "parcel count": ("pieces",),
+    "package count": ("pieces",),
+    "boxes": ("pieces",),
     "carrier": ("courier",),
     "收件人": ("recipient_name",),
     "收货人": ("recipient_name",),
@@ -103,6 +111,11 @@ MEANT: Final = {
     "承诺送达": ("expected_deliver_by",),
     "价格": ("expected_price",),
     "运费": ("expected_price",),
+    "包裹数": ("pieces",),
+    "包裹数量": ("pieces",),
+    "包裹件数": ("pieces",),
+    "箱数": ("pieces",),
+    "子单数": ("pieces",),
 }  # fmt: skip
 # What the columns are called in files for Chinese readers; read as well.
 LABELS: Final = {
@@ -120,6 +133,7 @@ LABELS: Final = {
     "承诺送达时间": "expected_deliver_by",
     "约定价格": "expected_price",
     "约满时": "if_full",
+    "件数": "pieces",
 }
 FORMAT: Final = FileFormat(
     columns=COLUMNS,
@@ -132,5 +146,5 @@ FORMAT: Final = FileFormat(
 )
 SAMPLE: Final = (
     "SO-2026-0001", "next_day", "CN-HGH", "CN-CTU", "800", "王小明", "13812345678",
-    "人民南路四段12号3单元1203室", "", "", "", "", "", "",
+    "人民南路四段12号3单元1203室", "", "", "", "", "", "", "",
 )  # fmt: skip

@@ -32,6 +32,7 @@ _OWN_WORDS: Final = {
     "expected_deliver_by": gettext_lazy("Expected promise"),
     "expected_price": gettext_lazy("Expected price"),
     "if_full": gettext_lazy("When the day is full"),
+    "pieces": gettext_lazy("Number of parcels"),
 }
 
 
@@ -65,7 +66,9 @@ class ColumnsForm(forms.Form):
     )
     one_row_each = forms.BooleanField(
         label=gettext_lazy("An order has a row for each of its articles"),
-        help_text=gettext_lazy("Only the first row of an order is booked."),
+        help_text=gettext_lazy(
+            "Only the first row of an order is booked. Otherwise its rows are parcels of one order."
+        ),
         required=False,
     )
     save_as = forms.CharField(

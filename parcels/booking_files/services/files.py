@@ -42,6 +42,7 @@ from parcels.booking_files.services.rows import Rows
 from parcels.booking_files.services.slices import book_rows
 from parcels.booking_files.services.templates import template_for, template_named
 from parcels.booking_files.services.uploads import ColumnsUnknown, missing_text, prepare, write_converted
+from parcels.bookings.rules import MOST_PIECES
 from parcels.choices import BookingFileState
 
 SLICE: Final = 2_000
@@ -212,25 +213,36 @@ def _slices(file: BookingFile) -> Iterator[None]:
                 row_lines=FORMAT.row_lines,
                 width=len(columns),
             )
-        for piece in _pieces(records, start=file.position):
+        for piece in _cut(records, rows, start=file.position):
             _book(actor, file, rows, piece)
             if not piece.is_last:
                 yield
 
 
-def _pieces(records: Records, *, start: int) -> Iterator[_Slice]:
+def _cut(records: Records, rows: Rows, *, start: int) -> Iterator[_Slice]:
+    """Cut the file into slices of so many parcels, and not within an order."""
     batch: list[Record] = []
-    line = records.line
+    count, line = 0, records.line
+    end = start, line
     for record in records:
+        is_full = count >= SLICE or end[1] - line >= SLICE_LINES
+        # An order of so many rows is refused, wherever it is cut.
+        is_long = len(batch) >= SLICE + 2 * MOST_PIECES
+        if is_full and (not batch or is_long or _may_end(record, batch[-1], rows)):
+            yield _Slice(batch, start, *end, is_last=False)
+            batch, count, (start, line) = [], 0, end
         if not record.is_blank:
             batch.append(record)
-        if len(batch) == SLICE or records.line - line >= SLICE_LINES:
-            yield _Slice(batch, start, records.offset, records.line, is_last=False)
-            batch, start, line = [], records.offset, records.line
+            count += rows.count(record)
+        end = records.offset, records.line
     if batch and is_distributed():
-        yield _Slice(batch, start, records.offset, records.line, is_last=False)
-        batch, start = [], records.offset
+        yield _Slice(batch, start, *end, is_last=False)
+        batch, start = [], end[0]
     yield _Slice(batch, start, records.offset, records.line, is_last=True)
+
+
+def _may_end(record: Record, last: Record, rows: Rows) -> bool:
+    return not record.is_blank and rows.starts_order(record, last)
 
 
 def _book(actor: Actor, file: BookingFile, rows: Rows, piece: _Slice) -> None:

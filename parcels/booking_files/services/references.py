@@ -4,8 +4,8 @@ A parcel lies in a home of its courier. So on a cluster the homes of those couri
 has ever booked, and a worker that has none of them may be away.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,27 +28,35 @@ PARCELS_BY_REFERENCE: Final = StoredStatement(
     is_stable=True,
     is_plain=True,
     parameters={"home": "bigint", "merchant_id": "bigint", "oldest": "bigint", "reference": "text[]"},
-    returns={"reference": "text", "id": "bigint", "recipient_name": "text", "recipient_phone": "text"},
+    returns={
+        **{"reference": "text", "id": "bigint", "recipient_name": "text", "recipient_phone": "text"},
+        **{"piece": "int", "order_id": "bigint"},
+    },
     body="""
 BEGIN
     RETURN QUERY
-    SELECT DISTINCT ON (reference) reference::text, id, recipient_name::text, recipient_phone::text
+    SELECT DISTINCT ON (reference, piece) reference::text, id, recipient_name::text, recipient_phone::text,
+        piece::int, order_id
     FROM parcels_parcel
     WHERE merchant_id = %(merchant_id)s AND id >= %(oldest)s AND reference = ANY(%(reference)s)
         AND reference <> '' AND status <> 'cancelled'
-    ORDER BY reference, id;
+    ORDER BY reference, piece, id;
 END""",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """A parcel that has a row's reference, and the line of the same file that it is from."""
+    """A parcel that has a row's reference, and the line of the same file that it is from.
+
+    `pieces` are the parcels of its order by their places, without those that were cancelled.
+    """
 
     parcel_id: int
     name: str
     phone: str
     line: int = 0
+    pieces: Mapping[int, int] = field(default_factory=dict)
 
     def is_for_another(self, recipient: Recipient) -> bool:
         """Whether neither name nor phone agrees: a corrected row has one of them, an erased parcel none."""
@@ -84,6 +92,13 @@ def booked_before(actor: Actor, references: Iterable[str], *, at: datetime) -> d
         ]
     )
     found: dict[str, Earlier] = {}
-    for reference, *earlier in sorted(rows, key=lambda row: row[1]):
-        found.setdefault(reference, Earlier(*earlier))
+    orders: dict[str, int | None] = {}
+    pieces: dict[str, dict[int, int]] = {}
+    for reference, parcel_id, name, phone, piece, order_id in sorted(rows, key=lambda row: row[1]):
+        of_first = pieces.setdefault(reference, {})
+        if reference not in found:
+            found[reference] = Earlier(parcel_id, name, phone, pieces=of_first)
+            orders[reference] = order_id
+        if not of_first or (order_id is not None and order_id == orders[reference]):
+            of_first[piece] = parcel_id
     return found

@@ -21,8 +21,9 @@ from alliance.errors import AllianceError
 from alliance.workbooks.cells import text_in
 from parcels.booking_files.columns import FORMAT
 from parcels.booking_files.models import BookingFile
+from parcels.booking_files.services.orders import Known
 from parcels.booking_files.services.rows import booked_before, explain, translate_row
-from parcels.booking_files.services.slices import Known, Outcomes
+from parcels.booking_files.services.slices import Outcomes
 from parcels.bookings.services.writing import Booked
 from slas.promises.prices import yuan
 
@@ -39,6 +40,9 @@ COLUMNS: Final = (
     "problem",
     "detail",
     "what_to_do",
+    # Numbers: a spreadsheet would read 1/3 as a day.
+    "piece",
+    "pieces",
 )
 # Writing more into a workbook takes longer than a person waits for a download.
 MOST_WORKBOOK_ROWS: Final = 100_000
@@ -147,13 +151,28 @@ def _row(
         if times is None:
             times = moments[id(promise)] = (_iso_text(promise.pickup_by), _iso_text(promise.deliver_by))
         fee = yuan(result.fee_fen)
-        return (line, cell, "booked", result.number, result.offer.courier, fee, *times, "", "", "", "")
+        request = result.request
+        place = (str(request.piece), str(request.pieces))
+        return (
+            line,
+            cell,
+            "booked",
+            result.number,
+            result.offer.courier,
+            fee,
+            *times,
+            "",
+            "",
+            "",
+            "",
+            *place,
+        )
     number, texts = "", explain(result) if isinstance(result, AllianceError) else ("", "", "", "")
     if isinstance(result, Known):
         number, texts = result.number, booked_before(result.number)
     name = "duplicate" if number else "rejected"
     now = _available(result)
-    return (line, cell, name, number, *now, *(safe_cell(text.replace("\0", "")) for text in texts))
+    return (line, cell, name, number, *now, *(safe_cell(text.replace("\0", "")) for text in texts), "", "")
 
 
 def _available(result: Known | AllianceError) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from alliance.tenancy import Actor
 from alliance.texts import one_line
 from alliance.workbooks.cells import MARK, CellKind, mark_of, text_in
 from parcels.bookings.models import PickupAddress
-from parcels.bookings.rules import BookingRequest, IfFull, Recipient
+from parcels.bookings.rules import MOST_PIECES, BookingRequest, IfFull, Recipient
 from slas.promises.prices import InvalidAmount, fen_from_yuan
 from slas.promises.tiers import tier_named
 
@@ -54,6 +54,7 @@ _DETAILS: Final[Mapping[str, str | Promise]] = {
     "recipient_phone masked": gettext_lazy("Digits of this number are hidden: nobody can dial it."),
     "recipient_address masked": gettext_lazy("A part of this address is hidden: nobody can find it."),
     "pickup_address unknown": gettext_lazy("Unknown pickup address."),
+    "pieces invalid": gettext_lazy("Enter how many parcels these are, from 1 to 99."),
 }
 # How to fix a problem, by its code.
 _REMEDIES: Final[Mapping[str, str | Promise]] = {
@@ -88,6 +89,12 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
         "Nothing to do if it is the same parcel; otherwise give it its own reference."
     ),
     "reference_of_another": gettext_lazy("Give each parcel a reference of its own."),
+    "order_refused": gettext_lazy("Correct the row that is named, and upload all rows of the order again."),
+    "order_mixed": gettext_lazy(
+        "Give the rows of one order the same recipient, cities and service, or each a reference of its own."
+    ),
+    "order_booked": gettext_lazy("Book further parcels under a reference of their own."),
+    "too_many_pieces": gettext_lazy("Split the order: give some of the rows another reference."),
     "not_done": gettext_lazy("Upload this row again; contact us if it happens twice."),
 }
 _OTHERWISE: Final = gettext_lazy("Correct this cell and upload the row again.")
@@ -124,6 +131,17 @@ class Rows:
             for name, text in zip(self.columns, record.cells, strict=False)
         }
 
+    def starts_order(self, record: Record, last: Record) -> bool:
+        """Whether a row is no parcel of the order that the row before it belongs to."""
+        reference = self.cells(record).get("reference", "")
+        return not reference or reference != self.cells(last).get("reference", "")
+
+    def count(self, record: Record) -> int:
+        """How many parcels a row stands for."""
+        if "pieces" not in self.columns:
+            return 1
+        return min(max(whole_number(self.cells(record).get("pieces", "")) or 1, 1), MOST_PIECES)
+
     def read(self, record: Record, cells: Mapping[str, str], *, at: datetime) -> BookingRequest:
         """Return a row's booking request. Raises InvalidInput with all errors of its cells."""
         if problem := record.problem_among(self.columns):
@@ -150,6 +168,8 @@ class Rows:
             expected_deliver_by=_moment("expected_deliver_by", cells, errors),
             expected_price_fen=_amount("expected_price", cells, errors),
             if_full=_if_full(cells, errors),
+            # So many parcels that are alike: see `orders`.
+            pieces=_pieces(cells, errors),
         )
         if errors or damaged:
             others = [error for error in errors if column_of(error.pointer) not in damaged]
@@ -295,6 +315,17 @@ def _weight(cells: Mapping[str, str], errors: list[FieldError]) -> int:
     else:
         errors.append(_missing("weight_g"))
     return 0
+
+
+def _pieces(cells: Mapping[str, str], errors: list[FieldError]) -> int:
+    text = cells.get("pieces", "")
+    if not text:
+        return 1
+    count = whole_number(text)
+    if count is None or not 1 <= count <= MOST_PIECES:
+        errors.append(_wrong("pieces", "invalid"))
+        return 1
+    return count
 
 
 def _moment(name: str, cells: Mapping[str, str], errors: list[FieldError]) -> datetime | None:

@@ -4,45 +4,34 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-
-from django.utils.translation import gettext as _
+from itertools import islice
 
 from alliance.csv_files.records import Record
-from alliance.errors import AllianceError, Conflict, FieldError
-from alliance.identifiers import tracking_number
+from alliance.errors import AllianceError
 from alliance.tenancy import Actor
+from parcels.booking_files.services.orders import Known, Order, Result, Row, orders_in
 from parcels.booking_files.services.references import Earlier, booked_before
 from parcels.booking_files.services.rows import Rows
-from parcels.bookings.rules import BookingRequest
 from parcels.bookings.services.booking import book_parcels
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelSource
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A row that was not booked because a parcel already has its reference."""
-
-    parcel_id: int
-
-    @property
-    def number(self) -> str:
-        return tracking_number(self.parcel_id)
-
-
 @dataclass(slots=True)
 class Outcomes:
-    """The result of each row of a slice."""
+    """The results of a slice: of each parcel, with its row, and of each row that was refused."""
 
-    rows: list[tuple[Record, str, Booked | Known | AllianceError]] = field(default_factory=list)
+    rows: list[tuple[Record, str, Result]] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
-        kinds = Counter(type(result) for _record, _reference, result in self.rows)
+        """How many rows were booked, and how many not: a row may stand for several parcels."""
+        rows = {record.line: type(result) for record, _reference, result in self.rows}
+        kinds = Counter(rows.values())
         booked, duplicate = kinds[Booked], kinds[Known]
         return {
             "booked": booked,
             "duplicate": duplicate,
-            "rejected": len(self.rows) - booked - duplicate,
+            "rejected": len(rows) - booked - duplicate,
         }
 
 
@@ -54,66 +43,58 @@ def book_rows(
     A row's `ready_at` is checked against the time of upload: waiting in the queue must not make a row
     invalid.
     """
-    results: dict[int, Booked | Known | AllianceError] = {}
-    references: list[str] = []
-    requests: dict[int, BookingRequest] = {}
-    for index, record in enumerate(records):
-        cells = rows.cells(record)
-        references.append(cells.get("reference", ""))
-        try:
-            requests[index] = rows.read(record, cells, at=at)
-        except AllianceError as refusal:
-            results[index] = refusal
-    earlier = booked_before(actor, (requests[index].reference for index in requests), at=at)
-    for run in _runs(requests, earlier, results):
-        answers = book_parcels(
-            actor=actor,
-            requests=[requests[index] for index in run],
-            at=at,
-            requested_at=requested_at,
-            source=ParcelSource.FILE,
+    orders = orders_in([_row(rows, record, at=at) for record in records])
+    sound = [order for order in orders if not order.results]
+    earlier = booked_before(actor, (order.reference for order in sound), at=at)
+    for run in _runs(sound, earlier):
+        answers = iter(
+            book_parcels(
+                actor=actor,
+                requests=[request for order in run for request in order.requests()],
+                at=at,
+                requested_at=requested_at,
+                source=ParcelSource.FILE,
+            )
         )
-        for index, answer in zip(run, answers, strict=True):
-            results[index] = answer
-            if isinstance(answer, Booked) and answer.request.reference:
-                recipient = answer.request.recipient
-                earlier[answer.request.reference] = Earlier(
-                    answer.parcel_id, recipient.name, recipient.phone, records[index].line
+        for order in run:
+            order.results = [*islice(answers, order.count)]
+            booked = [result for result in order.results if isinstance(result, Booked)]
+            if booked and order.reference:
+                recipient = order.first.recipient
+                pieces = {result.request.piece: result.parcel_id for result in booked}
+                line = order.rows[0].record.line
+                earlier[order.reference] = Earlier(
+                    booked[0].parcel_id, recipient.name, recipient.phone, line, pieces
                 )
-    return Outcomes([(record, references[index], results[index]) for index, record in enumerate(records)])
+    return Outcomes([outcome for order in orders for outcome in order.outcomes()])
 
 
-def _runs(
-    requests: dict[int, BookingRequest],
-    earlier: dict[str, Earlier],
-    results: dict[int, Booked | Known | AllianceError],
-) -> Iterator[list[int]]:
-    """Split the rows before a repeated reference, so that the first one's result is known by then."""
-    run: list[int] = []
+def _row(rows: Rows, record: Record, *, at: datetime) -> Row:
+    cells = rows.cells(record)
+    reference = cells.get("reference", "")
+    try:
+        return Row(record, reference, rows.read(record, cells, at=at))
+    except AllianceError as refusal:
+        return Row(record, reference, refusal)
+
+
+def _runs(orders: Sequence[Order], earlier: dict[str, Earlier]) -> Iterator[list[Order]]:
+    """Split the orders before a repeated reference, so that the first one's result is known by then.
+
+    Those of a reference that was booked before are answered.
+    """
+    run: list[Order] = []
     references: set[str] = set()
-    for index, request in requests.items():
-        reference = request.reference
+    for order in orders:
+        reference = order.reference
         if reference in references:
             yield run
             run, references = [], set()
         if known := earlier.get(reference):
-            results[index] = _answer_for(request, known)
+            order.answer(known)
             continue
-        run.append(index)
+        run.append(order)
         if reference:
             references.add(reference)
     if run:
         yield run
-
-
-def _answer_for(request: BookingRequest, earlier: Earlier) -> Known | AllianceError:
-    """The result of a row whose reference a parcel has: the same parcel again, or another one's."""
-    if not earlier.is_for_another(request.recipient):
-        return Known(earlier.parcel_id)
-    if earlier.line:
-        message = _("Line %(line)d has this reference, for somebody else.") % {"line": earlier.line}
-    else:
-        message = _("%(number)s has this reference, for somebody else.") % {
-            "number": tracking_number(earlier.parcel_id)
-        }
-    return Conflict(errors=[FieldError("/reference", message, "reference_of_another")])

@@ -16,7 +16,7 @@ from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.booking_files.services import files as booking_files
 from parcels.bookings.rules import BookingRequest, IfFull, Recipient
-from parcels.bookings.services.booking import book_parcel
+from parcels.bookings.services.booking import book_order
 from parcels.models import Parcel
 from slas.models import CapacityDay, Commitment, Offer
 from tests.helpers.profiles import scaled
@@ -64,45 +64,68 @@ def rolled_back() -> Iterator[None]:
 def one_by_one(
     merchant: Actor, rows: Sequence[dict[str, str]], ends: tuple[City, City]
 ) -> list[tuple[str, ...]]:
-    """The results of booking each row by a separate call, each reference once."""
+    """The results of booking each order by a separate call, each reference once."""
     results: list[tuple[str, ...]] = []
-    references: set[str] = set()
-    for cells in rows:
-        now = timezone.now()
-        if not cells["weight_g"].isdigit():
-            results.append(("rejected",))
+    references: dict[str, int] = {}
+    for order in orders_of(rows):
+        count, reference, now = len(order), order[0]["reference"], timezone.now()
+        is_mixed = len({(cells["if_full"] or "refuse", cells["recipient_phone"]) for cells in order}) > 1
+        if is_mixed or not all(cells["weight_g"].isdigit() for cells in order):
+            results += [("rejected",)] * count
             continue
-        if cells["reference"] in references:
-            results.append(("duplicate",))
+        if reference in references:
+            is_known = count == 1 or count <= references[reference]
+            results += [("duplicate",) if is_known else ("rejected",)] * count
             continue
-        request = BookingRequest(
-            tier=cells["tier"],
-            origin=ends[0],
-            destination=ends[1],
-            weight_g=int(cells["weight_g"]),
-            ready_at=now,
-            recipient=Recipient(
-                cells["recipient_name"], cells["recipient_phone"], cells["recipient_address"]
-            ),
-            reference=cells["reference"],
-            if_full=IfFull(cells["if_full"] or "refuse"),
-        )
+        requests = [
+            BookingRequest(
+                tier=cells["tier"],
+                origin=ends[0],
+                destination=ends[1],
+                weight_g=int(cells["weight_g"]),
+                ready_at=now,
+                recipient=Recipient(
+                    cells["recipient_name"], cells["recipient_phone"], cells["recipient_address"]
+                ),
+                reference=cells["reference"],
+                if_full=IfFull(cells["if_full"] or "refuse"),
+                piece=n,
+                pieces=count,
+            )
+            for n, cells in enumerate(order, start=1)
+        ]
         try:
             with scope(Scope.of(merchant)):
-                booked = book_parcel(actor=merchant, request=request, at=now)
+                booked = book_order(actor=merchant, requests=requests, at=now)
         except AllianceError:
-            results.append(("rejected",))
+            results += [("rejected",)] * count
             continue
-        references |= {request.reference} - {""}
-        results.append(("booked", booked.offer.courier, booked.promise.deliver_by.isoformat()))
+        if reference:
+            references[reference] = count
+        results += [("booked", each.offer.courier, each.promise.deliver_by.isoformat()) for each in booked]
     return results
+
+
+def orders_of(rows: Sequence[dict[str, str]]) -> list[list[dict[str, str]]]:
+    """Rows of one reference that stand together."""
+    orders: list[list[dict[str, str]]] = []
+    for cells in rows:
+        if orders and cells["reference"] and cells["reference"] == orders[-1][0]["reference"]:
+            orders[-1].append(cells)
+        else:
+            orders.append([cells])
+    return orders
 
 
 def state() -> tuple[Any, ...]:
     """The rows of the database, without random values and times."""
     with scope(Scope.everything()):
         return (
-            sorted(Parcel.objects.values_list("reference", "courier", "deliver_by", "weight_g", "fee_fen")),
+            sorted(
+                Parcel.objects.values_list(
+                    "reference", "courier", "deliver_by", "weight_g", "fee_fen", "piece", "pieces"
+                )
+            ),
             sorted(
                 Commitment.objects.values_list("kind", "courier", "due_at", "fee_fen", "outcome"), key=str
             ),

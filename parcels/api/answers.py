@@ -186,7 +186,7 @@ def batch_cancelled_json(items: list[object], results: list[Cancelled | Alliance
                     "index": index,
                     "tracking_number": result.number,
                     "status": ParcelStatus.CANCELLED.value,
-                    "cancelled_at": result.cancelled_at.isoformat(),
+                    "cancelled_at": timezone.localtime(result.cancelled_at).isoformat(),
                 }
             )
     rejected = sum(isinstance(result, AllianceError) for result in results)

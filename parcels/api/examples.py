@@ -232,7 +232,7 @@ CANCELLED_BATCH = [
                     "index": 0,
                     "tracking_number": NUMBER,
                     "status": "cancelled",
-                    "cancelled_at": "2026-11-23T03:00:00+00:00",
+                    "cancelled_at": "2026-11-23T11:00:00+08:00",
                 },
                 {
                     "index": 1,

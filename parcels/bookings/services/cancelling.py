@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from alliance import audit, events
 from alliance.choices import Capability
 from alliance.database.at_home import rows_by_shard
+from alliance.dates import time_text
 from alliance.errors import AllianceError, Conflict, NotFound, NotPermitted
 from alliance.identifiers import tracking_number
 from alliance.tenancy import Actor, require
@@ -83,7 +84,7 @@ def refusal_of(status: str, since: datetime) -> Conflict | None:
         return None
     detail = _("This parcel can no longer be cancelled: it has been “%(status)s” since %(since)s.") % {
         "status": ParcelStatus(status).label,
-        "since": since.isoformat(timespec="minutes"),
+        "since": time_text(since),
     }
     return Conflict(detail, code="already_moving")
 

@@ -46,6 +46,8 @@ def test_nothing_is_cancelled_before_it_is_confirmed(
     assert "Cancel 1 parcel<" in text
     assert 'name="confirmed"' in text
     assert "can no longer be cancelled" in text
+    # Since when is told by the reader's clock.
+    assert "+00:00" not in text
     assert status_of(two[0]) == "booked"
 
 

@@ -6,6 +6,7 @@ that no row names. Apps register which files their rows name.
 """
 
 import hashlib
+import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,16 @@ INCOMING: Final = "incoming"
 # Written under this name first (slas.exports.files.replacing).
 _UNFINISHED: Final = ".unfinished"
 _CHUNK: Final = 1 << 20
+
+
+def fresh_name(suffix: str) -> str:
+    """A name on the disk that no file ever had.
+
+    Results stand beside an upload under its name, and stay when it is deleted. A name that is free again
+    would give them to the next upload, perhaps another organisation's: it would write over them, and the
+    first one be shown what is not its own.
+    """
+    return f"{secrets.token_hex(16)}{suffix}"
 
 
 class Expected(NamedTuple):

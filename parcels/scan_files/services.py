@@ -24,6 +24,7 @@ from alliance.errors import FieldError, InvalidInput, NotPermitted
 from alliance.file_jobs import FileJobs, turn
 from alliance.jobs import after_commit
 from alliance.members.services.organisations import worker_of_organisation
+from alliance.stored_files import fresh_name
 from alliance.tenancy import Actor, require
 from couriers.homes.queries import homes_to_read
 from parcels.choices import FileState
@@ -54,7 +55,7 @@ def receive_scan_file(*, actor: Actor, upload: "UploadedFile[Any]") -> ScanFile:
     shape = scan_files.examine(upload)
     upload.seek(0)
     # The file name on disk is ours: an uploaded name may exceed the file system's limit, mostly in Chinese.
-    upload.name = "scans.csv"
+    upload.name = fresh_name(".csv")
     file = ScanFile.objects.create(
         courier_id=actor.organisation_id,
         uploaded_by_id=actor.user_id,

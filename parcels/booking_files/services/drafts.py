@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from alliance.database.slices import for_each_slice
 from alliance.errors import Conflict, NotFound
+from alliance.stored_files import fresh_name
 from alliance.tenancy import Actor
 from alliance.workbooks.cells import text_in
 from parcels.booking_files.models import BookingFile
@@ -40,7 +41,7 @@ def start_draft(actor: Actor, name: str, table: Table) -> BookingFile:
                 merchant_id=actor.tenant_id,
                 uploaded_by_id=actor.user_id,
                 name=name,
-                content=File(content, name="table.jsonl"),
+                content=File(content, name=fresh_name(".jsonl")),
                 digest=digest,
                 size=table.path.stat().st_size,
                 lines=0,

@@ -31,6 +31,7 @@ from alliance.file_jobs import UNFINISHED, FileJobs, first_due, turn
 from alliance.jobs import after_commit
 from alliance.locks import Lock, wait_for
 from alliance.members.services.organisations import worker_of_organisation
+from alliance.stored_files import fresh_name
 from alliance.tenancy import Actor, Scope, require, scope
 from parcels.booking_files.columns import FORMAT, MAX_BYTES
 from parcels.booking_files.mappings import ColumnMapping
@@ -104,7 +105,7 @@ def store_booking_file(
     shape = examine(upload, FORMAT)
     upload.seek(0)
     # The file name on disk is ours: an uploaded name may exceed the file system's limit, mostly in Chinese.
-    upload.name = "bookings.csv"
+    upload.name = fresh_name(".csv")
     with transaction.atomic():
         wait_for(Lock.UPLOAD_BOOKING_FILE, of=actor.tenant_id)
         _require_room(actor, shape.digest, again=again)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Count, Max, Q
 
 from alliance.database.slices import for_each_slice
 from alliance.stored_files import delete_unnamed
@@ -32,6 +32,7 @@ def forget_booking_files(*, now: datetime) -> int:
     task is interrupted in between, the next run deletes them again.
     """
     files = BookingFile.objects.filter(finished_at__lt=now - KEPT, deleted_at__isnull=True)
+    _disown_shared(now=now)
     count = for_each_slice(files, order="finished_at", do=partial(_forget, now=now)) + forget_drafts(now=now)
     # A process killed during an upload leaves a partial file.
     for path in Path(settings.FILE_UPLOAD_TEMP_DIR).glob("*.upload*"):
@@ -39,6 +40,18 @@ def forget_booking_files(*, now: datetime) -> int:
             path.unlink(missing_ok=True)
     delete_unnamed("booking_files", before=now - ABANDONED, named=_kept)
     return count
+
+
+def _disown_shared(*, now: datetime) -> None:
+    """Take results that a later upload of the same name wrote over from whom they are not.
+
+    Until names on the disk were fresh, each upload could get that of one before. To go when those are 30
+    days old.
+    """
+    kept = BookingFile.objects.filter(deleted_at__isnull=True).order_by()
+    shared = kept.values("content").annotate(last=Max("pk"), count=Count("pk")).filter(count__gt=1)
+    for content, last in shared.values_list("content", "last"):
+        kept.filter(content=content, pk__lt=last).update(deleted_at=now)
 
 
 def forget_recipient(*, merchant_id: int, phone: str, now: datetime) -> None:

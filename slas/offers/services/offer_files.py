@@ -25,6 +25,7 @@ from alliance.errors import Conflict, FieldError, NotFound, NotPermitted
 from alliance.file_jobs import QUEUED, UNFINISHED, FileJobs, first_due, turn
 from alliance.jobs import after_commit
 from alliance.members.services.organisations import worker_of_organisation
+from alliance.stored_files import fresh_name
 from alliance.tenancy import Actor, Scope, require, scope
 from slas.choices import OfferFileState
 from slas.offers.models import OfferFile
@@ -66,7 +67,7 @@ def receive_offer_file(*, actor: Actor, upload: "UploadedFile[Any]") -> OfferFil
     _require_room(actor)
     upload.seek(0)
     # The file name on disk is ours: an uploaded name may exceed the file system's limit, mostly in Chinese.
-    upload.name = "offers.csv"
+    upload.name = fresh_name(".csv")
     file = OfferFile.objects.create(
         courier_id=actor.tenant_id,
         uploaded_by_id=actor.user_id,

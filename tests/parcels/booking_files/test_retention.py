@@ -61,6 +61,32 @@ def test_upload_is_deleted_after_all_rows_are_processed(
     assert book_file(file_id=file.pk)
 
 
+def test_results_stay_a_files_own_when_later_uploads_come(
+    merchant: Actor, django_capture_on_commit_callbacks: Any
+) -> None:
+    """An upload is deleted when it is booked: the name that is free again must not be the next one's.
+
+    Otherwise the next merchant's results, and its rejected rows with their recipients, are shown as these.
+    """
+    with django_capture_on_commit_callbacks(execute=True):
+        first = finished(merchant, text_of(row(reference="A", weight_g="x")))
+    before = results(first), to_correct(first)
+    with django_capture_on_commit_callbacks(execute=True):
+        second = finished(merchant, text_of(row(reference="B", weight_g="y", recipient_name="欧阳琪")))
+    assert (results(first), to_correct(first)) == before
+    assert rejected_path(first) != rejected_path(second)
+
+
+def test_results_that_a_later_upload_wrote_over_are_shown_no_more(merchant: Actor) -> None:
+    first, second = (finished(merchant, text_of(row(reference=name, weight_g="x"))) for name in "AB")
+    with scope(Scope.everything()):
+        BookingFile.objects.filter(pk=first.pk).update(content=second.content.name)
+        forget_booking_files(now=timezone.now())
+    assert reread(first).deleted_at is not None
+    assert reread(second).deleted_at is None
+    assert [result["reference"] for result in results(second)] == ["B"]
+
+
 def test_cancelled_upload_is_deleted_and_failed_upload_is_kept(
     merchant: Actor, system: Actor, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:

@@ -57,6 +57,17 @@ def results(file: ScanFile) -> list[tuple[str, str, str]]:
     return [(result["line"], result["result"], result["problem"]) for result in scan_files.read_results(file)]
 
 
+def test_results_stay_a_files_own_when_later_uploads_come(
+    courier: Actor, parcels: list[Parcel], django_capture_on_commit_callbacks: Any
+) -> None:
+    """An upload is deleted when it is recorded: its name must not be that of another courier's next one."""
+    found = []
+    for rows in ([row(parcels[0]), "x,y,z"], [row(parcels[1])]):
+        with django_capture_on_commit_callbacks(execute=True):
+            found.append(receive(courier, csv_file(*rows)))
+    assert [len(results(file)) for file in found] == [2, 1]
+
+
 # --- rows ------------------------------------------------------------------------------------
 
 

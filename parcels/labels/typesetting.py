@@ -58,7 +58,8 @@ class Typesetter:
         """Return a text set into a box (in points), as large as it fits between two sizes."""
         key = (text, width, height, sizes, bold, lines)
         if key not in self._set:
-            self._set[key] = _fitted(text[:_MOST_CHARACTERS], width, height, sizes, bold, lines)
+            shown = _without_frames(text[:_MOST_CHARACTERS])
+            self._set[key] = _fitted(shown, width, height, sizes, bold, lines)
         return self._set[key]
 
 
@@ -80,6 +81,13 @@ def _fitted(
             break
         size = max(least, size - _STEP)
     return Setting(size, tuple(_line(piece, bold) for piece in wrapped))
+
+
+def _without_frames(text: str) -> str:
+    """A text without marks that enclose the letter before: they are wider than it, and leave the box."""
+    if text.isascii():
+        return text
+    return "".join(character for character in text if unicodedata.category(character) != "Me")
 
 
 def _line(text: str, bold: bool) -> Line:

@@ -34,6 +34,11 @@ def test_a_character_that_no_typeface_has_is_shown_by_its_number() -> None:
     assert text_of(fit("𠀀")) == ["U+20000"]
 
 
+def test_marks_that_enclose_a_letter_are_left_out() -> None:
+    """They are wider than it: at the end of a line they would leave the label."""
+    assert text_of(fit("1\u20e3 J\u0489")) == ["1 J"]
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=120), st.integers(1, 5))
 def test_every_text_fits_its_box(text: str, lines: int) -> None:

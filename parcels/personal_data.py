@@ -19,7 +19,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
     """,
     # A merchant's reference is its order number; scans, events and exports use tracking numbers only.
     Holds.NOTHING: """
-        parcels.Parcel.reference
+        parcels.Parcel.reference parcels.Parcel.rule_name
         parcels.DryRun.language parcels.DryRun.problem parcels.DryRun.rules parcels.DryRun.result
         parcels.Scan.reason parcels.Scan.event_id
         parcels.ScanFile.name parcels.ScanFile.encoding parcels.ScanFile.language

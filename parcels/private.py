@@ -36,3 +36,8 @@ def private_of(actor: Actor, parcel: Parcel, *, unmasked: bool = False) -> Priva
 def may_see_fee(actor: Actor) -> bool:
     """Whether the actor may see prices: those who book, and those who keep the books."""
     return actor.can(Capability.VIEW_FINANCE) or actor.can(Capability.BOOK_PARCELS)
+
+
+def sees_rule(actor: Actor) -> bool:
+    """Whether the actor may see by which of the merchant's rules a courier was chosen: never a courier."""
+    return actor.is_merchant

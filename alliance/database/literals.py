@@ -49,7 +49,10 @@ def moments(values: Iterable[date | None]) -> str:
     return f"{{{','.join(elements)}}}"
 
 
-def texts(values: Iterable[str]) -> str:
-    """Return an array of texts, escaped."""
-    quoted = ['"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values]
+def texts(values: Iterable[str | None]) -> str:
+    """Return an array of texts, escaped, or NULLs."""
+    quoted = [
+        "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        for value in values
+    ]
     return f"{{{','.join(quoted)}}}"

@@ -20,7 +20,7 @@ from parcels.bookings.services.cancelling import Cancelled
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel
-from parcels.private import Private, private_of
+from parcels.private import Private, private_of, sees_rule
 from parcels.tracking.advice import Reader
 from parcels.tracking.queries import states_of
 from parcels.tracking.state import ParcelState
@@ -208,10 +208,20 @@ def parcels_json(actor: Actor, parcels: Sequence[Parcel], *, unmasked: bool = Fa
     """The JSON of a page of parcels, with their states, as far as the actor may see them."""
     now = timezone.now()
     states = states_of(actor=actor, parcels=parcels, now=now)
+    shows_rule = sees_rule(actor)
     return [
-        _parcel_json(parcel, states[parcel.pk], private_of(actor, parcel, unmasked=unmasked), now)
+        {
+            **_parcel_json(parcel, states[parcel.pk], private_of(actor, parcel, unmasked=unmasked), now),
+            **(_rule_json(parcel) if shows_rule else {}),
+        }
         for parcel in parcels
     ]
+
+
+def _rule_json(parcel: Parcel) -> JSON:
+    if parcel.rule_name is None:
+        return {"rule": None}
+    return {"rule": {"position": parcel.rule_position, "name": parcel.rule_name}}
 
 
 def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: datetime) -> JSON:

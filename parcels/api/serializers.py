@@ -318,6 +318,11 @@ class BatchCancelAnswer(S):
     results = BatchCancelItem(many=True)
 
 
+class ParcelRule(S):
+    position = serializers.IntegerField(help_text="Its place in the list then.")
+    name = serializers.CharField(help_text="Its name then.")
+
+
 class ParcelFields(S):
     """What of a parcel its merchant and its courier see beside its state."""
 
@@ -341,6 +346,12 @@ class ParcelFields(S):
         allow_null=True, required=False, help_text="Left out without the permission to book or to see fees."
     )
     currency = serializers.CharField(required=False)
+    rule = ParcelRule(
+        allow_null=True,
+        required=False,
+        help_text="The allocation rule of yours by which the courier was chosen; null if none was. For "
+        "merchants only.",
+    )
     booked_at = serializers.DateTimeField()
     ready_at = serializers.DateTimeField()
     pickup_date = serializers.DateField(allow_null=True)

@@ -148,6 +148,10 @@ class Parcel(models.Model):
     label_printed_at = models.DateTimeField(_("label printed"), null=True)
     # The last pickup request that it is in, open or not: without an index, the request lists its parcels.
     pickup_id = models.BigIntegerField(_("pickup request"), null=True)
+    # The merchant's allocation rule that decided, as it was then: it may have another name or place by now,
+    # or be gone. NULL, which takes no room, if none did.
+    rule_position = models.PositiveSmallIntegerField(_("position of the rule"), null=True)
+    rule_name = models.CharField(_("rule"), max_length=60, null=True)  # noqa: DJ001 -- see above
     # When its recipient's data were erased; see parcels.retention.erasing.
     erased_at = models.DateTimeField(_("recipient erased"), null=True)
 

@@ -38,6 +38,7 @@ COLUMNS: Final = {
     **{"weight_g": "int", "fee_fen": "int", "ready_at": "timestamptz"},
     **{"pickup_date": "date", "pickup_by": "timestamptz", "deliver_by": "timestamptz"},
     **{"piece": "smallint", "pieces": "smallint", "order_id": "bigint"},
+    **{"rule_position": "smallint", "rule_name": "text"},
 }
 # Columns of its promises and its event.
 _MORE: Final = {"pickup_due": "date", "delivery_due": "date", "payload": "text"}

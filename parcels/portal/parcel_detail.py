@@ -31,7 +31,7 @@ from parcels.portal.parcel_credits import credit_of
 from parcels.portal.promise_steps import story_of
 from parcels.portal.revisions import RevisionForm, RevisionView, revision_view
 from parcels.portal.timeline_entries import full_entries
-from parcels.private import private_of
+from parcels.private import private_of, sees_rule
 from parcels.revisions.services import days_for_merchant, revise_parcel, why_no_day
 from parcels.scans.timelines import EARLIER, track, zone_text
 from parcels.tracking.advice import Reader, next_of, title_of
@@ -253,4 +253,15 @@ def _actions(request: ActorRequest, actor: Actor, parcel: Parcel) -> dict[str, A
         "label_url": "" if parcel.status == ParcelStatus.CANCELLED else _label_url(parcel),
         "may_unmask": actor.can(Capability.UNMASK),
         "fee": "" if fee_fen is None else yuan(fee_fen),
+        "rule": _rule_text(actor, parcel),
+    }
+
+
+def _rule_text(actor: Actor, parcel: Parcel) -> str:
+    """Which rule of the merchant's chose the courier: for the merchant alone."""
+    if not sees_rule(actor) or parcel.rule_name is None:
+        return ""
+    return _("Chosen by your rule %(position)d: %(rule)s") % {
+        "position": parcel.rule_position or 0,
+        "rule": parcel.rule_name,
     }

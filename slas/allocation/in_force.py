@@ -45,6 +45,7 @@ def rule_of(row: AllocationRule) -> Rule:
         couriers={int(courier_id): int(share) for courier_id, share in row.couriers.items()},
         least_score=row.least_score,
         most_fen=row.most_fen,
+        position=row.position,
     )
 
 

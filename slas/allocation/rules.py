@@ -96,6 +96,8 @@ class Rule:
     least_score: int = 0
     # Compared with the whole fee: the offer's price and the surcharge of the weight.
     most_fen: int = 0
+    # Its place in the merchant's list.
+    position: int = 0
 
     def holds(self, facts: Facts) -> bool:
         weight_g, reference, _drawn_by = facts.sent

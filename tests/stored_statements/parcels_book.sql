@@ -27,6 +27,8 @@
 -- takes piece smallint[]
 -- takes pieces smallint[]
 -- takes order_id bigint[]
+-- takes rule_position smallint[]
+-- takes rule_name text[]
 -- takes pickup_due date[]
 -- takes delivery_due date[]
 -- takes payload text[]
@@ -40,7 +42,7 @@ BEGIN
         %(reserved_n)s)) THEN
         RETURN NULL;
     END IF;
-    RETURN parcels_write_bookings_e06a285c708f(%(home)s,
+    RETURN parcels_write_bookings_53dd68dbad10(%(home)s,
         %(merchant_id)s,
         %(source)s,
         %(at)s,
@@ -65,6 +67,8 @@ BEGIN
         %(piece)s,
         %(pieces)s,
         %(order_id)s,
+        %(rule_position)s,
+        %(rule_name)s,
         %(pickup_due)s,
         %(delivery_due)s,
         %(payload)s);

@@ -24,6 +24,8 @@
 -- takes piece smallint[]
 -- takes pieces smallint[]
 -- takes order_id bigint[]
+-- takes rule_position smallint[]
+-- takes rule_name text[]
 -- takes pickup_due date[]
 -- takes delivery_due date[]
 -- takes payload text[]
@@ -54,6 +56,8 @@ BEGIN
             piece,
             pieces,
             order_id,
+            rule_position,
+            rule_name,
             merchant_id,
             source,
             booked_at,
@@ -80,6 +84,8 @@ BEGIN
             %(piece)s[1],
             %(pieces)s[1],
             %(order_id)s[1],
+            %(rule_position)s[1],
+            %(rule_name)s[1],
             %(merchant_id)s,
             %(source)s,
             %(at)s,
@@ -253,6 +259,8 @@ sla_changed AS (
         piece,
         pieces,
         order_id,
+        rule_position,
+        rule_name,
         pickup_due,
         delivery_due,
         payload) AS (
@@ -278,6 +286,8 @@ sla_changed AS (
             %(piece)s,
             %(pieces)s,
             %(order_id)s,
+            %(rule_position)s,
+            %(rule_name)s,
             %(pickup_due)s,
             %(delivery_due)s,
             %(payload)s)
@@ -304,6 +314,8 @@ sla_changed AS (
             piece,
             pieces,
             order_id,
+            rule_position,
+            rule_name,
             merchant_id,
             source,
             booked_at,
@@ -330,6 +342,8 @@ sla_changed AS (
             piece,
             pieces,
             order_id,
+            rule_position,
+            rule_name,
             %(merchant_id)s,
             %(source)s,
             %(at)s,

@@ -179,6 +179,8 @@ def _columns(booked: Sequence[Booked]) -> dict[str, object]:
         "piece": numbers(item.request.piece for item in booked),
         "pieces": numbers(item.request.pieces for item in booked),
         "order_id": numbers(item.order_id for item in booked),
+        "rule_position": numbers(item.rule.position if item.rule else None for item in booked),
+        "rule_name": texts(item.rule.name if item.rule else None for item in booked),
         # The local dates that they fall due on.
         "pickup_due": moments(_day(item.promise.pickup_by, item.request.origin) for item in booked),
         "delivery_due": moments(_day(item.promise.deliver_by, item.request.destination) for item in booked),

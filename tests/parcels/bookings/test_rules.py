@@ -4,6 +4,8 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from django.test import Client
+from rest_framework.test import APIClient
 
 from alliance.choices import Role
 from alliance.errors import AllianceError, InvalidInput
@@ -175,3 +177,28 @@ def test_a_full_courier_of_a_split_leaves_its_parcels_to_the_others(
     requests = [request_for(*lane, NOON, reference=f"SO-{number}") for number in range(10)]
     results = book_all(merchant, requests)
     assert {item.offer.courier_id for item in results if isinstance(item, Booked)} == {sold.courier_id}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_parcel_says_to_its_merchant_alone_which_rule_chose_its_courier_as_it_was_then(
+    merchant: Actor, lane: tuple[City, City], sold: Offer, rival: Offer, merchant_client: Client,
+    merchant_api: APIClient, courier_client: Client, courier_api: APIClient, ops_client: Client, count: int,
+) -> None:  # fmt: skip
+    rule(merchant, "Of others", "cheapest", least_g=5_000)
+    made = rule(merchant, 'Light <b> "ones" 轻件', "cheapest", most_g=1_000)
+    # One, and many, are written by statements of their own.
+    requests = [request_for(*lane, NOON), *[request_for(*lane, NOON, weight_g=1_001)] * (count - 1)]
+    first, *others = book_all(merchant, requests)
+    assert isinstance(first, Booked)
+    with scope(Scope.of(merchant)):
+        delete_rule(actor=merchant, rule_id=made.pk)
+    page = merchant_client.get(f"/parcels/{first.number}/").content.decode()
+    assert "Chosen by your rule 2: Light &lt;b&gt; &quot;ones&quot; 轻件" in page
+    told = merchant_api.get(f"/api/v1/parcels/{first.number}").json()
+    assert told["rule"] == {"position": 2, "name": 'Light <b> "ones" 轻件'}
+    for client in (courier_client, ops_client):
+        assert "轻件" not in client.get(f"/parcels/{first.number}/").content.decode()
+    assert "rule" not in courier_api.get(f"/api/v1/parcels/{first.number}").json()
+    for other in others:
+        assert isinstance(other, Booked)
+        assert merchant_api.get(f"/api/v1/parcels/{other.number}").json()["rule"] is None

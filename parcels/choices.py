@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class ParcelStatus(models.TextChoices):
@@ -131,7 +132,7 @@ class PickupState(models.TextChoices):
     REQUESTED = "requested", _("Waiting for the courier")
     PROPOSED = "proposed", _("Another window proposed")
     ACCEPTED = "accepted", _("Accepted")
-    DECLINED = "declined", _("Declined")
+    DECLINED = "declined", pgettext_lazy("pickup", "Declined")
     CANCELLED = "cancelled", _("Cancelled")
 
 
@@ -143,7 +144,7 @@ class PickupStage(models.TextChoices):
     ACCEPTED = "accepted", _("Agreed")
     DONE = "done", _("Picked up")
     MISSED = "missed", _("Window missed")
-    DECLINED = "declined", _("Declined")
+    DECLINED = "declined", pgettext_lazy("pickup", "Declined")
     CANCELLED = "cancelled", _("Cancelled")
     # Nobody answered before the window ended.
     LAPSED = "lapsed", _("Not answered")

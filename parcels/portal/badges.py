@@ -3,6 +3,7 @@
 from typing import Final
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from alliance.portal.badges import Badge
 from parcels.choices import ParcelStatus, PickupStage, ScanCode
@@ -44,7 +45,7 @@ _PICKUPS: Final[dict[str, Badge]] = {
     PickupStage.ACCEPTED: Badge(_("Agreed"), "blue", "calendar-check"),
     PickupStage.DONE: Badge(_("Picked up"), "green", "circle-check"),
     PickupStage.MISSED: Badge(_("Window missed"), "red", "clock-exclamation"),
-    PickupStage.DECLINED: Badge(_("Declined"), "grey", "x"),
+    PickupStage.DECLINED: Badge(pgettext_lazy("pickup", "Declined"), "grey", "x"),
     PickupStage.CANCELLED: Badge(_("Cancelled"), "grey", "ban"),
     PickupStage.LAPSED: Badge(_("Not answered"), "grey", "hourglass-off"),
 }

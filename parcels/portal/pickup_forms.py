@@ -33,6 +33,7 @@ class WindowForm(forms.Form):
     )
     note = forms.CharField(
         label=_("Note"),
+        help_text=_("For the other side, such as the gate or whom to ask for."),
         required=False,
         max_length=NOTE_LENGTH,
         widget=forms.TextInput(attrs={"class": "form-control"}),

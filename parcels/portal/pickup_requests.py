@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods
 from alliance.choices import Capability
 from alliance.clocks import local_clock
 from alliance.dates import date_text
-from alliance.errors import AllianceError, Conflict, InvalidInput, NotFound
+from alliance.errors import Conflict, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.portal.forms import add_service_errors
 from alliance.tenancy import Actor, require
@@ -109,6 +109,7 @@ def _request(request: ActorRequest, actor: Actor, now: datetime) -> HttpResponse
         group.stop.courier_id,
         group.stop.address_id,
         form.cleaned_data["note"],
+        is_whole=True,
     )
     try:
         requested = request_pickup(actor=actor, asked=asked, now=now)
@@ -116,25 +117,25 @@ def _request(request: ActorRequest, actor: Actor, now: datetime) -> HttpResponse
         add_service_errors(form, error)
         return _form(request, actor, group, now, form=form, chosen=chosen)
     except Conflict as error:
-        form.add_error(None, error.detail)
-        problems = dict(zip(chosen, (each.message for each in error.errors), strict=False))
-        return _form(request, actor, group, now, form=form, chosen=chosen, problems=problems)
+        # By their places among those that were ticked.
+        problems = {chosen[int(each.field)]: each.message for each in error.errors}
+        form.add_error(None, _unfit(len(problems), len(chosen)))
+        # If none fits, it is the window that is wrong: they stay ticked.
+        fitting = [pk for pk in chosen if pk not in problems] or chosen
+        return _form(request, actor, group, now, form=form, chosen=fitting, problems=problems)
     messages.success(request, _("Requested. The courier accepts or proposes another window."))
-    _say_refused(request, chosen, requested.results)
     return redirect("parcels:pickup_detail", requested.pickup.pk)
 
 
-def _say_refused(request: ActorRequest, chosen: Sequence[int], results: Sequence[Any]) -> None:
-    refused = [each for each in zip(chosen, results, strict=True) if isinstance(each[1], AllianceError)]
-    if refused:
-        numbers = {
-            parcel.pk: parcel.number for parcel in Parcel.objects.filter(pk__in=[pk for pk, _e in refused])
-        }
-        first = "; ".join(f"{numbers.get(pk, '')}: {error.detail}" for pk, error in refused[:3])
-        text = ngettext(
-            "%(n)d parcel was left out. %(first)s", "%(n)d parcels were left out. %(first)s", len(refused)
-        )
-        messages.warning(request, text % {"n": len(refused), "first": first})
+def _unfit(n: int, of: int) -> str:
+    if n == of:
+        return _("None of these parcels fits: each says why. Change the window or the selection.")
+    text = ngettext(
+        "%d parcel does not fit and is no longer ticked. Change the window, or request the others.",
+        "%d parcels do not fit and are no longer ticked. Change the window, or request the others.",
+        n,
+    )
+    return text % n
 
 
 def _stops(request: ActorRequest, stops: Sequence[Waiting]) -> HttpResponse:
@@ -158,15 +159,15 @@ def _form(
     problems: dict[int, str] | None = None,
 ) -> HttpResponse:
     address = _address(actor, group.stop)
-    zone = address.city.time_zone
+    zone, ticked = address.city.time_zone, {*(chosen or ())}
     choices = [
         Choice(
             parcel,
             ready=_clock(parcel.ready_at, zone),
             promised=_clock(parcel.pickup_by, zone),
             is_late=parcel.pickup_by is not None and parcel.pickup_by <= now,
-            is_chosen=chosen is None or parcel.pk in chosen,
-            problem=(problems or {}).get(parcel.pk, ""),
+            is_chosen=chosen is None or parcel.pk in ticked,
+            problem=(problems or {}).get(parcel.pk, "").removeprefix(f"{parcel.number}: "),
         )
         for parcel in group.parcels[:SHOWN]
     ]

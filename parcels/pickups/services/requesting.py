@@ -41,6 +41,8 @@ class Asked:
     courier_id: int | None = None
     address_id: int | None = None
     note: str = ""
+    # All or none: who ticks parcels on a page sees which do not fit, and decides.
+    is_whole: bool = False
 
     @property
     def ids(self) -> list[int]:
@@ -85,7 +87,7 @@ def request_pickup(*, actor: Actor, asked: Asked, now: datetime) -> Requested:
     """Ask the courier of some parcels to come.
 
     A parcel that does not fit is left out and says why. Raises InvalidInput for a window, an address or a
-    note that is wrong, and Conflict, with each parcel's reason, if none is left.
+    note that is wrong, and Conflict, with the reasons by parcel, if none is left or one is and all are asked.
     """
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant:
@@ -100,7 +102,8 @@ def request_pickup(*, actor: Actor, asked: Asked, now: datetime) -> Requested:
         held = _hold(actor, asked.ids)
         results = _judge(held, asked.parcels, stop, address.city_id, window, now)
         joined = [each.parcel_id for each in results if isinstance(each, Joined)]
-        pickup = _create(actor, asked, stop, window, [held[pk] for pk in joined], now) if joined else None
+        fits = len(joined) == len(results) if asked.is_whole else bool(joined)
+        pickup = _create(actor, asked, stop, window, [held[pk] for pk in joined], now) if fits else None
     # Not within: the caller's transaction goes on, for a page shows the form again.
     if pickup is None:
         raise _none(asked, results)
@@ -244,4 +247,7 @@ def _none(asked: Asked, results: Sequence[object]) -> Conflict:
             number = f"{tracking_number(each)}: " if isinstance(each, int) else ""
             pointer = f"/tracking_numbers/{index}"
             errors.append(FieldError(pointer, f"{number}{result.detail}", result.reason))
-    return Conflict(_("None of these parcels can be in this pickup."), code="no_parcel", errors=errors)
+    detail = _("None of these parcels can be in this pickup.")
+    if len(errors) < len(results):
+        detail = _("Some of these parcels cannot be in this pickup.")
+    return Conflict(detail, code="no_parcel", errors=errors)

@@ -38,6 +38,7 @@ def test_a_merchant_requests_what_waits_and_is_told_what_does_not_fit(
     assert page.content.decode().count('name="numbers"') == 3
     late = merchant_client.post("/pickups/new/", form_of(nine, numbers, end="15:30"))
     assert late.status_code == 422
+    assert "None of these parcels fits" in text_of(late)
     assert "promised by" in text_of(late)
     assert "15:00" in text_of(late)
     nothing = merchant_client.post("/pickups/new/", form_of(nine, [], listed=" ".join(numbers)))

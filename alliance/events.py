@@ -43,6 +43,12 @@ class Topic(StrEnum):
     PARCEL_STATUS_CHANGED = "parcel.status_changed"
     # A parcel's scans contradict its final status, or one another.
     PARCEL_CONTRADICTED = "parcel.contradicted"
+    # A merchant issued a return: another parcel that brings this one back.
+    RETURN_ISSUED = "return.issued"
+    # A recipient asked for a return, or took the request back; the merchant declined it.
+    RETURN_REQUESTED = "return.requested"
+    RETURN_WITHDRAWN = "return.withdrawn"
+    RETURN_DECLINED = "return.declined"
     # A promised time passed before the milestone was reached.
     COMMITMENT_OVERDUE = "commitment.overdue"
     # A milestone was reached after its promised time.

@@ -148,3 +148,23 @@ class PickupStage(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
     # Nobody answered before the window ended.
     LAPSED = "lapsed", _("Not answered")
+
+
+class ReturnReason(models.TextChoices):
+    """Why a recipient wants to send a parcel back."""
+
+    WRONG_ITEM = "wrong_item", _("Wrong item")
+    DAMAGED = "damaged", _("Damaged or faulty")
+    NOT_AS_DESCRIBED = "not_as_described", _("Not as described")
+    SIZE = "size", _("Does not fit")
+    NO_LONGER_WANTED = "no_longer_wanted", _("No longer wanted")
+    OTHER = "other", _("Another reason")
+
+
+class ReturnState(models.TextChoices):
+    """What has become of a recipient's request for a return."""
+
+    REQUESTED = "requested", _("Requested")
+    APPROVED = "approved", _("Approved")
+    DECLINED = "declined", _("Declined")
+    WITHDRAWN = "withdrawn", _("Withdrawn")

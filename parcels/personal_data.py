@@ -7,6 +7,8 @@ from alliance.personal_data import Holds
 PERSONAL_DATA: Final[dict[Holds, str]] = {
     Holds.RECIPIENT: """
         parcels.Parcel.recipient_name parcels.Parcel.recipient_phone parcels.Parcel.recipient_address
+        parcels.Parcel.sender_name parcels.Parcel.sender_phone parcels.Parcel.sender_address
+        parcels.ReturnRequest.note parcels.ReturnRequest.answer
         parcels.BookingFile.content
         parcels.Scan.facility parcels.ScanFile.content
         parcels.SavedRecipient.name parcels.SavedRecipient.phone parcels.SavedRecipient.digits
@@ -20,6 +22,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
     # A merchant's reference is its order number; scans, events and exports use tracking numbers only.
     Holds.NOTHING: """
         parcels.Parcel.reference parcels.Parcel.rule_name
+        parcels.ReturnPolicy.note
         parcels.DryRun.language parcels.DryRun.problem parcels.DryRun.rules parcels.DryRun.result
         parcels.Scan.reason parcels.Scan.event_id
         parcels.ScanFile.name parcels.ScanFile.encoding parcels.ScanFile.language

@@ -8,6 +8,7 @@ PLACEMENTS: Final = Placements(
     by_parcel={
         "parcels_parcel": "id",
         "parcels_recipientproof": "parcel_id",
+        "parcels_returnrequest": "parcel_id",
         "parcels_scan": "parcel_id",
     },
     local=(
@@ -17,6 +18,7 @@ PLACEMENTS: Final = Placements(
         "parcels_merchant",
         "parcels_pickup",
         "parcels_pickupaddress",
+        "parcels_returnpolicy",
         "parcels_savedrecipient",
         "parcels_scanfile",
     ),

@@ -31,6 +31,7 @@ from alliance.models import City, Organisation, User
 from alliance.small_tables import forget_small_tables
 from alliance.tenancy import Actor, Scope, scope
 from alliance.web import guesses
+from parcels.returns.queries import forget_policies
 from parcels.scans.places import forget_places
 from parcels.tracking.names import forget_names
 from slas.forecasts.curves import forget_near
@@ -173,6 +174,7 @@ def _settings_of_tests(settings: object) -> None:
     cache.clear()
     forget_near()
     forget_names()
+    forget_policies()
     forget_places()
     forget_acquaintances()
     forget_cities()

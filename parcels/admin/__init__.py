@@ -8,6 +8,7 @@ from parcels.admin import (
     pickup_addresses,
     pickups,
     retention,
+    returns,
     scan_files,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "pickup_addresses",
     "pickups",
     "retention",
+    "returns",
     "scan_files",
 ]

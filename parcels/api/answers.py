@@ -15,7 +15,7 @@ from alliance.tenancy import Actor
 from alliance.texts import one_line
 from parcels.api.booking_bodies import lists_pieces
 from parcels.api.states import state_json
-from parcels.bookings.rules import REFERENCE_LENGTH
+from parcels.bookings.rules import REFERENCE_LENGTH, Recipient
 from parcels.bookings.services.cancelling import Cancelled
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelStatus
@@ -228,7 +228,6 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
     here, there = parcel.origin.time_zone, parcel.destination.time_zone
     reader = Reader(parcel.courier.organisation.name, parcel.destination.name, there, now)
     stated = state_json(state, reader)
-    recipient = private.recipient
     result = {
         "tracking_number": parcel.number,
         "reference": parcel.reference,
@@ -250,7 +249,10 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
         "deliver_by": stated["promise"] and stated["promise"]["deliver_by"],
         "delivered_at": _local(parcel.delivered_at, there),
         "cancelled_at": _local(parcel.cancelled_at, here),
-        "recipient": {"name": recipient.name, "phone": recipient.phone, "address": recipient.address},
+        "recipient": _person_json(private.recipient),
+        "sender": private.sender and _person_json(private.sender),
+        "return_of": parcel.return_of_id and tracking_number(parcel.return_of_id),
+        "returned_by": parcel.returned_by_id and tracking_number(parcel.returned_by_id),
         "recipient_erased_at": _local(parcel.erased_at, here),
     }
     if private.sees_fee:
@@ -259,6 +261,10 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
             "currency": CURRENCY,
         }
     return result
+
+
+def _person_json(person: Recipient) -> JSON:
+    return {"name": person.name, "phone": person.phone, "address": person.address}
 
 
 def city_json(city: City) -> JSON:

@@ -27,6 +27,7 @@ from parcels.bookings.rules import (
     text_problems,
 )
 from parcels.models import PickupAddress, SavedRecipient
+from parcels.returns.services.issuing import ReturnOrder
 from slas.offers.quotes import QuoteRequest
 from slas.promises.prices import InvalidAmount, fen_from_yuan
 from slas.promises.tiers import tier_named
@@ -43,6 +44,12 @@ RECIPIENT_FIELDS = frozenset({"name", "phone", "address"})
 QUOTE_FIELDS = frozenset(
     {"tier", "origin", "destination", "pickup_address", "weight_g", "ready_at", "reference"}
 )
+RETURN_FIELDS = frozenset(
+    {
+        "tier", "courier", "pickup_address", "weight_g", "ready_at", "reference", "expected_deliver_by",
+        "expected_pickup_by", "expected_price", "if_full",
+    }
+)  # fmt: skip
 _MAX_ID = 2**63 - 1
 _MAX_WEIGHT = 2**31 - 1
 
@@ -150,6 +157,25 @@ def read_quote(body: object, places: Places, *, at: datetime) -> QuoteRequest:
     return request
 
 
+def read_return(body: object, places: Places) -> ReturnOrder:
+    """Read how a parcel is to come back. Raises InvalidInput with all errors of its fields."""
+    reader = _Reader(body, places, "", RETURN_FIELDS)
+    order = ReturnOrder(
+        tier=tier_named(reader.text("tier", required=True)),
+        courier=reader.text("courier"),
+        address_id=reader.address(),
+        weight_g=reader.whole_number("weight_g") if reader.has("weight_g") else None,
+        reference=plain(reader.text("reference")) if reader.has("reference") else None,
+        ready_at=reader.moment("ready_at"),
+        expected_deliver_by=reader.moment("expected_deliver_by"),
+        expected_pickup_by=reader.moment("expected_pickup_by"),
+        expected_price_fen=reader.amount("expected_price"),
+        if_full=reader.choice("if_full", IfFull, IfFull.REFUSE),
+    )
+    reader.finish()
+    return order
+
+
 class _Reader:
     """Reads one JSON object field by field, collects its errors and raises them at the end."""
 
@@ -166,6 +192,9 @@ class _Reader:
         errors = [*self.errors, *(error for other in others for error in other.errors)]
         if errors:
             raise InvalidInput(errors=errors)
+
+    def has(self, name: str) -> bool:
+        return self._body.get(name) is not None
 
     def text(self, name: str, *, required: bool = False) -> str:
         value = self._body.get(name)
@@ -290,6 +319,10 @@ class _Reader:
             self.errors += pickup_problems(f"{self._pointer}/pickup_address", at_address.pk, origin)
         # Placeholders after an error: nothing is booked, because finish() raises.
         return origin or _NOWHERE, destination or _NOWHERE, address_id
+
+    def address(self) -> int | None:
+        """One of the merchant's addresses."""
+        return self._pickup_address()[0]
 
     def _pickup_address(self) -> tuple[int | None, City | None]:
         value = self._body.get("pickup_address")

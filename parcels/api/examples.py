@@ -122,6 +122,9 @@ _PARCEL = {
     "delivered_at": "2026-11-24T16:12:00+08:00",
     "cancelled_at": None,
     "recipient": _MASKED,
+    "sender": None,
+    "return_of": None,
+    "returned_by": None,
     "recipient_erased_at": None,
 }
 _TRACKED: dict[str, Any] = {
@@ -389,3 +392,15 @@ PICKUP = [
         status=201,
     ),
 ]
+
+RETURN = [
+    _request_example("Back to the default address", {"tier": "next_day"}),
+    _answer_example("Booked", {**_BOOKED, "promise": _PROMISE, "return_of": "CA17ZZZZZZZZZZZ2"}, 201),
+]
+RETURN_POLICY = [
+    _request_example(
+        "A fortnight, for two reasons",
+        {"allowed": True, "window_days": 14, "reasons": ["size", "damaged"], "note": "We pay for it."},
+    ),
+]
+RETURN_DECLINED = [_request_example("Worn", {"answer": "It has been worn."})]

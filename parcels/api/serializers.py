@@ -362,6 +362,15 @@ class ParcelFields(S):
     delivered_at = serializers.DateTimeField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
     recipient = RecipientBody(help_text="Masked unless requested with `unmask`; empty once erased.")
+    sender = RecipientBody(
+        allow_null=True,
+        help_text="Of a return: whom it is collected from, masked as the recipient is. Null for other "
+        "parcels, and for what was refused: the courier that has it hands it over.",
+    )
+    return_of = serializers.CharField(
+        allow_null=True, help_text="Of a return: the number of the parcel that it brings back."
+    )
+    returned_by = serializers.CharField(allow_null=True, help_text="The number of its latest return.")
     recipient_erased_at = serializers.DateTimeField(
         allow_null=True, help_text="When the recipient's data were erased."
     )

@@ -15,6 +15,13 @@ from parcels.api.cancelling import ParcelBatchCancelView
 from parcels.api.labels import LabelsView, LabelView
 from parcels.api.pickup_addresses import PickupAddressListView
 from parcels.api.recipients import RecipientsView, RecipientView
+from parcels.api.returns import (
+    ReturnApproveView,
+    ReturnDeclineView,
+    ReturnPolicyView,
+    ReturnRequestsView,
+    ReturnView,
+)
 from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
 from parcels.api.tracking import tracking
@@ -53,6 +60,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parcels/<str:number>/cancel", parcels.ParcelCancelView.as_view(), name="parcel_cancel"),
     path("parcels/<str:number>/label", LabelView.as_view(), name="parcel_label"),
     path("parcels/<str:number>/revisions", RevisionsView.as_view(), name="parcel_revisions"),
+    path("parcels/<str:number>/return", ReturnView.as_view(), name="parcel_return"),
+    path("return-policy", ReturnPolicyView.as_view(), name="return_policy"),
+    path("return-requests", ReturnRequestsView.as_view(), name="return_requests"),
+    path("return-requests/<str:number>/approve", ReturnApproveView.as_view(), name="return_approve"),
+    path("return-requests/<str:number>/decline", ReturnDeclineView.as_view(), name="return_decline"),
     path("watch", WatchView.as_view(), name="watch_list"),
     path("breaches/<str:number>/<str:kind>", BreachDetailView.as_view(), name="breach_detail"),
     path("cities", parcels.CityListView.as_view(), name="city_list"),

@@ -152,6 +152,18 @@ class Parcel(models.Model):
     # or be gone. NULL, which takes no room, if none did.
     rule_position = models.PositiveSmallIntegerField(_("position of the rule"), null=True)
     rule_name = models.CharField(_("rule"), max_length=60, null=True)  # noqa: DJ001 -- see above
+    # The way back, as two parcels: a return names the parcel that it brings back, and that one its latest
+    # return. Both, as each is a look-up by id then: a search would ask every shard of a cluster.
+    return_of_id = models.BigIntegerField(_("return of"), null=True)
+    returned_by_id = models.BigIntegerField(_("returned by"), null=True)
+    # Of a return: whom it is collected from. Its own copy, as the other parcel's recipient may be erased
+    # while this one is on its way. Or the courier that holds what was refused.
+    sender_name = models.CharField(_("sender"), max_length=120, blank=True, default="", db_default="")
+    sender_phone = models.CharField(_("sender's phone"), max_length=40, blank=True, default="", db_default="")
+    sender_address = models.CharField(
+        _("sender's address"), max_length=300, blank=True, default="", db_default=""
+    )
+    held_by = dimension(Courier, _("held by"), null=True)
     # When its recipient's data were erased; see parcels.retention.erasing.
     erased_at = models.DateTimeField(_("recipient erased"), null=True)
 

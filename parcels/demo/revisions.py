@@ -7,7 +7,8 @@ from alliance.errors import AllianceError
 from alliance.tenancy import Scope, scope
 from parcels.bookings.models import Parcel
 from parcels.demo.days import Stage
-from parcels.revisions.services import DIGITS, days_for_recipient, revise_for_recipient, revise_parcel
+from parcels.revisions.proofs import DIGITS
+from parcels.revisions.services import days_for_recipient, revise_for_recipient, revise_parcel
 from slas.choices import CommitmentKind, Outcome, RevisionParty
 from slas.models import Commitment
 from slas.revisions.services import RevisionRequest, promised_delivery

@@ -12,12 +12,12 @@ from alliance.choices import Capability
 from alliance.clocks import local_clock
 from alliance.dates import date_text
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound
-from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, require
 from parcels.bookings.models import Parcel
 from parcels.choices import LabelSize, ParcelStatus
-from parcels.labels.rules import DEFAULT_SIZE, MOST_LABELS, Label, Place, shown, sort_code
+from parcels.labels.rules import DEFAULT_SIZE, MOST_LABELS, Label, Place, shown, sort_code, without_phone
 from parcels.private import private_of
 from parcels.scans.timelines import zone_text
 from parcels.tracking.queries import states_of
@@ -105,12 +105,13 @@ def refusal_of(parcel: Parcel) -> AllianceError | None:
 def _label(actor: Actor, parcel: Parcel, state: ParcelState, unmasked: bool, is_reprint: bool) -> Label:
     city, promise = parcel.destination, state.promise
     due = local_clock(promise.deliver_by if promise else parcel.deliver_by, city.time_zone)
+    is_masked = private_of(actor, parcel, unmasked=unmasked).is_masked
     private = shown(
         name=parcel.recipient_name,
         phone=parcel.recipient_phone,
         address=parcel.recipient_address,
-        reference=parcel.reference,
-        is_masked=private_of(actor, parcel, unmasked=unmasked).is_masked,
+        reference=_reference(parcel, is_masked=is_masked),
+        is_masked=is_masked,
     )
     return Label(
         number=parcel.number,
@@ -124,12 +125,28 @@ def _label(actor: Actor, parcel: Parcel, state: ParcelState, unmasked: bool, is_
         recipient=private.recipient,
         phone=private.phone,
         recipient_address=private.address,
-        sender=parcel.merchant.organisation.name,
+        sender=_sender(parcel, is_masked=is_masked),
         reference=private.reference,
         n=parcel.piece,
         m=parcel.pieces,
         is_reprint=is_reprint,
+        is_return=parcel.return_of_id is not None,
     )
+
+
+def _reference(parcel: Parcel, *, is_masked: bool) -> str:
+    """The merchant's reference; of a return, without the phone of whom it is collected from, too."""
+    return without_phone(parcel.reference, parcel.sender_phone) if is_masked else parcel.reference
+
+
+def _sender(parcel: Parcel, *, is_masked: bool) -> str:
+    """Who sends it: the merchant; of a return, whom it is collected from, and the parcel that comes back."""
+    if parcel.return_of_id is None:
+        return parcel.merchant.organisation.name
+    sender = shown(
+        name=parcel.sender_name, phone=parcel.sender_phone, address="", reference="", is_masked=is_masked
+    )
+    return " · ".join(filter(None, [sender.recipient, tracking_number(parcel.return_of_id)]))
 
 
 def _place(city: City) -> Place:

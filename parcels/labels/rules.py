@@ -70,6 +70,8 @@ class Label:
     n: int = 1
     m: int = 1
     is_reprint: bool = False
+    # It brings another parcel back; the sender is whom it is collected from, and the number of that parcel.
+    is_return: bool = False
 
 
 @dataclass(frozen=True, slots=True)

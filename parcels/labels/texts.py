@@ -1,9 +1,13 @@
 """The words that are printed on every label, in the reader's language."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
+
+# On the label of a return, whatever its reader speaks: at a hub, either may be the only language.
+RETURN: Final = "退件 RETURN"
 
 
 @dataclass(frozen=True, slots=True)

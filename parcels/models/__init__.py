@@ -5,6 +5,7 @@ from parcels.bookings.models import Merchant, Parcel, PickupAddress
 from parcels.dry_runs.models import DryRun
 from parcels.pickups.models import Pickup
 from parcels.recipients.models import SavedRecipient
+from parcels.returns.models import ReturnPolicy, ReturnRequest
 from parcels.revisions.models import RecipientProof
 from parcels.scan_files.models import ScanFile
 from parcels.scans.models import Scan
@@ -19,6 +20,8 @@ __all__ = [
     "Pickup",
     "PickupAddress",
     "RecipientProof",
+    "ReturnPolicy",
+    "ReturnRequest",
     "SavedRecipient",
     "Scan",
     "ScanFile",

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from alliance.portal.badges import Badge
-from parcels.choices import ParcelStatus, PickupStage, ScanCode
+from parcels.choices import ParcelStatus, PickupStage, ReturnState, ScanCode
 
 _STATUSES: Final[dict[str, Badge]] = {
     ParcelStatus.BOOKED: Badge(_("Booked"), "slate", "notes"),
@@ -50,9 +50,17 @@ _PICKUPS: Final[dict[str, Badge]] = {
     PickupStage.LAPSED: Badge(_("Not answered"), "grey", "hourglass-off"),
 }
 
+_RETURN_REQUESTS: Final[dict[str, Badge]] = {
+    ReturnState.REQUESTED: Badge(_("Requested"), "amber", "hourglass"),
+    ReturnState.APPROVED: Badge(_("Approved"), "green", "circle-check"),
+    ReturnState.DECLINED: Badge(_("Declined"), "red", "circle-x"),
+    ReturnState.WITHDRAWN: Badge(_("Withdrawn"), "grey", "arrow-back-up"),
+}
+
 # Family -> value -> badge.
 BADGES: Final[dict[str, dict[str, Badge]]] = {
     "parcel": _STATUSES,
     "scan": _SCAN_CODES,
     "pickup": _PICKUPS,
+    "return": _RETURN_REQUESTS,
 }

@@ -83,6 +83,9 @@ MENU: Final = (
         count=_waiting_parcels,
     ),
     NavItem(
+        _("Returns"), "package-import", "parcels:return_list", WORK, 47, MERCHANT, Capability.BOOK_PARCELS
+    ),
+    NavItem(
         _("Company data"),
         "building",
         "parcels:company_contact",

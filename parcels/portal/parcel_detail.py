@@ -29,6 +29,7 @@ from parcels.pickups.queries import View, pickup_of_parcel
 from parcels.portal.links import link_to
 from parcels.portal.parcel_credits import credit_of
 from parcels.portal.promise_steps import story_of
+from parcels.portal.return_links import ways_of
 from parcels.portal.revisions import RevisionForm, RevisionView, revision_view
 from parcels.portal.timeline_entries import full_entries
 from parcels.private import private_of, sees_rule
@@ -251,6 +252,7 @@ def _actions(request: ActorRequest, actor: Actor, parcel: Parcel) -> dict[str, A
         "track_url": request.build_absolute_uri(reverse("parcels:track", args=[parcel.number])),
         "cancel_url": link_to("parcels:parcel_cancel", parcel.number) if cancellable else "",
         "label_url": "" if parcel.status == ParcelStatus.CANCELLED else _label_url(parcel),
+        **ways_of(actor, parcel),
         "may_unmask": actor.can(Capability.UNMASK),
         "fee": "" if fee_fen is None else yuan(fee_fen),
         "rule": _rule_text(actor, parcel),

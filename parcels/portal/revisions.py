@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy
 from alliance.clocks import local_clock
 from alliance.dates import date_text
 from alliance.tenancy import Actor
-from parcels.revisions.services import DIGITS, RECIPIENT
+from parcels.revisions.proofs import DIGITS
+from parcels.revisions.services import RECIPIENT
 from slas.choices import RevisionParty
 from slas.models import Revision
 from slas.promises.texts import clock_text

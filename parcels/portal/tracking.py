@@ -10,6 +10,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -21,6 +22,7 @@ from alliance.portal.public_pages import public_page
 from alliance.web.http import client_address, limit_by_address, scoped_by_itself
 from parcels.portal.revisions import RecipientDayForm
 from parcels.portal.tracking_page import another_day, tracking_texts
+from parcels.portal.tracking_ways import closed_card, ways
 from parcels.revisions.services import days_for_recipient, revise_for_recipient
 from parcels.scans.timelines import EARLIER
 from parcels.tracking.numbers import read_number
@@ -37,12 +39,12 @@ def track_search(request: HttpRequest) -> HttpResponse:
     """Show the search form, and redirect to the parcel's page."""
     number = request.GET.get("number", "").strip()
     if not number:
-        return _search_page(request)
+        return search_page(request)
     try:
         parcel_id = read_number(number)
     except NotFound as error:
-        return _search_page(request, number=number, problem=error.detail, status=422)
-    return _private(redirect("parcels:track", tracking_number(parcel_id)))
+        return search_page(request, number=number, problem=error.detail, status=422)
+    return private(redirect("parcels:track", tracking_number(parcel_id)))
 
 
 @scoped_by_itself
@@ -53,11 +55,11 @@ def track(request: HttpRequest, number: str) -> HttpResponse:
     try:
         parcel_id = read_number(number)
         if number != tracking_number(parcel_id):
-            return _private(redirect("parcels:track", tracking_number(parcel_id)))
+            return private(redirect("parcels:track", tracking_number(parcel_id)))
         public_parcel = look_up(parcel_id, now=timezone.now())
     except NotFound as error:
-        return _search_page(request, number=number, problem=error.detail, status=error.status)
-    return _page(request, public_parcel)
+        return search_page(request, number=number, problem=error.detail, status=error.status)
+    return tracked_page(request, public_parcel)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -73,9 +75,9 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
     try:
         public_parcel = look_up(read_number(number), now=timezone.now())
     except NotFound as error:
-        return _search_page(request, number=number, problem=error.detail, status=error.status)
+        return search_page(request, number=number, problem=error.detail, status=error.status)
     if request.method != "POST":
-        return _page(request, public_parcel, _day_form(public_parcel))
+        return tracked_page(request, public_parcel, _day_form(public_parcel))
     form = _day_form(public_parcel, request.POST)
     status, wait = 422, None
     if form.is_valid():
@@ -99,10 +101,10 @@ def track_revise(request: HttpRequest, number: str) -> HttpResponse:
             day = date_text(form.revision_request.day)
             messages.success(request, _("Delivery moved to %(day)s.") % {"day": day})
             # The message is at the top: without a fragment, the redirect would keep the form's.
-            return _private(
+            return private(
                 redirect(f"{reverse('parcels:track', args=[public_parcel.parcel.number])}#content")
             )
-    response = _page(request, public_parcel, form, status=status)
+    response = tracked_page(request, public_parcel, form, status=status)
     if wait is not None:
         response["Retry-After"] = str(wait)
     return response
@@ -115,33 +117,40 @@ def _day_form(public_parcel: PublicParcel, data: Any = None) -> RecipientDayForm
     return RecipientDayForm(data, days=days, zone=public_parcel.names.destination.time_zone)
 
 
-def _page(
+def tracked_page(
     request: HttpRequest,
     public_parcel: PublicParcel,
     form: RecipientDayForm | None = None,
     *,
+    send_back: SafeString | None = None,
     status: int = 200,
 ) -> HttpResponse:
+    """Show the page of a parcel, with a form that is open on it, if any."""
     now, zone = timezone.now(), ZoneInfo(public_parcel.names.destination.time_zone)
     # Times are in the destination's time zone, wherever the reader is.
     with timezone.override(zone):
         reader = reader_of(public_parcel, now=now)
         texts, shape = tracking_texts(public_parcel, reader, after=request.GET.get(EARLIER, ""))
-        texts = {**texts, "another_day": another_day(request, public_parcel, reader, form)}
-        return _private(public_page(request, "parcels/tracking.html", texts, shape, status=status))
+        parts = {
+            "another_day": another_day(request, public_parcel, reader, form),
+            "send_back": closed_card(public_parcel) if send_back is None else send_back,
+            "ways": ways(public_parcel),
+        }
+        texts = {**texts, **parts}
+        return private(public_page(request, "parcels/tracking.html", texts, shape, status=status))
 
 
-def _search_page(
+def search_page(
     request: HttpRequest, *, number: str = "", problem: str = "", status: int = 200
 ) -> HttpResponse:
     is_gone = status == Gone.status
     # The number of an archived parcel is no input error.
     shape = {"is_gone": is_gone, "is_wrong": bool(problem) and not is_gone}
     texts = {"number": number, "problem": problem}
-    return _private(public_page(request, "parcels/track_search.html", texts, shape, status=status))
+    return private(public_page(request, "parcels/track_search.html", texts, shape, status=status))
 
 
-def _private(response: HttpResponse) -> HttpResponse:
+def private(response: HttpResponse) -> HttpResponse:
     """Keep a page out of shared caches and search engines: its URL contains a tracking number."""
     patch_cache_control(response, private=True, no_cache=True)
     response["X-Robots-Tag"] = "noindex, nofollow"

@@ -1,8 +1,9 @@
 """Erase recipients' personal data: automatically some time after a parcel's end, or earlier on request.
 
-Erased: the recipient's name, phone and address, free text about the parcel (notes of claims and decisions,
-reasons of revisions, what couriers typed as a place) and its files. Kept, because it identifies no person:
-times, cities, outcomes, rates, credits. `alliance.personal_data` lists every column.
+Erased: the recipient's name, phone and address, also as the sender of a return, free text about the parcel
+(notes of claims, requests and decisions, reasons of revisions, what couriers typed as a place) and its files.
+Kept, because it identifies no person: times, cities, outcomes, rates, credits. `alliance.personal_data` lists
+every column.
 """
 
 import time
@@ -23,6 +24,7 @@ from couriers.documents.files import private_storage
 from parcels.booking_files.services.retention import forget_recipient
 from parcels.bookings.models import Parcel
 from parcels.recipients.services.retention import forget_saved
+from parcels.returns.models import ReturnRequest
 from parcels.scans.places import public_place
 from parcels.scans.rules import TERMINAL
 from slas.choices import ExcuseState
@@ -44,8 +46,8 @@ WHERE erased_at IS NULL AND id > %(after)s AND id < %(booked_before)s
         SELECT 1 FROM slas_excuse e WHERE e.parcel_id = p.id AND e.state = '{ExcuseState.CLAIMED}')
 ORDER BY id LIMIT %(limit)s
 """  # noqa: S608 -- built of constants
-# Claims and decisions that may have been written after the recipient was erased. There are few, so their
-# parcels are looked up by key; a join would read all parcels.
+# Claims, requests and decisions that may have been written after the recipient was erased. There are few, so
+# their parcels are looked up by key; a join would read all parcels.
 _ADDED = f"""
 WITH written AS (
     SELECT parcel_id FROM slas_excuse
@@ -53,12 +55,16 @@ WITH written AS (
         AND greatest(claimed_at, decided_at) < %(ended_before)s
     UNION
     SELECT parcel_id FROM slas_revision WHERE reason <> '' AND created_at < %(ended_before)s
+    UNION
+    SELECT parcel_id FROM parcels_returnrequest
+    WHERE NOT (answer = '' AND note = '') AND greatest(requested_at, decided_at) < %(ended_before)s
 )
 SELECT parcel_id FROM written WHERE parcel_id > %(after)s ORDER BY parcel_id LIMIT %(limit)s
 """  # noqa: S608 -- built of constants
 _NOT_ERASED = "SELECT id FROM parcels_parcel WHERE id = ANY(%s) AND erased_at IS NULL"
 _ERASE = """
-UPDATE parcels_parcel SET recipient_name = '', recipient_phone = '', recipient_address = '', erased_at = %s
+UPDATE parcels_parcel SET recipient_name = '', recipient_phone = '', recipient_address = '', erased_at = %s,
+    sender_name = '', sender_phone = '', sender_address = ''
 WHERE id = ANY(%s) AND erased_at IS NULL RETURNING id
 """
 _PLACES = """
@@ -127,7 +133,7 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
     if Excuse.objects.waiting().filter(parcel_id=parcel_id).exists():
         message = _("%(number)s has an exemption request waiting for a decision: decide it first.")
         raise Conflict(message % {"number": parcel.number}, code="claim_waiting")
-    _erase([parcel_id], now)
+    _erase(sorted({parcel_id, *_way_back(parcel)}), now)
     forget_recipient(merchant_id=parcel.merchant_id, phone=parcel.recipient_phone, now=now)
     forget_saved(merchant_id=parcel.merchant_id, phone=parcel.recipient_phone)
     # Stored answers to its booking, kept for a day, contain the tracking number.
@@ -144,6 +150,17 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
     )
     parcel.refresh_from_db()
     return parcel
+
+
+def _way_back(parcel: Parcel) -> list[int]:
+    """The parcel's return, which names the same person. Raises Conflict while that is on its way."""
+    if parcel.returned_by_id is None:
+        return []
+    back = Parcel.objects.select_for_update(no_key=True).filter(pk=parcel.returned_by_id).first()
+    if back is not None and back.status not in TERMINAL:
+        message = _("Its return %(number)s is still on its way: the courier needs the address.")
+        raise Conflict(message % {"number": back.number}, code="under_way")
+    return [] if back is None else [back.pk]
 
 
 def _erase_added(ended_before: datetime, now: datetime, *, limit: int, deadline: float) -> None:
@@ -170,6 +187,9 @@ def _erase(parcel_ids: Sequence[int], now: datetime) -> int:
         private_storage().delete(name)
     excuses.update(note="", decision_note="", evidence="", evidence_name="")
     Revision.objects.filter(parcel_id__in=parcel_ids).exclude(reason="").update(reason="")
+    ReturnRequest.objects.filter(parcel_id__in=parcel_ids).exclude(note="", answer="").update(
+        note="", answer=""
+    )
     _erase_places(parcel_ids)
     return len(raw_rows(_ERASE, [now, list(parcel_ids)]))
 

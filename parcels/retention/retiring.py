@@ -189,8 +189,8 @@ def _finish(actor: Actor, retired: RetiredMonth, month: Month) -> None:
 
 
 def _clear_lists(month: Month) -> None:
-    """Delete the month's parcels from lists that are computed again, and the counts of wrong digits."""
-    for table in ("slas_watchitem", "parcels_recipientproof"):
+    """Delete the month's parcels from lists that are computed again, counts of wrong digits, and requests."""
+    for table in ("slas_watchitem", "parcels_recipientproof", "parcels_returnrequest"):
         raw_rows(f"DELETE FROM {table} WHERE parcel_id >= %s AND parcel_id < %s", list(month.id_range))  # noqa: S608
 
 

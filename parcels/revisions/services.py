@@ -5,26 +5,19 @@ parcels. See docs/revisions.md.
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
-from hmac import compare_digest
+from datetime import datetime
 from typing import Final, Protocol
 
 from django.db import transaction
-from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from alliance.choices import Capability
-from alliance.durations import duration_text
-from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound, TooMany
-from alliance.phones import proofs_of
+from alliance.errors import Conflict, NotFound
 from alliance.tenancy import Actor, Scope, require, scope
-from alliance.texts import plain
 from alliance.wording import sentences
 from parcels.bookings.models import Parcel
 from parcels.choices import ParcelSource, ParcelStatus
-from parcels.revisions.models import RecipientProof
-from parcels.revisions.rules import tries_left, wait_after
+from parcels.revisions.proofs import failed_proof
 from parcels.scans.rules import TERMINAL
 from slas.choices import RevisionParty
 from slas.models import Revision
@@ -40,10 +33,6 @@ from slas.revisions.services import (
 
 # The label of a revision that the recipient made on the tracking page.
 RECIPIENT: Final = "recipient, tracking page"
-DIGITS: Final = 4
-FORGOTTEN_AFTER: Final = timedelta(days=1)
-# Addresses whose wrong answers are remembered, per parcel.
-MOST_ADDRESSES: Final = 200
 # A parcel that is returning, waits to be collected or has a final status has no delivery to move.
 OVER: Final = frozenset({*TERMINAL, ParcelStatus.RETURNING, ParcelStatus.AVAILABLE_FOR_PICKUP})
 # The most days that a recipient is offered.
@@ -91,7 +80,7 @@ def revise_for_recipient(
     _refuse_over(parcel)
     # The rest runs in the merchant's scope: the tracking page's scope cannot write.
     with scope(Scope.merchant(parcel.merchant_id)):
-        refusal = _prove(parcel, digits, address, now)
+        refusal = failed_proof(parcel=parcel, digits=digits, address=address, now=now)
     if refusal is not None:
         raise refusal
     recipient = Actor.system(RECIPIENT)
@@ -147,59 +136,3 @@ def _refuse_over(parcel: Parcel) -> None:
     if parcel.status in OVER:
         detail = _("This parcel is “%(status)s”: there is no delivery to reschedule.")
         raise Conflict(detail % {"status": parcel.get_status_display()}, code="settled")
-
-
-def _prove(parcel: Parcel, digits: str, address: str, now: datetime) -> AllianceError | None:
-    """Compare the digits; return an error if they differ. Counts failures; attempts are serialised."""
-    entered = "".join(plain(digits).split())
-    if len(entered) != DIGITS or not (entered.isascii() and entered.isdigit()):
-        message = _("Enter the last %(count)d digits of the phone number.") % {"count": DIGITS}
-        return InvalidInput(errors=[FieldError("/digits", message, "format")])
-    expected = proofs_of(parcel.recipient_phone)
-    if not expected:
-        detail = _("The shop left no phone number for this parcel. Ask the shop to change the delivery day.")
-        return Conflict(detail, code="no_phone")
-    RecipientProof.objects.get_or_create(
-        parcel_id=parcel.pk, defaults={"merchant_id": parcel.merchant_id, "since": now}
-    )
-    proof = RecipientProof.objects.select_for_update().get(parcel_id=parcel.pk)
-    if proof.since + FORGOTTEN_AFTER <= now:
-        proof.failed, proof.since, proof.by_address = 0, now, {}
-    key = salted_hmac("parcels.revisions.proof", address).hexdigest()[:16]
-    failed, last = proof.by_address.get(key, (0, 0.0))
-    wait = timedelta(seconds=last) + wait_after(failed, proof.failed) - timedelta(seconds=now.timestamp())
-    if wait > timedelta():
-        return _must_wait(wait)
-    # All of them are compared: the time taken must not tell which one was close.
-    if any([compare_digest(entered, digits) for digits in expected]):
-        # Failures stay counted: a success must not give more guesses.
-        return None
-    return _count(proof, key, failed + 1, now)
-
-
-def _count(proof: RecipientProof, key: str, failed: int, now: datetime) -> AllianceError:
-    """Count a wrong answer; return how many more the address has, or how long it waits."""
-    proof.failed += 1
-    latest = sorted({**proof.by_address, key: (failed, now.timestamp())}.items(), key=lambda item: item[1][1])
-    # A guesser with many addresses must not make the row grow without end.
-    proof.by_address = dict(latest[-MOST_ADDRESSES:])
-    proof.save(update_fields=["failed", "since", "by_address"])
-    left = tries_left(failed, proof.failed)
-    if not left:
-        return _must_wait(wait_after(failed, proof.failed))
-    message = ngettext(
-        "The digits do not match the recipient's phone number. %(left)d attempt is left.",
-        "The digits do not match the recipient's phone number. %(left)d attempts are left.",
-        left,
-    )
-    return InvalidInput(errors=[FieldError("/digits", message % {"left": left}, "wrong")])
-
-
-def _must_wait(wait: timedelta) -> TooMany:
-    seconds = int(wait.total_seconds()) + 1
-    detail = _("The digits were wrong too often. Try again in %(time)s, or ask the shop to change the day.")
-    return TooMany(
-        detail % {"time": duration_text(timedelta(seconds=seconds))},
-        code="too_many_attempts",
-        retry_after=seconds,
-    )

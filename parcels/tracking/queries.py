@@ -90,6 +90,10 @@ class TrackedParcel(msgspec.Struct, array_like=True, dict=True):
     arrived_at: datetime | None
     out_for_delivery_at: datetime | None
     cancelled_at: datetime | None
+    # Not shown: whose rules for returns hold.
+    merchant_id: int
+    return_of_id: int | None
+    returned_by_id: int | None
     delivery: _Delivery | None
     scans: list[_Scan]
     revisions: list[_Revision]

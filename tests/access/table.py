@@ -210,10 +210,18 @@ PARCELS = [
     Row("parcels:parcel_unmask", "POST", UNMASK, rival=404, path=("parcel",)),
     Row("parcels:parcel_revise", "GET", SIGNED_IN, own=302, path=("parcel",), note="back to the parcel"),
     Row("parcels:parcel_revise", "POST", BOOK, own=422, rival=404, path=("parcel",)),
+    *get_and_post("parcels:return_issue", BOOK, post=409, rival=404, path=("parcel",)),
+    Row("parcels:return_list", "GET", BOOK),
+    *get_and_post("parcels:return_policy", BOOK, post=422),
+    Row("parcels:return_decline", "POST", BOOK, own=422, rival=404, path=("parcel",), note="no reason given"),
     Row("parcels:watch_list", "GET", READ),
     Row("parcels:track_search", "GET", PUBLIC),
     Row("parcels:track", "GET", PUBLIC, path=("parcel",)),
     Row("parcels:track_revise", "GET", PUBLIC, path=("parcel",), note="the tracking page with its form"),
+    Row("parcels:track_return", "GET", PUBLIC, path=("parcel",), note="the tracking page with its form"),
+    Row(
+        "parcels:track_return", "POST", PUBLIC, own=422, path=("parcel",), note="proved by the phone's digits"
+    ),
     Row(
         "parcels:track_revise", "POST", PUBLIC, own=422, path=("parcel",), note="proved by the phone's digits"
     ),
@@ -416,6 +424,16 @@ API = [
     Row("api:parcels:parcel_batch_cancel", "POST", API_BOOK, own=422, data=[]),
     Row("api:parcels:parcel_revisions", "GET", API_READ, rival=404, path=("parcel",)),
     Row("api:parcels:parcel_revisions", "POST", API_BOOK, own=422, rival=404, path=("parcel",), data={}),
+    Row("api:parcels:parcel_return", "POST", API_BOOK, own=422, rival=404, path=("parcel",), data={}),
+    Row("api:parcels:return_policy", "GET", API_BOOK, ops=403, note="ops have none"),
+    Row("api:parcels:return_policy", "PUT", API_ALLOCATE, own=422, rival=422, ops=403, data={}),
+    Row("api:parcels:return_requests", "GET", API_BOOK),
+    Row(
+        "api:parcels:return_approve", "POST", API_BOOK, own=422, rival=404, ops=404, path=("parcel",), data={}
+    ),
+    Row(
+        "api:parcels:return_decline", "POST", API_BOOK, own=422, rival=404, ops=404, path=("parcel",), data={}
+    ),
     Row("api:parcels:scan_batch", "POST", API_SCAN, own=422, data=[]),
     Row("api:parcels:tracking", "GET", PUBLIC, path=("parcel",)),
     Row("api:parcels:watch_list", "GET", API_READ),
@@ -531,6 +549,8 @@ ADMIN = [
     # Without a reason.
     *get_and_post("admin:parcels_merchant_limit", DESK, post=422, path=("merchant",)),
     *pages_of_model("parcels_pickupaddress", "address"),
+    *pages_of_model("parcels_returnpolicy", "return_policy"),
+    *pages_of_model("parcels_returnrequest", "return_request"),
     *pages_of_model("parcels_bookingfile", "booking_file"),
     *pages_of_model("parcels_scanfile", "scan_file"),
     *pages_of_model("slas_allocationrule", "rule"),

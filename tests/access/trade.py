@@ -16,8 +16,9 @@ from parcels.booking_files.services.files import book_file, start_booking_file
 from parcels.booking_files.services.templates import save_template
 from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.writing import Booked
+from parcels.choices import ReturnReason, ReturnState
 from parcels.dry_runs.services import Period, start_dry_run
-from parcels.models import Pickup, PickupAddress, RecipientProof
+from parcels.models import Pickup, PickupAddress, RecipientProof, ReturnPolicy, ReturnRequest
 from parcels.recipients.rules import Entry
 from parcels.recipients.services.saving import save_recipient
 from parcels.scan_files.services import receive_scan_file
@@ -111,6 +112,7 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     _credit(courier, merchant, parcel_id=lost.pk)
     _request_exports(courier, merchant)
     _postpone(merchant, parcel_id=moved.pk)
+    _ask_for_return(merchant, parcel_id=booked.parcel_id)
     return booked
 
 
@@ -141,6 +143,14 @@ def _postpone(merchant: Organisation, *, parcel_id: int) -> None:
     )
     revise_delivery(actor=owner(merchant), parcel_id=parcel_id, asked=revision_request, now=timezone.now())
     RecipientProof.objects.create(parcel_id=parcel_id, merchant_id=merchant.pk, failed=1)
+
+
+def _ask_for_return(merchant: Organisation, *, parcel_id: int) -> None:
+    """What the merchant allows its recipients, and a request of one."""
+    ReturnPolicy.objects.create(merchant_id=merchant.pk, is_allowed=True)
+    ReturnRequest.objects.create(
+        parcel_id=parcel_id, merchant_id=merchant.pk, state=ReturnState.REQUESTED, reason=ReturnReason.SIZE
+    )
 
 
 def _credit(courier: Organisation, merchant: Organisation, *, parcel_id: int) -> None:

@@ -55,6 +55,8 @@ from parcels.models import (
     DryRun,
     Pickup,
     PickupAddress,
+    ReturnPolicy,
+    ReturnRequest,
     SavedRecipient,
     ScanFile,
 )
@@ -315,6 +317,8 @@ class _Builder:
             "booking_draft": BookingFile.objects.get(merchant_id=self.merchant.pk, state="draft"),
             "booking_form": BookingTemplate.objects.get(merchant_id=self.merchant.pk),
             "recipient": SavedRecipient.objects.get(merchant_id=self.merchant.pk),
+            "return_policy": ReturnPolicy.objects.get(merchant_id=self.merchant.pk),
+            "return_request": ReturnRequest.objects.get(merchant_id=self.merchant.pk),
             "scan_file": ScanFile.objects.get(courier_id=self.courier.pk),
             "pickup": Pickup.objects.get(merchant_id=self.merchant.pk),
             "rule": AllocationRule.objects.get(merchant_id=self.merchant.pk),

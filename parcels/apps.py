@@ -35,6 +35,7 @@ class ParcelsConfig(AppConfig):
             PIECES_OF_ORDER,
             WRITE_BOOKINGS,
         )
+        from parcels.labels.sql import NOTE_PRINTS  # noqa: PLC0415
         from parcels.pickups.sql import HOLD_FOR_PICKUP, JOIN_PICKUP  # noqa: PLC0415
         from parcels.portal.finders import FINDERS  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
@@ -54,6 +55,7 @@ class ParcelsConfig(AppConfig):
             BOOK_PARCELS,
             CANCEL_PARCELS,
             HOLD_FOR_PICKUP,
+            NOTE_PRINTS,
             HOLD_PARCELS,
             JOIN_PICKUP,
             NEWS,

@@ -8,21 +8,15 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
+from alliance.database.at_home import rows_by_shard
 from alliance.errors import AllianceError, FieldError, InvalidInput
 from alliance.models import Organisation
-from alliance.tenancy import Actor, raw_rows, require
+from alliance.tenancy import Actor, require
 from parcels.bookings.models import Parcel
-from parcels.choices import LabelSize, ParcelStatus
+from parcels.choices import LabelSize
 from parcels.labels.queries import Asked, asked_for, labels_of
 from parcels.labels.rules import Label
-
-# By their ids alone, so that a cluster sends it to their shards. A column without an index: on the page where
-# the row is. Who prints the same parcel at the same time waits for the row, and finds it printed.
-_PRINTED = """
-UPDATE parcels_parcel SET label_printed_at = %(at)s
-WHERE id = ANY(%(ids)s) AND label_printed_at IS NULL AND status <> %(cancelled)s
-RETURNING id
-"""
+from parcels.labels.sql import NOTE_PRINTS
 
 
 class Printed(NamedTuple):
@@ -92,13 +86,10 @@ def choose_size(*, actor: Actor, size: str) -> LabelSize:
 
 def _note(parcels: Sequence[Parcel], at: datetime) -> set[int]:
     """Note the first prints among these; return their ids."""
-    # Sorted as scans sort theirs. Rows may still be taken in another order, by a plan without the index: a
-    # deadlock is a busy server, and the call is made again.
     ids = sorted(parcel.pk for parcel in parcels if parcel.label_printed_at is None)
     if not ids:
         return set()
-    values = {"at": at, "ids": ids, "cancelled": ParcelStatus.CANCELLED}
-    return {parcel_id for (parcel_id,) in raw_rows(_PRINTED, values)}
+    return {parcel_id for (parcel_id,) in rows_by_shard(NOTE_PRINTS, ids, {}, at=at)}
 
 
 def _printed(number: str, asked: Asked, first: set[int]) -> Printed:

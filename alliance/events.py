@@ -41,6 +41,10 @@ class Topic(StrEnum):
     PICKUP_CANCELLED = "pickup.cancelled"
     # A scan gave a parcel another status.
     PARCEL_STATUS_CHANGED = "parcel.status_changed"
+    # A manifest was made or cancelled by its merchant, or handed over to its courier.
+    MANIFEST_MADE = "manifest.made"
+    MANIFEST_CANCELLED = "manifest.cancelled"
+    MANIFEST_HANDED_OVER = "manifest.handed_over"
     # A parcel's scans contradict its final status, or one another.
     PARCEL_CONTRADICTED = "parcel.contradicted"
     # A merchant issued a return: another parcel that brings this one back.

@@ -55,6 +55,8 @@ class Lock(IntEnum):
     START_DRY_RUN = 5_264_052
     # Save a recipient, in a merchant's address book: two at once would not count each other's.
     SAVE_RECIPIENT = 5_264_061
+    # Make manifests, of a merchant: two at once would get the same number of the day.
+    MAKE_MANIFEST = 5_264_062
 
 
 def wait_for(lock: Lock, *, of: int | None = None, shared: bool = False) -> None:

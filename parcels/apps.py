@@ -36,6 +36,13 @@ class ParcelsConfig(AppConfig):
             WRITE_BOOKINGS,
         )
         from parcels.labels.sql import NOTE_PRINTS  # noqa: PLC0415
+        from parcels.manifests.sql import (  # noqa: PLC0415
+            HELD_PARCELS,
+            MANIFEST_COUNTS,
+            MANIFEST_PARCELS,
+            PUT_PARCELS,
+            WAITING_PARCELS,
+        )
         from parcels.pickups.sql import HOLD_FOR_PICKUP, JOIN_PICKUP  # noqa: PLC0415
         from parcels.portal.finders import FINDERS  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
@@ -54,14 +61,18 @@ class ParcelsConfig(AppConfig):
         STATEMENTS += [
             BOOK_PARCELS,
             CANCEL_PARCELS,
+            HELD_PARCELS,
             HOLD_FOR_PICKUP,
-            NOTE_PRINTS,
             HOLD_PARCELS,
             JOIN_PICKUP,
+            MANIFEST_COUNTS,
+            MANIFEST_PARCELS,
             NEWS,
+            NOTE_PRINTS,
             OPEN_BOOKING,
             PARCELS_BY_REFERENCE,
             PIECES_OF_ORDER,
+            PUT_PARCELS,
             WRITE_BOOKINGS,
             RECORD_SCAN,
             RECORD_SCANS,
@@ -71,6 +82,7 @@ class ParcelsConfig(AppConfig):
             SILENT_OR_FOUND,
             STORED_SCANS,
             TRACKED_PARCEL,
+            WAITING_PARCELS,
         ]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)

@@ -126,6 +126,17 @@ class DryRunState(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class ManifestState(models.TextChoices):
+    """The state of a manifest; those between open and handed over are of a large one that workers pick up."""
+
+    OPEN = "open", _("To be picked up")
+    QUEUED = "queued", _("Being picked up")
+    RUNNING = "running", _("Being picked up")
+    HANDED_OVER = "handed_over", _("Handed over")
+    FAILED = "failed", _("Pickup interrupted")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
 class PickupState(models.TextChoices):
     """Where a pickup request stands between merchant and courier."""
 

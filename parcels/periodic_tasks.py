@@ -19,6 +19,7 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
         "schedule": crontab(minute="47", hour="4"),
     },
     "resume-dry-runs": {"task": "parcels.tasks.resume_dry_runs", "schedule": 60.0},
+    "resume-manifests": {"task": "parcels.tasks.resume_manifests", "schedule": 60.0},
     "resume-scan-files": {"task": "parcels.tasks.resume_files_of_scans", "schedule": 60.0},
     "trace-lost-parcels": {
         "task": "parcels.tasks.trace_lost_parcels",

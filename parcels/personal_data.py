@@ -11,6 +11,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.ReturnRequest.note parcels.ReturnRequest.answer
         parcels.BookingFile.content
         parcels.Scan.facility parcels.ScanFile.content
+        parcels.Manifest.merchant_remark parcels.Manifest.courier_remark
         parcels.SavedRecipient.name parcels.SavedRecipient.phone parcels.SavedRecipient.digits
         parcels.SavedRecipient.address parcels.SavedRecipient.remark parcels.SavedRecipient.digest
     """,
@@ -24,6 +25,8 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.Parcel.reference parcels.Parcel.rule_name
         parcels.ReturnPolicy.note
         parcels.DryRun.language parcels.DryRun.problem parcels.DryRun.rules parcels.DryRun.result
+        parcels.Manifest.language parcels.Manifest.problem parcels.Manifest.missing parcels.Manifest.extra
+        parcels.Manifest.refused
         parcels.Scan.reason parcels.Scan.event_id
         parcels.ScanFile.name parcels.ScanFile.encoding parcels.ScanFile.language
         parcels.ScanFile.problem

@@ -15,6 +15,7 @@ PLACEMENTS: Final = Placements(
         "parcels_bookingfile",
         "parcels_bookingtemplate",
         "parcels_dryrun",
+        "parcels_manifest",
         "parcels_merchant",
         "parcels_pickup",
         "parcels_pickupaddress",

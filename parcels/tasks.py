@@ -9,6 +9,7 @@ from alliance.jobs import AFTER_OUTAGES
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services import retention
 from parcels.dry_runs import services as dry_runs
+from parcels.manifests.services import picking_up
 from parcels.recipients.services.retention import forget_unused
 from parcels.retention import erasing
 from parcels.scan_files import services as scan_files
@@ -44,6 +45,18 @@ def count_dry_run(run_id: int) -> None:
 def resume_dry_runs() -> int:
     """Queue dry runs that are due. May run twice: each is queued once."""
     return dry_runs.resume_dry_runs(now=timezone.now())
+
+
+@shared_task(acks_late=True, **AFTER_OUTAGES)
+def pick_up_manifest(manifest_id: int) -> None:
+    """Pick up a large manifest for a minute. May run twice, concurrently, or be killed."""
+    picking_up.go_on(manifest_id=manifest_id, stretch=STRETCH)
+
+
+@shared_task(acks_late=True)
+def resume_manifests() -> int:
+    """Queue pickups that are due. May run twice: each is queued once."""
+    return picking_up.resume_manifests(now=timezone.now())
 
 
 @shared_task(acks_late=True)

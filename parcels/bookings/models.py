@@ -146,6 +146,8 @@ class Parcel(models.Model):
     scan_count = models.PositiveSmallIntegerField(_("scans"), default=0, db_default=0)
     # When its first label was printed: each later one says that it is a reprint.
     label_printed_at = models.DateTimeField(_("label printed"), null=True)
+    # The manifest that it is on; no key, as manifests are on the coordinator. See parcels.manifests.
+    manifest_id = models.BigIntegerField(_("manifest"), null=True)
     # The last pickup request that it is in, open or not: without an index, the request lists its parcels.
     pickup_id = models.BigIntegerField(_("pickup request"), null=True)
     # The merchant's allocation rule that decided, as it was then: it may have another name or place by now,
@@ -191,6 +193,12 @@ class Parcel(models.Model):
                 fields=["courier", "reference"],
                 name="parcel_by_courier_reference",
                 condition=~Q(reference=""),
+            ),
+            # The parcels of a manifest, in their order.
+            models.Index(
+                fields=["manifest_id", "id"],
+                name="parcel_by_manifest",
+                condition=Q(manifest_id__isnull=False),
             ),
             # The next recipients to erase, oldest first. Ids grow: a booking adds to the last page.
             models.Index(fields=["id"], name="parcel_unerased", condition=Q(erased_at__isnull=True)),

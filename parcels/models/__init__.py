@@ -3,6 +3,7 @@
 from parcels.booking_files.models import BookingFile, BookingTemplate
 from parcels.bookings.models import Merchant, Parcel, PickupAddress
 from parcels.dry_runs.models import DryRun
+from parcels.manifests.models import Manifest
 from parcels.pickups.models import Pickup
 from parcels.recipients.models import SavedRecipient
 from parcels.returns.models import ReturnPolicy, ReturnRequest
@@ -15,6 +16,7 @@ __all__ = [
     "BookingFile",
     "BookingTemplate",
     "DryRun",
+    "Manifest",
     "Merchant",
     "Parcel",
     "Pickup",

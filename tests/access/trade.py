@@ -18,6 +18,7 @@ from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ReturnReason, ReturnState
 from parcels.dry_runs.services import Period, start_dry_run
+from parcels.manifests.services.making import Wanted, make_manifest_of_numbers
 from parcels.models import Pickup, PickupAddress, RecipientProof, ReturnPolicy, ReturnRequest
 from parcels.recipients.rules import Entry
 from parcels.recipients.services.saving import save_recipient
@@ -106,6 +107,7 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
         receive_scan_file(actor=owner(courier), upload=SimpleUploadedFile("scans.csv", SCANS, "text/csv"))
         receive_offer_file(actor=owner(courier), upload=SimpleUploadedFile("offers.csv", OFFERS, "text/csv"))
     _book_from_file(merchant)
+    make_manifest_of_numbers(actor=owner(merchant), numbers=[booked.number], wanted=Wanted(), at=now)
     rule = AllocationRule.objects.create(merchant=merchant, position=1, name="Tried", action=RuleAction.STOP)
     start_dry_run(actor=owner(merchant), rule_ids=[rule.pk], period=Period.last_days(now.date()))
     audit.record(actor=owner(courier), verb="test.tried", object_type="test", object_id=1)

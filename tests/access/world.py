@@ -53,6 +53,7 @@ from parcels.models import (
     BookingFile,
     BookingTemplate,
     DryRun,
+    Manifest,
     Pickup,
     PickupAddress,
     ReturnPolicy,
@@ -297,6 +298,8 @@ class _Builder:
         traded = trade(self.courier, self.merchant, ops=self.ops)
         claim = Excuse.objects.waiting().get()
         self.world.things |= {"claim": str(claim.pk), "broken": claim.number}
+        manifest = Manifest.objects.get(merchant_id=self.merchant.pk)
+        self.world.things |= {"manifest_number": manifest.number}
         trade(self.rival_courier, self.rival_merchant, ops=self.ops)
         self.world.things |= {"parcel": traded.number, "parcel_id": str(traded.parcel_id)}
 
@@ -322,6 +325,7 @@ class _Builder:
             "scan_file": ScanFile.objects.get(courier_id=self.courier.pk),
             "pickup": Pickup.objects.get(merchant_id=self.merchant.pk),
             "rule": AllocationRule.objects.get(merchant_id=self.merchant.pk),
+            "manifest": Manifest.objects.get(merchant_id=self.merchant.pk),
             "dry_run": DryRun.objects.get(merchant_id=self.merchant.pk),
             "offer_file": OfferFile.objects.get(courier_id=self.courier.pk),
             "offer": Offer.objects.get(courier_id=self.courier.pk),

@@ -36,6 +36,7 @@ LEFT_OUT = {
     "couriers_courierhome",
     "parcels_bookingtemplate",
     "parcels_dryrun",
+    "parcels_manifest",
     "parcels_pickup",
     "parcels_savedrecipient",
     "slas_allocationrule",

@@ -1,0 +1,104 @@
+"""The statements of manifests, of one shard: a courier's parcels are in few of them."""
+
+from typing import Final
+
+from alliance.database.stored_functions import StoredStatement
+from parcels.choices import ParcelStatus
+
+_BOOKED: Final = f"status = '{ParcelStatus.BOOKED}'"
+
+# A merchant's parcels that wait for one pickup and are on no manifest, in the order of booking.
+WAITING_PARCELS: Final = StoredStatement(
+    "parcels_waiting",
+    at_home=True,
+    is_stable=True,
+    is_plain=True,
+    parameters={
+        **{"home": "bigint", "merchant": "bigint", "courier": "bigint", "origin": "int"},
+        **{"address": "bigint", "day": "date", "low": "bigint", "high": "bigint", "most": "int"},
+    },
+    returns={"of_parcel": "bigint"},
+    body=f"""
+BEGIN
+    RETURN QUERY
+    SELECT id FROM parcels_parcel
+    WHERE merchant_id = %(merchant)s AND id BETWEEN %(low)s AND %(high)s AND courier_id = %(courier)s
+        AND origin_id = %(origin)s AND pickup_address_id IS NOT DISTINCT FROM %(address)s
+        AND pickup_date = %(day)s AND {_BOOKED} AND manifest_id IS NULL
+    ORDER BY id LIMIT %(most)s;
+END""",  # noqa: S608 -- built of constants
+)
+_HELD: Final = """
+    SELECT id, merchant_id, courier_id, origin_id, pickup_address_id, pickup_date, status, manifest_id
+    FROM parcels_parcel
+    WHERE id = ANY(%(parcel_id)s) AND id BETWEEN %(low)s AND %(high)s
+    ORDER BY id
+    FOR NO KEY UPDATE"""
+_OF_SOME: Final = {"home": "bigint", "low": "bigint", "high": "bigint", "parcel_id": "bigint[]"}
+_PARCEL: Final = {
+    **{"of_parcel": "bigint", "merchant": "bigint", "courier": "bigint", "origin": "int"},
+    **{"address": "bigint", "day": "date", "has_status": "text", "manifest": "bigint"},
+}
+
+# Parcels as they are, locked as scans and cancellations lock them: until the transaction ends, none moves.
+HELD_PARCELS: Final = StoredStatement(
+    "parcels_held",
+    at_home=True,
+    parameters=_OF_SOME,
+    returns=_PARCEL,
+    body=f"""
+BEGIN
+    RETURN QUERY
+    SELECT h.id, h.merchant_id, h.courier_id, h.origin_id, h.pickup_address_id, h.pickup_date,
+        h.status::text, h.manifest_id
+    FROM ({_HELD}) AS h ORDER BY h.id;
+END""",  # noqa: S608 -- built of constants
+)
+# Put parcels, which the transaction holds, on a manifest, or on none (NULL).
+PUT_PARCELS: Final = StoredStatement(
+    "parcels_put_on_manifest",
+    at_home=True,
+    parameters={**_OF_SOME, "manifest": "bigint"},
+    returns={"of_parcel": "bigint"},
+    body="""
+BEGIN
+    RETURN QUERY
+    UPDATE parcels_parcel p SET manifest_id = %(manifest)s
+    WHERE p.id = ANY(%(parcel_id)s) AND p.id BETWEEN %(low)s AND %(high)s
+    RETURNING p.id;
+END""",
+)
+# The parcels of a manifest after one of them, in their order.
+MANIFEST_PARCELS: Final = StoredStatement(
+    "parcels_of_manifest",
+    at_home=True,
+    is_stable=True,
+    is_plain=True,
+    parameters={
+        "home": "bigint", "manifest": "bigint", "low": "bigint", "high": "bigint", "most": "int",
+    },
+    returns={"of_parcel": "bigint", "has_status": "text"},
+    body="""
+BEGIN
+    RETURN QUERY
+    SELECT id, status::text FROM parcels_parcel
+    WHERE manifest_id = %(manifest)s AND id BETWEEN %(low)s AND %(high)s
+    ORDER BY id LIMIT %(most)s;
+END""",
+)  # fmt: skip
+# How many parcels of each status some manifests have now.
+MANIFEST_COUNTS: Final = StoredStatement(
+    "parcels_by_manifest",
+    at_home=True,
+    is_stable=True,
+    is_plain=True,
+    parameters={"home": "bigint", "manifests": "bigint[]", "low": "bigint", "high": "bigint"},
+    returns={"manifest": "bigint", "has_status": "text", "n": "bigint"},
+    body="""
+BEGIN
+    RETURN QUERY
+    SELECT manifest_id, status::text, count(*) FROM parcels_parcel
+    WHERE manifest_id = ANY(%(manifests)s) AND id BETWEEN %(low)s AND %(high)s
+    GROUP BY manifest_id, status;
+END""",
+)

@@ -404,3 +404,60 @@ RETURN_POLICY = [
     ),
 ]
 RETURN_DECLINED = [_request_example("Worn", {"answer": "It has been worn."})]
+
+_MANIFEST: dict[str, Any] = {
+    "number": "MF7K2M9Q4X1CH",
+    "state": "open",
+    "merchant_name": "Lotus Tea",
+    "courier": "swift-express",
+    "courier_name": "Swift Express",
+    "origin": {"code": "CN-HGH", "name": "Hangzhou"},
+    "pickup_address": {"id": 12, "name": "西溪仓库", "address": "文一西路 998 号"},
+    "date": "2026-11-23",
+    "number_of_day": 1,
+    "counts": {
+        "listed": 2, "to_pick_up": 2, "picked_up": 0, "cancelled": 0, "missing": 0, "extra": 0, "refused": 0,
+    },
+    "made_at": "2026-11-23T16:02:11+08:00",
+    "picked_up_at": None,
+    "cancelled_at": None,
+    "merchant_remark": "",
+    "courier_remark": "",
+}  # fmt: skip
+_ACCEPTED = {"index": 0, "tracking_number": NUMBER, "status": "accepted"}
+MANIFEST = [
+    OpenApiExample(
+        "All parcels of a day",
+        value={"courier": "swift-express", "pickup_address": 12, "date": "2026-11-23"},
+        request_only=True,
+    ),
+    OpenApiExample("Some parcels", value={"tracking_numbers": [NUMBER]}, request_only=True),
+    OpenApiExample(
+        "The manifest",
+        value={"manifest": _MANIFEST, "more": False, "results": [_ACCEPTED]},
+        response_only=True,
+        status_codes=["201"],
+    ),
+]
+PICK_UP = [
+    OpenApiExample(
+        "One parcel was not there",
+        value={"at": "2026-11-23T17:40:00+08:00", "missing": [NUMBER]},
+        request_only=True,
+    ),
+    OpenApiExample(
+        "Picked up",
+        value={
+            "manifest": {
+                **_MANIFEST,
+                "state": "handed_over",
+                "counts": {**_MANIFEST["counts"], "to_pick_up": 0, "picked_up": 1, "missing": 1},
+                "picked_up_at": "2026-11-23T17:40:00+08:00",
+            },
+            "repeated": False,
+            "missing": [_ACCEPTED],
+            "extra": [],
+        },
+        response_only=True,
+    ),
+]

@@ -13,6 +13,15 @@ from parcels.api.booking_files import (
 from parcels.api.breaches import BreachDetailView
 from parcels.api.cancelling import ParcelBatchCancelView
 from parcels.api.labels import LabelsView, LabelView
+from parcels.api.manifests import (
+    ManifestCancelView,
+    ManifestDetailView,
+    ManifestListView,
+    ManifestParcelsView,
+    ManifestPdfView,
+    ManifestPickUpView,
+    ManifestRemarkView,
+)
 from parcels.api.pickup_addresses import PickupAddressListView
 from parcels.api.recipients import RecipientsView, RecipientView
 from parcels.api.returns import (
@@ -65,6 +74,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("return-requests", ReturnRequestsView.as_view(), name="return_requests"),
     path("return-requests/<str:number>/approve", ReturnApproveView.as_view(), name="return_approve"),
     path("return-requests/<str:number>/decline", ReturnDeclineView.as_view(), name="return_decline"),
+    path("manifests", ManifestListView.as_view(), name="manifest_list"),
+    path("manifests/<str:number>", ManifestDetailView.as_view(), name="manifest_detail"),
+    path("manifests/<str:number>/parcels", ManifestParcelsView.as_view(), name="manifest_parcels"),
+    path("manifests/<str:number>/pdf", ManifestPdfView.as_view(), name="manifest_pdf"),
+    path("manifests/<str:number>/pick-up", ManifestPickUpView.as_view(), name="manifest_pick_up"),
+    path("manifests/<str:number>/cancel", ManifestCancelView.as_view(), name="manifest_cancel"),
+    path("manifests/<str:number>/remark", ManifestRemarkView.as_view(), name="manifest_remark"),
     path("watch", WatchView.as_view(), name="watch_list"),
     path("breaches/<str:number>/<str:kind>", BreachDetailView.as_view(), name="breach_detail"),
     path("cities", parcels.CityListView.as_view(), name="city_list"),

@@ -6,7 +6,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from alliance.portal.badges import Badge
-from parcels.choices import ParcelStatus, PickupStage, ReturnState, ScanCode
+from parcels.choices import ManifestState, ParcelStatus, PickupStage, ReturnState, ScanCode
+from parcels.manifests.texts import OUTCOMES
 
 _STATUSES: Final[dict[str, Badge]] = {
     ParcelStatus.BOOKED: Badge(_("Booked"), "slate", "notes"),
@@ -57,10 +58,29 @@ _RETURN_REQUESTS: Final[dict[str, Badge]] = {
     ReturnState.WITHDRAWN: Badge(_("Withdrawn"), "grey", "arrow-back-up"),
 }
 
+_MANIFESTS: Final[dict[str, Badge]] = {
+    ManifestState.OPEN: Badge(_("To be picked up"), "blue", "clipboard-list"),
+    ManifestState.QUEUED: Badge(_("Being picked up"), "cyan", "loader"),
+    ManifestState.RUNNING: Badge(_("Being picked up"), "cyan", "loader"),
+    ManifestState.HANDED_OVER: Badge(_("Handed over"), "green", "clipboard-check"),
+    ManifestState.FAILED: Badge(_("Pickup interrupted"), "red", "alert-triangle"),
+    ManifestState.CANCELLED: Badge(_("Cancelled"), "grey", "ban"),
+}
+_OUTCOMES: Final[dict[str, Badge]] = {
+    "to_pick_up": Badge(OUTCOMES["to_pick_up"], "slate", "clock"),
+    "picked_up": Badge(OUTCOMES["picked_up"], "green", "package-export"),
+    "cancelled": Badge(OUTCOMES["cancelled"], "grey", "ban"),
+    "missing": Badge(OUTCOMES["missing"], "red", "help-octagon"),
+    "extra": Badge(OUTCOMES["extra"], "amber", "package-import"),
+    "refused": Badge(OUTCOMES["refused"], "red", "alert-triangle"),
+}
+
 # Family -> value -> badge.
 BADGES: Final[dict[str, dict[str, Badge]]] = {
     "parcel": _STATUSES,
     "scan": _SCAN_CODES,
     "pickup": _PICKUPS,
     "return": _RETURN_REQUESTS,
+    "manifest": _MANIFESTS,
+    "manifest_line": _OUTCOMES,
 }

@@ -63,6 +63,15 @@ MENU: Final = (
     NavItem(_("Parcels"), "packages", "parcels:parcel_list", WORK, 30, MEMBERS, Capability.VIEW_PARCELS),
     NavItem(_("Labels"), "tag", "parcels:label_list", WORK, 35, MEMBERS, Capability.VIEW_PARCELS),
     NavItem(
+        _("Manifests"),
+        "clipboard-list",
+        "parcels:manifest_list",
+        WORK,
+        37,
+        MEMBERS,
+        Capability.VIEW_PARCELS,
+    ),
+    NavItem(
         _("Pickups"),
         "truck-loading",
         "parcels:pickup_list",

@@ -24,6 +24,7 @@ from alliance.portal.forms import add_service_errors
 from alliance.tenancy import Actor, Scope, require, scope
 from alliance.web.requests import ActorRequest
 from parcels.choices import ParcelStatus
+from parcels.manifests.queries import manifest_of_parcel
 from parcels.models import Parcel, PickupAddress, Scan
 from parcels.pickups.queries import View, pickup_of_parcel
 from parcels.portal.links import link_to
@@ -180,6 +181,7 @@ def _page(
             "entries": full_entries(parcel, track(scans), after=request.GET.get(EARLIER, "")),
             "zone": zone_text(parcel.destination.time_zone, now),
             "credit": credit_of(actor, parcel.pk),
+            "manifest": manifest_of_parcel(actor, parcel),
             "story": story_of(actor, parcel),
             **_pickup(actor, parcel, pickup_of_parcel(actor, parcel, now)),
             "revision_form": form or _revision_form(actor, parcel, promised, now),

@@ -38,13 +38,14 @@ SHARED_PAGES = [
     "parcels:dashboard_view",
     "parcels:parcel_list",
     "parcels:label_list",
+    "parcels:manifest_list",
     "parcels:pickup_list",
     "slas:rate_list",
     "slas:breach_list",
 ]
 MERCHANT_PAGES = [
     "parcels:quote_create", "parcels:address_add", "slas:rule_list", "slas:rule_create",
-    "parcels:dry_run_list", "parcels:pickup_create",
+    "parcels:dry_run_list", "parcels:manifest_create", "parcels:pickup_create",
     "parcels:recipient_list",
     "parcels:recipient_add",
     "parcels:recipient_import",

@@ -1,0 +1,516 @@
+"""API of manifests: make, list, print, pick up, cancel."""
+
+from typing import Any, Final
+
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from alliance.api.authentication import actor_of
+from alliance.api.idempotency import idempotent
+from alliance.api.pagination import CursorPagination
+from alliance.api.parsing import Body, WordField, refuse_body, refuse_unknown_parameters
+from alliance.api.views import ApiView
+from alliance.choices import Capability
+from alliance.clocks import local_clock
+from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.models import Organisation
+from alliance.tenancy import Actor, require
+from parcels.api import examples
+from parcels.api.answers import end_json, rejection_json
+from parcels.api.batches import NUMBERS
+from parcels.api.labels import FileNegotiation
+from parcels.api.serializers import EndAnswer, ProblemItem
+from parcels.bookings.rules import BATCH_LIMIT
+from parcels.choices import ManifestState
+from parcels.manifests.files import as_pdf
+from parcels.manifests.queries import (
+    Counts,
+    Line,
+    Pickup,
+    counts_of,
+    lines_of,
+    manifest_for,
+    manifests_of,
+    missing_lines,
+    with_addresses,
+)
+from parcels.manifests.rules import MOST_PARCELS, REMARK_LENGTH
+from parcels.manifests.services.making import (
+    Made,
+    Wanted,
+    address_of,
+    cancel_manifest,
+    make_manifest_of_day,
+    make_manifest_of_numbers,
+    remark_manifest,
+)
+from parcels.manifests.services.picking_up import PickedUp, Told, pick_up
+from parcels.manifests.texts import OUTCOMES
+from parcels.models import Manifest
+
+JSON = dict[str, Any]
+S = serializers.Serializer[Any]
+PARCELS_A_PAGE: Final = 500
+_NUMBER: Final = OpenApiParameter("number", str, OpenApiParameter.PATH, description="Such as MF7K2M9Q4X1C0.")
+KEY: Final = OpenApiParameter(
+    "Idempotency-Key",
+    location=OpenApiParameter.HEADER,
+    description="Any text of up to 255 characters. Sent again within 24 hours with the same body, it gets "
+    "the same answer, and no second manifest is made.",
+)
+
+
+class ManifestBody(Body):
+    """Either `tracking_numbers`, or courier, day and place; together, the latter restrict the former."""
+
+    tracking_numbers = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        required=False,
+        min_length=1,
+        max_length=BATCH_LIMIT,
+        help_text=f"Up to {BATCH_LIMIT:,}. Without courier, day and place, those of the first that fits.",
+    )
+    courier = serializers.CharField(max_length=80, required=False, help_text="Short name, as in quotes.")
+    date = serializers.DateField(required=False, help_text="The pickup day, as promised.")
+    pickup_address = serializers.IntegerField(
+        required=False, min_value=1, max_value=2**63 - 1, help_text="One of your pickup addresses."
+    )
+
+
+class PickUpBody(Body):
+    at = serializers.DateTimeField(
+        required=False, help_text="When you took the parcels over; RFC 3339 with an offset. Default: now."
+    )
+    missing = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        required=False,
+        max_length=MOST_PARCELS,
+        help_text="Tracking numbers that are on the manifest and were not there.",
+    )
+    extra = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        required=False,
+        max_length=BATCH_LIMIT,
+        help_text="Tracking numbers of this merchant that you took over, too.",
+    )
+
+
+class RemarkBody(Body):
+    remark = serializers.CharField(max_length=REMARK_LENGTH, allow_blank=True)
+
+
+class PlaceAnswer(S):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    address = serializers.CharField()
+
+
+class CountsAnswer(S):
+    listed = serializers.IntegerField(help_text="When it was made.")
+    to_pick_up = serializers.IntegerField()
+    picked_up = serializers.IntegerField()
+    cancelled = serializers.IntegerField(help_text="By the merchant, before the pickup.")
+    missing = serializers.IntegerField()
+    extra = serializers.IntegerField(help_text="Handed over beside the list; among those picked up.")
+    refused = serializers.IntegerField(help_text="Whose scan was refused.")
+
+
+class ManifestAnswer(S):
+    number = serializers.CharField(help_text="The text of its barcode.")
+    state = serializers.ChoiceField(choices=ManifestState.choices)
+    merchant_name = serializers.CharField()
+    courier = serializers.CharField(help_text="Short name.")
+    courier_name = serializers.CharField()
+    origin = EndAnswer()
+    pickup_address = PlaceAnswer(allow_null=True)
+    date = serializers.DateField()
+    number_of_day = serializers.IntegerField(help_text="A pickup may have several manifests a day.")
+    counts = CountsAnswer()
+    made_at = serializers.DateTimeField()
+    picked_up_at = serializers.DateTimeField(allow_null=True)
+    cancelled_at = serializers.DateTimeField(allow_null=True)
+    merchant_remark = serializers.CharField()
+    courier_remark = serializers.CharField()
+
+
+class ItemAnswer(S):
+    """Of a rejected number: type, detail and errors, as in a problem document."""
+
+    index = serializers.IntegerField()
+    tracking_number = serializers.CharField()
+    status = serializers.ChoiceField(choices=["accepted", "rejected"])
+    type = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+    errors = ProblemItem(many=True, required=False)  # type: ignore[assignment]
+
+
+class MadeAnswer(S):
+    manifest = ManifestAnswer()
+    more = serializers.BooleanField(
+        help_text=f"More than {MOST_PARCELS:,} parcels wait: make another manifest."
+    )
+    results = ItemAnswer(many=True, help_text="One for each number sent, in order.")
+
+
+class PickedUpAnswer(S):
+    manifest = ManifestAnswer()
+    repeated = serializers.BooleanField(help_text="It was picked up before: nothing was changed.")
+    missing = ItemAnswer(many=True, help_text="One for each number sent, in order.")
+    extra = ItemAnswer(many=True)
+
+
+class LineAnswer(S):
+    tracking_number = serializers.CharField()
+    reference = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=[*OUTCOMES])
+    status = serializers.CharField()
+    destination = EndAnswer()
+    weight_g = serializers.IntegerField(allow_null=True)
+
+
+class LinesAnswer(S):
+    results = LineAnswer(many=True)
+    missing = LineAnswer(many=True, help_text="On the first page: parcels that were not found.")
+    next = serializers.CharField(allow_null=True, help_text="Send it as `after` for the next page.")
+
+
+class ManifestPage(S):
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = ManifestAnswer(many=True)
+
+
+class ManifestQuery(S):
+    state = WordField(choices=ManifestState.choices, required=False)
+    date = serializers.DateField(required=False, help_text="The pickup day.")
+
+
+class ManifestListView(ApiView):
+    """The manifests of one's organisation."""
+
+    @extend_schema(
+        operation_id="manifests_list",
+        summary="List manifests",
+        description="Yours, as merchant or as courier, the newest first.",
+        parameters=[
+            ManifestQuery,
+            OpenApiParameter("cursor", str, description="From `next` or `previous`."),
+            OpenApiParameter("page_size", int, description="50 by default, 500 at most."),
+        ],
+        responses=ManifestPage,
+        tags=["manifests"],
+    )
+    def get(self, request: Request) -> Response:
+        refuse_unknown_parameters(request, "cursor", "page_size", "state", "date")
+        query = ManifestQuery(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        rows = manifests_of(actor_of(request))
+        names = {"state": "state", "date": "day"}
+        rows = rows.filter(**{names[name]: value for name, value in query.validated_data.items()})
+        pages = CursorPagination()
+        manifests = with_addresses(pages.paginate_queryset(rows, request, view=self))
+        counts = counts_of(manifests)
+        return pages.get_paginated_response([manifest_json(each, counts[each.pk]) for each in manifests])
+
+    @extend_schema(
+        operation_id="manifests_create",
+        summary="Make a manifest",
+        description="A handover list of one courier, place and day. With `courier` and `date` (and "
+        "`pickup_address`, if the parcels were booked with one): all parcels that are booked and on no other "
+        f"manifest, up to {MOST_PARCELS:,}. With `tracking_numbers`: these; what does not fit is rejected by "
+        "itself, and the others are kept. 422 `nothing_to_list` if none is left. Its courier scans the "
+        "barcode of the PDF once, and has picked all up.",
+        parameters=[KEY],
+        request=ManifestBody,
+        responses={201: MadeAnswer},
+        examples=examples.MANIFEST,
+        tags=["manifests"],
+    )
+    def post(self, request: Request) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.BOOK_PARCELS)
+        if not actor.is_merchant:
+            raise NotFound
+
+        def work() -> tuple[int, JSON]:
+            body = ManifestBody(data=request.data)
+            body.is_valid(raise_exception=True)
+            return 201, _made_json(actor, body.validated_data)
+
+        response = idempotent(request, "manifests_create", work)
+        number = response.data["manifest"]["number"]
+        response["Location"] = reverse("api:parcels:manifest_detail", args=[number])
+        return response
+
+
+class ManifestDetailView(ApiView):
+    """One manifest."""
+
+    @extend_schema(
+        operation_id="manifests_retrieve",
+        summary="Read a manifest",
+        description="By the text of its barcode.",
+        parameters=[_NUMBER],
+        responses=ManifestAnswer,
+        tags=["manifests"],
+    )
+    def get(self, request: Request, number: str) -> Response:
+        refuse_unknown_parameters(request)
+        return Response(_read_json(manifest_for(actor_of(request), number)))
+
+
+class ManifestParcelsView(ApiView):
+    """What is on a manifest."""
+
+    @extend_schema(
+        operation_id="manifests_parcels",
+        summary="List a manifest's parcels",
+        description=f"{PARCELS_A_PAGE} at a time, in the order of booking, and what has become of each.",
+        parameters=[_NUMBER, OpenApiParameter("after", str, description="From `next`.")],
+        responses=LinesAnswer,
+        tags=["manifests"],
+    )
+    def get(self, request: Request, number: str) -> Response:
+        refuse_unknown_parameters(request, "after")
+        actor = actor_of(request)
+        manifest = manifest_for(actor, number)
+        after = _after(request.query_params.get("after", ""))
+        lines = lines_of(actor, manifest, after=after, most=PARCELS_A_PAGE + 1)
+        page = lines[:PARCELS_A_PAGE]
+        missing = missing_lines(actor, manifest) if not after else []
+        return Response(
+            {
+                "results": [_line_json(line) for line in page],
+                "missing": [_line_json(line) for line in missing],
+                "next": page[-1].parcel.number if len(lines) > PARCELS_A_PAGE else None,
+            }
+        )
+
+
+class ManifestPdfView(ApiView):
+    """The manifest on paper."""
+
+    content_negotiation_class = FileNegotiation
+
+    @extend_schema(
+        operation_id="manifests_pdf",
+        summary="Print a manifest",
+        description="A PDF with the barcode, the parcels (recipients masked) and places to sign. Texts are "
+        "in the language of `Accept-Language`.",
+        parameters=[_NUMBER],
+        responses={(200, "application/pdf"): OpenApiTypes.BINARY},
+        tags=["manifests"],
+    )
+    def get(self, request: Request, number: str) -> HttpResponse:
+        refuse_unknown_parameters(request)
+        actor = actor_of(request)
+        manifest = manifest_for(actor, number)
+        name = f"{manifest.number}.pdf"
+        headers = {
+            "Content-Disposition": content_disposition_header(as_attachment=False, filename=name) or "",
+            "Cache-Control": "private, no-store",
+        }
+        return HttpResponse(as_pdf(actor, manifest), content_type="application/pdf", headers=headers)
+
+
+class ManifestPickUpView(ApiView):
+    """The courier's scan of the barcode."""
+
+    @extend_schema(
+        operation_id="manifests_pick_up",
+        summary="Pick up a manifest",
+        description="A `picked_up` scan of each of its parcels but those missing, at the time of `at`. "
+        "Again, it changes nothing and gives the same answer, also after a crash. Missing parcels stay "
+        "booked; `extra` ones (this merchant's, yours, booked) are picked up, too. A number that is wrong is "
+        "rejected by itself. Cancelled parcels are counted and not picked up. A large manifest is `queued` "
+        "and "
+        "`running` until a worker has recorded all scans: read it until it is `handed_over`. 409 "
+        "`manifest_cancelled`.",
+        parameters=[_NUMBER],
+        request=PickUpBody,
+        responses=PickedUpAnswer,
+        examples=examples.PICK_UP,
+        tags=["manifests"],
+    )
+    def post(self, request: Request, number: str) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.SEND_SCANS)
+        body = PickUpBody(data=request.data or {})
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
+        told = Told(data.get("at"), data.get("missing", ()), data.get("extra", ()))
+        result = pick_up(actor=actor, number=number, told=told, now=timezone.now())
+        return Response(_picked_up_json(told, result))
+
+
+class ManifestCancelView(ApiView):
+    """Take an open manifest back."""
+
+    @extend_schema(
+        operation_id="manifests_cancel",
+        summary="Cancel a manifest",
+        description="Before its pickup. Its parcels stay booked and can be put on another. Cancelling again "
+        "returns the same. 409 `already_picked_up`.",
+        parameters=[_NUMBER],
+        request=None,
+        responses=ManifestAnswer,
+        tags=["manifests"],
+    )
+    def post(self, request: Request, number: str) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.BOOK_PARCELS)
+        refuse_body(request.data)
+        return Response(_read_json(cancel_manifest(actor=actor, number=number, at=timezone.now())))
+
+
+class ManifestRemarkView(ApiView):
+    """What one's own side has to say."""
+
+    @extend_schema(
+        operation_id="manifests_remark",
+        summary="Remark on a manifest",
+        description="Replaces the remark of your side, which both sides see.",
+        parameters=[_NUMBER],
+        request=RemarkBody,
+        responses=ManifestAnswer,
+        tags=["manifests"],
+    )
+    def put(self, request: Request, number: str) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.SEND_SCANS if actor.is_courier else Capability.BOOK_PARCELS)
+        body = RemarkBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        text = body.validated_data["remark"]
+        return Response(_read_json(remark_manifest(actor=actor, number=number, text=text)))
+
+
+def manifest_json(manifest: Manifest, counts: Counts) -> JSON:
+    address, zone = manifest.pickup_address, manifest.origin.time_zone
+
+    def local(at: Any) -> str | None:
+        return at and local_clock(at, zone).isoformat()
+
+    return {
+        "number": manifest.number,
+        "state": manifest.state,
+        "merchant_name": manifest.merchant.organisation.name,
+        "courier": manifest.courier.organisation.slug,
+        "courier_name": manifest.courier.organisation.name,
+        "origin": end_json(manifest.origin),
+        "pickup_address": address and {"id": address.pk, "name": address.name, "address": address.address},
+        "date": manifest.day.isoformat(),
+        "number_of_day": manifest.ordinal,
+        "counts": {
+            "listed": manifest.listed,
+            "to_pick_up": counts.to_pick_up,
+            "picked_up": counts.picked_up,
+            "cancelled": counts.cancelled,
+            "missing": counts.missing,
+            "extra": counts.extra,
+            "refused": counts.refused,
+        },
+        "made_at": local(manifest.made_at),
+        "picked_up_at": local(manifest.picked_up_at),
+        "cancelled_at": local(manifest.cancelled_at),
+        "merchant_remark": manifest.merchant_remark,
+        "courier_remark": manifest.courier_remark,
+    }
+
+
+def _read_json(manifest: Manifest) -> JSON:
+    return manifest_json(manifest, counts_of([manifest])[manifest.pk])
+
+
+def _made_json(actor: Actor, data: JSON) -> JSON:
+    made, numbers = _make(actor, data), data.get(NUMBERS, [])
+    return {
+        "manifest": _read_json(manifest_for(actor, made.manifest.number)),
+        "more": made.has_more,
+        "results": _items(numbers, made.results),
+    }
+
+
+def _make(actor: Actor, data: JSON) -> Made:
+    errors: list[FieldError] = []
+    wanted = Wanted(day=data.get("date"))
+    if "courier" in data:
+        wanted = Wanted(_courier_id(data["courier"], errors), day=wanted.day)
+    if "pickup_address" in data:
+        address = address_of(actor=actor, address_id=data["pickup_address"])
+        if address is None:
+            errors.append(FieldError("/pickup_address", _("Unknown pickup address."), "unknown"))
+        else:
+            wanted = Wanted(wanted.courier_id, address.city_id, address.pk, wanted.day)
+    if NUMBERS not in data:
+        # Without numbers, nothing else says which pickup is meant.
+        errors += [
+            FieldError(f"/{name}", _("This field is required."), "required")
+            for name in ("courier", "date", "pickup_address")
+            if name not in data
+        ]
+    if errors:
+        raise InvalidInput(errors=errors)
+    now = timezone.now()
+    if NUMBERS in data:
+        return make_manifest_of_numbers(actor=actor, numbers=data[NUMBERS], wanted=wanted, at=now)
+    if wanted.courier_id is None or wanted.origin_id is None or wanted.day is None:
+        raise LookupError(data)
+    pickup = Pickup(actor.tenant_id, wanted.courier_id, wanted.origin_id, wanted.address_id, wanted.day)
+    return make_manifest_of_day(actor=actor, pickup=pickup, at=now)
+
+
+def _courier_id(slug: str, errors: list[FieldError]) -> int | None:
+    found = Organisation.objects.filter(kind="courier", slug=slug).values_list("pk", flat=True).first()
+    if found is None:
+        errors.append(FieldError("/courier", _("Unknown courier."), "unknown"))
+    return found
+
+
+def _picked_up_json(told: Told, result: PickedUp) -> JSON:
+    return {
+        "manifest": _read_json(result.manifest),
+        "repeated": result.is_repeat,
+        "missing": _items(told.missing, result.missing),
+        "extra": _items(told.extra, result.extra),
+    }
+
+
+def _items(numbers: Any, results: Any) -> list[JSON]:
+    return [_item(index, *each) for index, each in enumerate(zip(numbers, results, strict=True))]
+
+
+def _item(index: int, number: str, refusal: AllianceError | None) -> JSON:
+    sent = {"index": index, "tracking_number": number}
+    if refusal is None:
+        return {**sent, "status": "accepted"}
+    return {**sent, "status": "rejected", **rejection_json(refusal)}
+
+
+def _line_json(line: Line) -> JSON:
+    parcel = line.parcel
+    return {
+        "tracking_number": parcel.number,
+        "reference": parcel.reference,
+        "outcome": line.outcome,
+        "status": parcel.status,
+        "destination": end_json(parcel.destination),
+        "weight_g": parcel.weight_g,
+    }
+
+
+def _after(text: str) -> int:
+    if not text:
+        return 0
+    try:
+        return parse_tracking_number(text)
+    except InvalidTrackingNumber as error:
+        raise InvalidInput(errors=[FieldError("/after", str(error), "invalid")]) from None

@@ -224,3 +224,21 @@ def test_pages_work_without_scripts(live_server: LiveServer, browser: Browser) -
     assert page.get_attribute("html", "lang") == "zh-Hans"
     assert page.is_checked("input[value=merchant]")
     context.close()
+
+
+def test_form_whose_answer_opens_in_another_tab_can_be_sent_again(member: Page) -> None:
+    """Labels are printed again and again from one page."""
+    member.evaluate(
+        """() => {
+            const form = document.createElement("form");
+            [form.method, form.target, form.id] = ["post", "_blank", "elsewhere"];
+            form.innerHTML = '<button>Print</button>';
+            document.querySelector("main").append(form);
+        }"""
+    )
+    button = member.locator("#elsewhere button")
+    button.evaluate("e => e.click()")
+    expect(button).to_have_class("btn-loading")
+    expect(button).not_to_have_class("btn-loading")
+    button.evaluate("e => e.click()")
+    expect(button).to_have_class("btn-loading")

@@ -143,15 +143,21 @@
       event.preventDefault();
       return;
     }
-    form.dataset.sent = "yes";
-    form.querySelectorAll("button:not([type=button])").forEach((button) => button.classList.add("btn-loading"));
-  });
-  window.addEventListener("pageshow", () => {
-    document.querySelectorAll("form[data-sent]").forEach((form) => {
-      delete form.dataset.sent;
-      form.querySelectorAll(".btn-loading").forEach((button) => button.classList.remove("btn-loading"));
+    const target = event.submitter?.formTarget || form.target;
+    // After the page's own scripts, which may send it in another way.
+    window.setTimeout(() => {
+      if (event.defaultPrevented) return;
+      form.dataset.sent = "yes";
+      form.querySelectorAll("button:not([type=button])").forEach((button) => button.classList.add("btn-loading"));
+      // The answer comes in another tab: this page stays, and its form is used again.
+      if (target === "_blank") window.setTimeout(release, 2000, form);
     });
   });
+  function release(form) {
+    delete form.dataset.sent;
+    form.querySelectorAll(".btn-loading").forEach((button) => button.classList.remove("btn-loading"));
+  }
+  window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach(release));
 
   // A question that cannot be read is answered by the page, with what is wrong beside each field.
   document.addEventListener("htmx:beforeSwap", (event) => {

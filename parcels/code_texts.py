@@ -46,6 +46,7 @@ TEXTS = (
     gettext_noop("refresh-watch-list"),
     gettext_noop("resume-booking-files"),
     gettext_noop("forget-booking-files"),
+    gettext_noop("forget-pickups"),
     gettext_noop("resume-scan-files"),
     gettext_noop("trace-lost-parcels"),
     gettext_noop("demo"),

@@ -18,6 +18,10 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
         "task": "parcels.tasks.forget_booking_files",
         "schedule": crontab(minute="47", hour="4"),
     },
+    "forget-pickups": {
+        "task": "parcels.tasks.forget_pickups",
+        "schedule": crontab(minute="53", hour="4"),
+    },
     "resume-dry-runs": {"task": "parcels.tasks.resume_dry_runs", "schedule": 60.0},
     "resume-manifests": {"task": "parcels.tasks.resume_manifests", "schedule": 60.0},
     "resume-scan-files": {"task": "parcels.tasks.resume_files_of_scans", "schedule": 60.0},

@@ -10,6 +10,7 @@ from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services import retention
 from parcels.dry_runs import services as dry_runs
 from parcels.manifests.services import picking_up
+from parcels.pickups.services.retention import forget_old_pickups
 from parcels.recipients.services.retention import forget_unused
 from parcels.retention import erasing
 from parcels.scan_files import services as scan_files
@@ -69,6 +70,12 @@ def resume_booking_files() -> int:
 def forget_booking_files() -> int:
     """Delete old booking files and the remains of uploads. May run twice: it deletes what is left."""
     return retention.forget_booking_files(now=timezone.now())
+
+
+@shared_task(acks_late=True)
+def forget_pickups() -> int:
+    """Delete old pickup requests. May run twice: it deletes what is left."""
+    return forget_old_pickups(now=timezone.now())
 
 
 @shared_task(acks_late=True)

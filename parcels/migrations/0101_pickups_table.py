@@ -129,6 +129,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["merchant", "-id"], name="pickup_by_merchant"),
                     models.Index(fields=["courier", "-id"], name="pickup_by_courier"),
+                    models.Index(fields=["day"], name="pickup_by_day"),
                     models.Index(
                         condition=models.Q(("state", "accepted")),
                         fields=["courier", "day", "starts_at", "id"],

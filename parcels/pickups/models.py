@@ -86,6 +86,8 @@ class Pickup(models.Model):
             # Both sides' lists, newest first.
             models.Index(fields=["merchant", "-id"], name="pickup_by_merchant"),
             models.Index(fields=["courier", "-id"], name="pickup_by_courier"),
+            # The oldest, which are deleted.
+            models.Index(fields=["day"], name="pickup_by_day"),
             # A courier's round: what is agreed for a day, by window.
             models.Index(
                 fields=["courier", "day", "starts_at", "id"],

@@ -16,26 +16,14 @@ from parcels.bookings.models import Parcel, PickupAddress
 from parcels.choices import ParcelStatus, PickupStage, PickupState
 from parcels.pickups.models import Pickup
 from parcels.pickups.querysets import PickupQuerySet
-from parcels.pickups.rules import MOST_PARCELS, Stop, Window, stage_of
+from parcels.pickups.rules import MOST_PARCELS, Progress, Stop, Window, stage_of
 from slas.listed import with_names
 
 # Among so many of its newest parcels a merchant looks for those that wait for their courier.
 LOOKED_AT: Final = 20_000
 MOST_STOPS_A_ROUND: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How many parcels of a pickup are to be picked up, and were."""
-
-    parcels: int = 0
-    picked_up: int = 0
-    # Not within the window, as far as it is over.
-    missed: int = 0
-
-    @property
-    def awaited(self) -> int:
-        return self.parcels - self.picked_up
+# More that wait for an answer are not counted.
+MOST_COUNTED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +93,7 @@ def count_to_answer(*, actor: Actor, now: datetime) -> int:
     """Count the requests that wait for the actor's side; the portal's menu shows it on every page."""
     if actor.organisation_id is None or actor.is_ops:
         return 0
-    count: int = Pickup.objects.to_answer_by(actor, now).count()
+    count: int = Pickup.objects.to_answer_by(actor, now)[:MOST_COUNTED].count()
     return count
 
 
@@ -130,7 +118,9 @@ def round_of(actor: Actor, day: date, now: datetime) -> list[View]:
     if not actor.is_courier:
         raise NotFound
     views = views_of(pickups_of(actor).agreed_on(day)[:MOST_STOPS_A_ROUND], now)
-    return sorted(views, key=lambda view: (view.pickup.starts_at, view.pickup.ends_at, view.address.address))
+    # Of what is left when its parcels were cancelled there is nothing to come for.
+    there = [view for view in views if view.progress.parcels]
+    return sorted(there, key=lambda view: (view.pickup.starts_at, view.pickup.ends_at, view.address.address))
 
 
 def parcels_of(actor: Actor, pickup: Pickup) -> list[Parcel]:
@@ -239,7 +229,7 @@ def _view(pickup: Pickup, address: PickupAddress, progress: Progress, now: datet
     start, end = pickup.proposed_starts_at, pickup.proposed_ends_at
     if pickup.state == PickupState.PROPOSED and start is not None and end is not None:
         window = Window(start, end, zone)
-    stage = stage_of(pickup.state, window, now, awaited=progress.awaited, missed=progress.missed)
+    stage = stage_of(pickup.state, window, now, progress)
     return View(
         pickup,
         address,

@@ -126,18 +126,30 @@ def refusal_of(facts: Facts, stop: Stop, window: Window, *, now: datetime) -> Co
     return None
 
 
-def stage_of(state: str, window: Window, now: datetime, *, awaited: int, missed: int) -> PickupStage:
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many parcels of a pickup are to be picked up, and were."""
+
+    parcels: int = 0
+    picked_up: int = 0
+    # Not within the window, as far as it is over.
+    missed: int = 0
+
+
+def stage_of(state: str, window: Window, now: datetime, progress: Progress) -> PickupStage:
     """Return what a pickup looks like now.
 
-    `awaited` parcels were not picked up yet, and `missed` not within the window. `window` is the one that an
-    answer is about: agreed, asked for or proposed.
+    `window` is the one that an answer is about: agreed, asked for or proposed. Without a parcel that was not
+    cancelled there is nothing to come for.
     """
     if state in {PickupState.DECLINED, PickupState.CANCELLED}:
         return PickupStage(state)
+    if not progress.parcels:
+        return PickupStage.CANCELLED
     if state == PickupState.ACCEPTED:
-        if missed and now >= window.ends_at:
+        if progress.missed and now >= window.ends_at:
             return PickupStage.MISSED
-        return PickupStage.ACCEPTED if awaited else PickupStage.DONE
+        return PickupStage.ACCEPTED if progress.picked_up < progress.parcels else PickupStage.DONE
     if now >= window.ends_at:
         return PickupStage.LAPSED
     return PickupStage(state)

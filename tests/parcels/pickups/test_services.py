@@ -12,7 +12,7 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.services.cancelling import cancel_parcels
 from parcels.choices import PickupStage, PickupState
 from parcels.models import Parcel, Pickup, PickupAddress
-from parcels.pickups.queries import pickup_of, waiting_parcels
+from parcels.pickups.queries import pickup_of, pickup_of_parcel, round_of, waiting_parcels
 from parcels.pickups.services.answering import (
     agree_to_window,
     cancel_pickup,
@@ -20,6 +20,7 @@ from parcels.pickups.services.answering import (
     propose_window,
 )
 from parcels.pickups.services.requesting import Joined
+from parcels.pickups.services.retention import forget_old_pickups
 from slas.choices import CommitmentKind, Outcome
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, OnTimeRate
@@ -225,6 +226,17 @@ def test_a_cancelled_parcel_is_no_longer_expected(
     assert (view.stage, view.progress.parcels, view.progress.missed) == (PickupStage.DONE, 2, 0)
 
 
+def test_without_its_parcels_there_is_nothing_to_come_for(
+    merchant: Actor, courier: Actor, booked: list[Parcel], nine: datetime
+) -> None:
+    pickup = accept(courier, request(merchant, booked, nine).pickup, nine)
+    with scope(Scope.of(merchant)):
+        cancel_parcels(actor=merchant, parcel_ids=[parcel.pk for parcel in booked], at=nine)
+    with scope(Scope.of(courier)):
+        assert pickup_of(courier, pickup.pk, nine).stage == PickupStage.CANCELLED
+        assert round_of(courier, pickup.day, nine) == []
+
+
 def test_what_nobody_answered_lapses(
     merchant: Actor, courier: Actor, booked: list[Parcel], nine: datetime
 ) -> None:
@@ -266,3 +278,44 @@ def test_waiting_parcels_are_those_in_no_open_request_by_stop(
         [waiting] = waiting_parcels(merchant, nine)
     assert [parcel.pk for parcel in waiting.parcels] == [parcel.pk for parcel in booked[1:]]
     assert (waiting.courier, waiting.stop.address_id) == ("Swift Express", address.pk)
+
+
+def test_requests_of_long_ago_are_deleted_and_their_parcels_stay(
+    merchant: Actor, booked: list[Parcel], nine: datetime
+) -> None:
+    request(merchant, booked, nine)
+    assert forget_old_pickups(now=nine + timedelta(days=90)) == 0
+    assert forget_old_pickups(now=nine + timedelta(days=91)) == 1
+    parcel = seen(merchant, booked[0])
+    with scope(Scope.of(merchant)):
+        assert pickup_of_parcel(merchant, parcel, nine) is None
+    assert reasons(request(merchant, booked, nine).results) == [""] * 3
+
+
+def test_a_parcel_booked_from_no_address_is_picked_up_at_the_merchants_in_its_city(
+    merchant: Actor,
+    merchant_organisation: Organisation,
+    courier_organisation: Organisation,
+    chengdu: City,
+    address: PickupAddress,
+    nine: datetime,
+) -> None:
+    parcels = booked_parcels(merchant_organisation, courier_organisation, booked_at=nine, count=2)
+    elsewhere = address_of(merchant_organisation, chengdu)
+    assert request(merchant, parcels[:1], nine).pickup.address_id == address.pk
+    with pytest.raises(Conflict) as refused:
+        request(merchant, parcels[1:], nine, address_id=elsewhere.pk)
+    assert refused.value.errors[0].code == "other_address"
+    with scope(Scope.of(merchant)):
+        [waiting] = waiting_parcels(merchant, nine)
+    assert (waiting.stop.address_id, len(waiting.parcels)) == (address.pk, 1)
+
+
+def test_all_or_none_are_requested_if_that_is_asked(
+    merchant: Actor, booked: list[Parcel], nine: datetime
+) -> None:
+    scan(booked[0], "picked_up", 0.5)
+    with pytest.raises(Conflict) as refused:
+        request(merchant, booked, nine, is_whole=True)
+    assert [error.pointer for error in refused.value.errors] == ["/tracking_numbers/0"]
+    assert seen(merchant, booked[1]).pickup_id is None

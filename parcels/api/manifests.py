@@ -1,12 +1,14 @@
 """API of manifests: make, list, print, pick up, cancel."""
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -86,8 +88,23 @@ class ManifestBody(Body):
     )
 
 
+class MomentField(serializers.DateTimeField):
+    """A time with its offset: another clock's would be a guess."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"naive": gettext_lazy("Include the UTC offset.")}
+
+    def to_internal_value(self, value: Any) -> Any:
+        try:
+            moment = parse_datetime(value) if isinstance(value, str) else None
+        except ValueError:
+            moment = None
+        if moment is not None and moment.utcoffset() is None:
+            self.fail("naive")
+        return super().to_internal_value(value)
+
+
 class PickUpBody(Body):
-    at = serializers.DateTimeField(
+    at = MomentField(
         required=False, help_text="When you took the parcels over; RFC 3339 with an offset. Default: now."
     )
     missing = serializers.ListField(

@@ -89,6 +89,12 @@ class Manifest(FileJob):
             models.Index(fields=["merchant", "-id"], name="manifest_by_merchant"),
             models.Index(fields=["courier", "-id"], name="manifest_by_courier"),
             models.Index(fields=["courier", "day", "-id"], name="manifest_by_courier_day"),
+            # Remarks that are still to be erased.
+            models.Index(
+                fields=["made_at"],
+                condition=~Q(merchant_remark="", courier_remark=""),
+                name="manifest_remarked",
+            ),
             # What workers still have to pick up.
             models.Index(
                 fields=["due_at"], condition=Q(state__in=["queued", "running"]), name="manifest_due"

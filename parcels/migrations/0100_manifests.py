@@ -119,6 +119,11 @@ class Migration(migrations.Migration):
                     models.Index(fields=["courier", "-id"], name="manifest_by_courier"),
                     models.Index(fields=["courier", "day", "-id"], name="manifest_by_courier_day"),
                     models.Index(
+                        condition=models.Q(("courier_remark", ""), ("merchant_remark", ""), _negated=True),
+                        fields=["made_at"],
+                        name="manifest_remarked",
+                    ),
+                    models.Index(
                         condition=models.Q(("state__in", ["queued", "running"])),
                         fields=["due_at"],
                         name="manifest_due",

@@ -23,6 +23,7 @@ from alliance.tenancy import Actor, Scope, raw_rows, require, scope
 from couriers.documents.files import private_storage
 from parcels.booking_files.services.retention import forget_recipient
 from parcels.bookings.models import Parcel
+from parcels.manifests.services.making import forget_remarks
 from parcels.recipients.services.retention import forget_saved
 from parcels.returns.models import ReturnRequest
 from parcels.scans.places import public_place
@@ -106,6 +107,7 @@ def erase_due(*, now: datetime, limit: int = SLICE, budget: float = BUDGET_SECON
             break
         after = parcel_ids[-1]
     _erase_added(ended_before, now, limit=limit, deadline=deadline)
+    forget_remarks(before=ended_before)
     return erased
 
 

@@ -16,7 +16,7 @@ from alliance.file_jobs import first_due
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.locks import Lock, wait_for
 from alliance.models import City
-from alliance.tenancy import Actor, require
+from alliance.tenancy import Actor, Scope, require, scope
 from alliance.text_faults import fault_of
 from parcels.bookings.models import PickupAddress
 from parcels.choices import ManifestState, ParcelStatus
@@ -160,6 +160,13 @@ def remark_manifest(*, actor: Actor, number: str, text: str) -> Manifest:
         detail={"number": manifest.number},
     )  # fmt: skip
     return manifest
+
+
+def forget_remarks(*, before: datetime) -> None:
+    """Erase what both sides wrote about manifests made before a moment: it may name a recipient."""
+    with scope(Scope.everything()):
+        remarked = Manifest.objects.filter(made_at__lt=before).exclude(merchant_remark="", courier_remark="")
+        remarked.update(merchant_remark="", courier_remark="")
 
 
 def locked(manifest: Manifest) -> Manifest:

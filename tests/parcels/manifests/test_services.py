@@ -16,6 +16,7 @@ from parcels.manifests.services.making import (
     Made,
     Wanted,
     cancel_manifest,
+    forget_remarks,
     make_manifest_of_numbers,
     pickups_of,
     remark_manifest,
@@ -246,3 +247,12 @@ def test_both_sides_remark_and_nobody_else(courier: Actor, merchant: Actor, made
     )
     with scope(Scope.of(other)), pytest.raises(NotFound):
         picked(other, made.manifest)
+
+
+def test_remarks_are_erased_in_time(courier: Actor, made: Made) -> None:
+    with scope(Scope.of(courier)):
+        remark_manifest(actor=courier, number=made.manifest.number, text="Ms Wang was not in")
+    for days, kept in ((1, "Ms Wang was not in"), (0, "")):
+        forget_remarks(before=timezone.now() - timedelta(days=days))
+        with scope(Scope.everything()):
+            assert Manifest.objects.get().courier_remark == kept

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
@@ -23,6 +24,21 @@ def scoped_by_itself(view: Callable[..., Any]) -> Callable[..., Any]:
     """Mark a view that opens its own scope and transaction, for which the actor does not matter."""
     view.scoped_by_itself = True  # type: ignore[attr-defined]
     return view
+
+
+def around_transaction(
+    work: Callable[[Any], AbstractContextManager[None]],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Mark a view around whose transaction `work(request)` is entered: for what needs no database, and long.
+
+    It comes after all checks of the request but the view's own, and asks the database nothing.
+    """
+
+    def mark(view: Callable[..., Any]) -> Callable[..., Any]:
+        view.around_transaction = work  # type: ignore[attr-defined]
+        return view
+
+    return mark
 
 
 def client_address(request: HttpRequest) -> str:

@@ -177,7 +177,8 @@ class TenancyMiddleware:
         try:
             if (foreign := self._refuse_foreign_form(request, view)) is not None:
                 return foreign
-            with _scope_of(request, view):
+            around = getattr(view, "around_transaction", None)
+            with around(request) if around else nullcontext(), _scope_of(request, view):
                 response: HttpResponseBase = view(request, *args, **kwargs)
                 # Templates run queries lazily, so the response must be rendered inside the scope.
                 if not getattr(response, "is_rendered", True):

@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from alliance.web.http import around_transaction
 from parcels.api import parcels, pickups
 from parcels.api.booking_files import (
     BookingFileCancelView,
@@ -35,6 +36,7 @@ from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
 from parcels.api.tracking import tracking
 from parcels.api.watch_list import WatchView
+from parcels.booking_files.reading_ahead import uploaded_workbook
 
 app_name = "parcels"
 
@@ -54,7 +56,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("parcels/batch", parcels.ParcelBatchView.as_view(), name="parcel_batch"),
     path("parcels/cancel", ParcelBatchCancelView.as_view(), name="parcel_batch_cancel"),
     path("parcels/labels", LabelsView.as_view(), name="parcel_labels"),
-    path("booking-files", BookingFilesView.as_view(), name="booking_files"),
+    path(
+        "booking-files",
+        around_transaction(uploaded_workbook)(BookingFilesView.as_view()),
+        name="booking_files",
+    ),
     path("booking-files/<int:file_id>", BookingFileView.as_view(), name="booking_file"),
     path("booking-files/<int:file_id>/cancel", BookingFileCancelView.as_view(), name="booking_file_cancel"),
     path(

@@ -8,6 +8,7 @@ import codecs
 import csv
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -23,9 +24,10 @@ from alliance.csv_files.columns import column_key, told_apart
 from alliance.csv_files.encodings import UTF8, encoding_of
 from alliance.csv_files.records import Records
 from alliance.csv_files.refusals import refused
+from alliance.errors import AllianceError
 from alliance.texts import plain, shortened
 from alliance.workbooks.cells import CellKind, SheetRow, mark_of, marked, text_in
-from alliance.workbooks.reading import open_workbook
+from alliance.workbooks.reading import is_workbook, open_workbook
 from parcels.booking_files.columns import FORMAT, MAX_BYTES
 from parcels.booking_files.shops import known_names
 
@@ -68,8 +70,37 @@ def table_of(path: Path) -> Table:
     return Table(path, tuple(header), number)
 
 
+@contextmanager
+def read_ahead(upload: "UploadedFile[Any]") -> Iterator[None]:
+    """Read an upload that is a workbook, for `read_workbook` within to return what was found, or raise it.
+
+    Reading takes seconds: no transaction should be open meanwhile.
+    """
+    upload.seek(0)
+    if not is_workbook(upload.read(_HEAD)):
+        yield
+        return
+    table: Table | None = None
+    try:
+        table = read_workbook(upload)
+        upload.read_ahead = table  # type: ignore[attr-defined]
+    except AllianceError as refusal:
+        upload.read_ahead = refusal  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        # Nobody has asked for it: the request was refused, or answered before.
+        if table is not None:
+            table.path.unlink(missing_ok=True)
+
+
 def read_workbook(upload: "UploadedFile[Any]") -> Table:
     """Read the sheet of a workbook that has a table. Raises InvalidInput for the field `file`."""
+    ahead: Table | AllianceError | None = getattr(upload, "read_ahead", None)
+    if isinstance(ahead, AllianceError):
+        raise ahead
+    if ahead is not None:
+        return ahead
     found: list[_Sheet] = []
     kept: Table | None = None
     try:

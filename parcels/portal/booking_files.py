@@ -25,9 +25,11 @@ from alliance.errors import AllianceError, InvalidInput, NotFound
 from alliance.portal.forms import add_service_errors
 from alliance.portal.paging import newest_first
 from alliance.tenancy import Actor, require
+from alliance.web.http import around_transaction
 from alliance.web.requests import ActorRequest
 from alliance.workbooks.writing import CONTENT_TYPE, write_workbook
 from parcels.booking_files import columns
+from parcels.booking_files.reading_ahead import uploaded_workbook
 from parcels.booking_files.services.files import (
     FileKnown,
     cancel_booking_file,
@@ -68,6 +70,7 @@ class BookingFileForm(forms.Form):
         field.widget.attrs["class"] = "form-select"
 
 
+@around_transaction(uploaded_workbook)
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def booking_upload(request: ActorRequest) -> HttpResponse:

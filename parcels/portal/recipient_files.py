@@ -18,8 +18,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from alliance.csv_files.writing import MARK
 from alliance.errors import AllianceError, InvalidInput
 from alliance.portal.forms import add_service_errors
+from alliance.web.http import around_transaction
 from alliance.web.requests import ActorRequest
 from alliance.workbooks.writing import CONTENT_TYPE, write_workbook
+from parcels.booking_files.reading_ahead import uploaded_workbook
 from parcels.recipients.rows import FORMAT, MAX_BYTES, MAX_ROWS, SAMPLE
 from parcels.recipients.services.files import RowResult, export_rows, import_recipients, read_file
 from parcels.recipients.services.saving import require_keeper
@@ -32,6 +34,7 @@ class RecipientFileForm(forms.Form):
     file = forms.FileField(label=_("File"))
 
 
+@around_transaction(uploaded_workbook)
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def recipient_import(request: ActorRequest) -> HttpResponse:

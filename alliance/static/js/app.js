@@ -148,6 +148,7 @@
     window.setTimeout(() => {
       if (event.defaultPrevented) return;
       form.dataset.sent = "yes";
+      form.querySelectorAll("[data-sending]").forEach((note) => { note.hidden = false; });
       form.querySelectorAll("button:not([type=button])").forEach((button) => button.classList.add("btn-loading"));
       // The answer comes in another tab: this page stays, and its form is used again.
       if (target === "_blank") window.setTimeout(release, 2000, form);
@@ -155,6 +156,7 @@
   });
   function release(form) {
     delete form.dataset.sent;
+    form.querySelectorAll("[data-sending]").forEach((note) => { note.hidden = true; });
     form.querySelectorAll(".btn-loading").forEach((button) => button.classList.remove("btn-loading"));
   }
   window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach(release));

@@ -11,12 +11,15 @@ from typing import Any
 
 import pytest
 import xlsxwriter
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from alliance.errors import InvalidInput, Unavailable
-from alliance.tenancy import Actor
+from alliance.tenancy import Actor, current_scope
 from alliance.workbooks import reading
 from alliance.workbooks.cells import SheetRow
 from alliance.workbooks.html_tables import tables_of
+from parcels.booking_files import tables
 from tests.parcels.helpers.booking_files import GOOD, finished, results, to_correct
 from tests.parcels.helpers.bookings import parcels_of
 
@@ -238,3 +241,28 @@ def test_workbooks_are_read_one_at_a_time(
         finished(merchant, book({"reference": "B"}))
     assert finished(merchant, book({"reference": "B"})).booked == 1
     reading._gate.cache_clear()
+
+
+@pytest.mark.parametrize("door", ["/bookings/upload/", "/api/v1/booking-files", "/recipients/import/"])
+def test_a_workbook_is_read_before_the_transaction_and_left_nowhere(
+    merchant_client: Client, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, door: str
+) -> None:
+    settings.FILE_UPLOAD_TEMP_DIR = str(tmp_path)
+    scopes: list[str] = []
+
+    def spied(*args: Any, **options: Any) -> Any:
+        scopes.append(current_scope().value)
+        return reading.open_workbook(*args, **options)
+
+    monkeypatch.setattr(tables, "open_workbook", spied)
+    # Good; another one without a template of this name, which is refused before it is asked for; damaged.
+    contents = (book({"reference": "A"}), book({"reference": "B"}), book({"reference": "C"})[:-200])
+    statuses = []
+    for content, template in zip(contents, ("", "none of this name", ""), strict=True):
+        upload = SimpleUploadedFile("orders.xlsx", content)
+        statuses.append(merchant_client.post(door, {"file": upload, "template": template}).status_code)
+        assert [path for path in tmp_path.iterdir() if path.is_file()] == []
+    assert statuses == {"/recipients/import/": [422, 422, 422], "/api/v1/booking-files": [202, 422, 422]}.get(
+        door, [302, 422, 422]
+    )
+    assert scopes == ["", "", ""]

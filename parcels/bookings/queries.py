@@ -13,7 +13,7 @@ _RANDOM = (1 << RANDOM_BITS) - 1
 
 
 class Piece(NamedTuple):
-    """One parcel of an order, as its row says."""
+    """One parcel of an order, with the status that is shown: one that counts as lost is not in transit."""
 
     parcel_id: int
     piece: int

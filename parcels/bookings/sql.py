@@ -162,7 +162,11 @@ PIECES_OF_ORDER: Final = StoredStatement(
     body="""
 BEGIN
     RETURN QUERY
-    SELECT p.id, p.piece::int, p.status::text
+    SELECT p.id, p.piece::int, (CASE WHEN EXISTS (
+            SELECT 1 FROM slas_commitment c
+            WHERE c.parcel_id = p.id AND c.kind = 'delivery' AND c.lost_at IS NOT NULL
+                AND c.delivered_at IS NULL
+        ) THEN 'lost' ELSE p.status END)::text
     FROM parcels_parcel p
     WHERE p.id BETWEEN %(low)s AND %(high)s AND p.order_id = %(home)s
     ORDER BY p.piece;

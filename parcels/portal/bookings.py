@@ -31,6 +31,7 @@ from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelSource
 from parcels.models import Parcel, PickupAddress, SavedRecipient
 from parcels.portal.booking_forms import QuoteForm, RecipientForm
+from parcels.portal.orders import order_view
 from parcels.portal.quotes import expected_of, offer_view, tier_views, without_agreed
 from parcels.portal.recipients import read_number, recipient_row
 from parcels.recipients.rules import Entry
@@ -220,6 +221,8 @@ def parcel_booked(request: ActorRequest, number: str) -> HttpResponse:
         "pickup_text": _local(parcel.pickup_by, parcel.origin.time_zone),
         "deliver_text": _local(parcel.deliver_by, parcel.destination.time_zone),
         "price": "" if parcel.fee_fen is None else yuan(parcel.fee_fen),
+        "order": order_view(actor, parcel),
+        "is_booked": True,
     }
     return render(request, "parcels/booked.html", context)
 

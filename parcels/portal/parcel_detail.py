@@ -28,6 +28,7 @@ from parcels.manifests.queries import manifest_of_parcel
 from parcels.models import Parcel, PickupAddress, Scan
 from parcels.pickups.queries import View, pickup_of_parcel
 from parcels.portal.links import link_to
+from parcels.portal.orders import order_view
 from parcels.portal.parcel_credits import credit_of
 from parcels.portal.promise_steps import story_of
 from parcels.portal.return_links import ways_of
@@ -184,6 +185,7 @@ def _page(
             "manifest": manifest_of_parcel(actor, parcel),
             "story": story_of(actor, parcel),
             **_pickup(actor, parcel, pickup_of_parcel(actor, parcel, now)),
+            "order": order_view(actor, parcel),
             "revision_form": form or _revision_form(actor, parcel, promised, now),
             **_actions(request, actor, parcel),
         }

@@ -51,6 +51,8 @@ class Row:
     number: str
     url: str
     reference: str
+    # Which of how many of its order; "" for a parcel alone.
+    piece: str
     status: ParcelStatus
     title: str
     # How the promise was broken; "" if it was not, or if the parcel is lost.
@@ -77,6 +79,7 @@ class Row:
             number=parcel.number,
             url=address("parcels:parcel_detail", parcel.number),
             reference=parcel.reference,
+            piece=f"{parcel.piece}/{parcel.pieces}" if parcel.pieces > 1 else "",
             status=state.shown_status,
             title=title_of(state),
             broken=promise.outcome if promise and state.is_late and not state.loss else "",

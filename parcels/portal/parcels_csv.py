@@ -18,6 +18,7 @@ from alliance.clocks import local_clock
 from alliance.csv_cells import safe_cell
 from alliance.csv_files.headers import header
 from alliance.errors import FieldError, InvalidInput
+from alliance.identifiers import tracking_number
 from alliance.tenancy import Actor, Scope, in_index_order, require, scope
 from alliance.web.answers import begun
 from alliance.web.requests import ActorRequest
@@ -51,6 +52,9 @@ class Line:
 COLUMNS: dict[str, Callable[[Line], object]] = {
     "tracking_number": lambda line: line.parcel.number,
     "reference": lambda line: line.parcel.reference,
+    "piece": lambda line: line.parcel.piece,
+    "pieces": lambda line: line.parcel.pieces,
+    "order": lambda line: line.parcel.order_id and tracking_number(line.parcel.order_id),
     "status": lambda line: line.parcel.status,
     "status_at": lambda line: _there(line, line.parcel.status_at),
     "service": lambda line: line.parcel.tier.code,

@@ -20,6 +20,7 @@ from alliance.identifiers import tracking_number
 from alliance.portal.forms import add_service_errors
 from alliance.portal.public_pages import public_page
 from alliance.web.http import client_address, limit_by_address, scoped_by_itself
+from parcels.portal.orders import public_order
 from parcels.portal.revisions import RecipientDayForm
 from parcels.portal.tracking_page import another_day, tracking_texts
 from parcels.portal.tracking_ways import closed_card, ways
@@ -135,6 +136,7 @@ def tracked_page(
             "another_day": another_day(request, public_parcel, reader, form),
             "send_back": closed_card(public_parcel) if send_back is None else send_back,
             "ways": ways(public_parcel),
+            "order": public_order(public_parcel),
         }
         texts = {**texts, **parts}
         return private(public_page(request, "parcels/tracking.html", texts, shape, status=status))

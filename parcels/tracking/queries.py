@@ -15,8 +15,9 @@ from alliance.database.at_home import of_parcel
 from alliance.database.retirement import is_retired, retired_error
 from alliance.errors import NotFound
 from alliance.identifiers import tracking_number
-from alliance.tenancy import Actor
+from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.models import Parcel
+from parcels.bookings.queries import Piece, pieces_of
 from parcels.choices import ScanCode
 from parcels.revisions.services import OVER, may_choose_day
 from parcels.scans.models import Scan
@@ -94,6 +95,8 @@ class TrackedParcel(msgspec.Struct, array_like=True, dict=True):
     merchant_id: int
     return_of_id: int | None
     returned_by_id: int | None
+    pieces: int
+    order_id: int | None
     delivery: _Delivery | None
     scans: list[_Scan]
     revisions: list[_Revision]
@@ -179,6 +182,18 @@ def look_up(parcel_id: int, *, now: datetime) -> PublicParcel:
     )
     [state] = _states([facts], now=now)
     return PublicParcel(parcel, names, track(parcel.scans), state)
+
+
+def order_of(public_parcel: PublicParcel) -> list[Piece]:
+    """Return the parcels of a parcel's order, all for the same recipient; none for a parcel alone.
+
+    In the scope of their courier, as that of one parcel does not contain the others.
+    """
+    parcel = public_parcel.parcel
+    if parcel.order_id is None:
+        return []
+    with scope(Scope.courier(parcel.courier_id)):
+        return pieces_of(parcel.order_id)
 
 
 def reader_of(public_parcel: PublicParcel, *, now: datetime) -> Reader:

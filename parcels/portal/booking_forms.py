@@ -1,6 +1,7 @@
 """Forms of quoting and booking. They parse the input; the services check the rules."""
 
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from django import forms
@@ -12,13 +13,17 @@ from alliance.cities import full_name
 from alliance.city_fields import CityField
 from alliance.clocks import wall_clock
 from alliance.models import City
+from alliance.numbers import whole_number
 from alliance.phones import LENGTH as PHONE_LENGTH
+from alliance.texts import plain
 from alliance.web.edit_forms import OpenedWith
-from parcels.bookings.rules import ADDRESS_LENGTH, NAME_LENGTH, REFERENCE_LENGTH
+from parcels.bookings.rules import ADDRESS_LENGTH, MOST_PIECES, NAME_LENGTH, REFERENCE_LENGTH
 from parcels.models import PickupAddress
 from slas.choices import TierCode
 
 _GRAMS = 1000
+_MOST_KILOGRAMS = 1_000
+_SIGNS = str.maketrans("×＊*X", "xxxx")
 
 
 class SuggestedCityField(CityField):
@@ -41,6 +46,41 @@ class SuggestedCityField(CityField):
         return bound
 
 
+class WeightsField(forms.CharField):
+    """The weights of an order's parcels in kilograms, such as `1.2 + 3 x 0.8`, as grams."""
+
+    def to_python(self, value: Any) -> Any:
+        text = plain(super().to_python(value) or "").translate(_SIGNS)
+        weights: list[int] = []
+        for part in text.split("+") if text.strip() else ():
+            count, _times, weight = part.rpartition("x")
+            weights += [self._grams(weight)] * self._count(count)
+            if len(weights) > MOST_PIECES:
+                raise forms.ValidationError(self._too_many())
+        return tuple(weights)
+
+    def _grams(self, text: str) -> int:
+        try:
+            kilograms = Decimal(text.strip().lower().removesuffix("kg").strip())
+        except InvalidOperation:
+            kilograms = Decimal(0)
+        if not (kilograms.is_finite() and 0 < kilograms <= _MOST_KILOGRAMS):
+            message = _("Enter a weight in kilograms such as 1.2; of several parcels 1.2 + 0.8, or 3 x 1.2.")
+            raise forms.ValidationError(message)
+        return max(round(kilograms * _GRAMS), 1)
+
+    def _count(self, text: str) -> int:
+        if not text.strip():
+            return 1
+        count = whole_number(text.strip())
+        if count is None or not 1 <= count <= MOST_PIECES:
+            raise forms.ValidationError(self._too_many())
+        return count
+
+    def _too_many(self) -> str:
+        return _("An order has 1 to %(most)d parcels.") % {"most": MOST_PIECES}
+
+
 class QuoteForm(forms.Form):
     """The parcel to quote: origin, destination, weight and ready time."""
 
@@ -52,12 +92,11 @@ class QuoteForm(forms.Form):
     )
     origin = SuggestedCityField(label=gettext_lazy("From"), required=False)
     destination = SuggestedCityField(label=gettext_lazy("To"))
-    weight = forms.DecimalField(
+    weight = WeightsField(
         label=gettext_lazy("Weight (kg)"),
-        min_value=0.001,
-        max_value=1_000,
-        decimal_places=3,
-        widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "placeholder": "1.2"}),
+        max_length=600,
+        help_text=gettext_lazy("Several parcels of one order: 1.2 + 0.8, or 3 x 1.2."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "1.2"}),
     )
     ready_at = forms.DateTimeField(
         label=gettext_lazy("Ready for pickup"),
@@ -94,8 +133,7 @@ class QuoteForm(forms.Form):
         cleaned["origin"] = origin
         if cleaned.get("ready_at") and origin:
             cleaned["ready_at"] = _there(cleaned["ready_at"], origin)
-        if cleaned.get("weight"):
-            cleaned["weight_g"] = max(round(cleaned["weight"] * _GRAMS), 1)
+        cleaned["weights_g"] = cleaned.get("weight") or ()
         return cleaned
 
 

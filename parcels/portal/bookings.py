@@ -1,5 +1,6 @@
 """Pages of quoting and booking: compare offers, choose one, enter the recipient."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,14 +26,14 @@ from alliance.texts import one_line, plain
 from alliance.web.requests import ActorRequest
 from alliance.wording import sentences
 from parcels.bookings.rules import BookingRequest, Recipient
-from parcels.bookings.services.booking import book_parcel
+from parcels.bookings.services.booking import book_order
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelSource
 from parcels.models import Parcel, PickupAddress, SavedRecipient
 from parcels.portal.booking_forms import QuoteForm, RecipientForm
 from parcels.portal.orders import order_view
-from parcels.portal.quotes import expected_of, offer_view, tier_views, without_agreed
+from parcels.portal.quotes import expected_of, offer_view, tier_views, weights_text, without_agreed
 from parcels.portal.recipients import read_number, recipient_row
 from parcels.recipients.rules import Entry
 from parcels.recipients.services.saving import choose_recipient, save_recipient
@@ -59,6 +60,7 @@ def quote_create(request: ActorRequest) -> HttpResponse:
         "form": form,
         "quote": current_quote,
         "tiers": tier_views(current_quote, request.GET),
+        "weight_text": weights_text(current_quote.request.weights),
         "ready_text": _local(current_quote.request.ready_at, current_quote.request.origin.time_zone),
     }
     return render(request, "parcels/quote.html", context)
@@ -125,33 +127,40 @@ class _Choice:
             return sentences(*(str(error) for errors in self._form.errors.values() for error in errors))
         if self.offer is None:
             return _("This courier no longer offers this service between these cities.")
-        if expected_of(self._request.GET) is None:
+        if expected_of(self._request.GET, parcels=len(self._quote.request.weights)) is None:
             return _("Check the price and the delivery time, then book again.")
         return ""
 
     def book(self, form: RecipientForm) -> Booked:
-        """Book it as agreed. Raises Conflict if that no longer holds, and InvalidInput."""
+        """Book it as agreed, return the first parcel. Raises Conflict if that no longer holds, InvalidInput."""
         assert self._quote is not None  # noqa: S101 -- `problem` was asked before
         query, quoted = self._request.GET, self._quote.request
         address = self._form.cleaned_data.get("pickup_address")
         recipient = form.cleaned_data
-        booking = BookingRequest(
+        weights = quoted.weights
+        common = BookingRequest(
             tier=query.get("service") or query.get("tier", ""),
             origin=quoted.origin,
             destination=quoted.destination,
-            weight_g=quoted.weight_g,
+            weight_g=weights[0],
             ready_at=quoted.ready_at,
             recipient=Recipient.written(recipient["name"], recipient["phone"], recipient["address"]),
             courier=query.get("courier", ""),
             reference=plain(recipient["reference"]),
             pickup_address_id=address.pk if address else None,
-            **(expected_of(query) or {}),
+            pieces=len(weights),
         )
+        expected = expected_of(query, parcels=len(weights)) or [{}] * len(weights)
+        requests = [
+            replace(common, weight_g=weight_g, piece=n, **agreed)
+            for n, (weight_g, agreed) in enumerate(zip(weights, expected, strict=True), start=1)
+        ]
         # A savepoint: after a refusal the page is shown in the same transaction.
         with transaction.atomic():
-            return book_parcel(
-                actor=self._actor, request=booking, at=self._quote.at, source=ParcelSource.PORTAL
+            booked = book_order(
+                actor=self._actor, requests=requests, at=self._quote.at, source=ParcelSource.PORTAL
             )
+        return booked[0]
 
     def filled(self) -> dict[str, Any]:
         """What was typed, with the recipient in full who was chosen in the address book: that is audited."""
@@ -192,6 +201,7 @@ class _Choice:
         context = {
             "form": form,
             "quote": self._quote,
+            "weight_text": weights_text(self._quote.request.weights) if self._quote else "",
             "offer": self.offer,
             "others": self._others if problem else [],
             "address": self._form.cleaned_data.get("pickup_address"),
@@ -288,7 +298,8 @@ def _quote_for(actor: Actor, form: QuoteForm, *, is_chosen: bool = False) -> Quo
     request = QuoteRequest(
         origin=data["origin"],
         destination=data["destination"],
-        weight_g=data["weight_g"],
+        weight_g=max(data["weights_g"]),
+        weights_g=data["weights_g"],
         ready_at=max(ready_at, now) if is_chosen else ready_at,
         tier=data["tier"],
     )

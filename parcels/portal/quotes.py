@@ -1,5 +1,6 @@
 """Offers of a quote, prepared for the pages."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from alliance.dates import date_text
 from alliance.durations import duration_text
+from alliance.wording import kilograms
 from couriers.choices import Grade
 from slas.offers.quotes import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record
@@ -110,27 +112,36 @@ def _agreed(offer: QuotedOffer) -> dict[str, str]:
     return {
         "courier": offer.offer.courier,
         "service": offer.tier.code.value,
-        "price": yuan(offer.fee_fen),
+        # Of each parcel: their weights differ.
+        "price": "+".join(map(yuan, offer.fees_fen)),
         "pickup_by": offer.promise.pickup_by.isoformat(),
         "deliver_by": offer.promise.deliver_by.isoformat(),
     }
 
 
-def expected_of(query: QueryDict) -> dict[str, Any] | None:
-    """The expectations of a booking, from the URL of its page; None if the URL does not say them all."""
+def expected_of(query: QueryDict, *, parcels: int) -> list[dict[str, Any]] | None:
+    """The expectations of each parcel, from the URL of the page; None if the URL does not say them all."""
     try:
-        price_fen = fen_from_yuan(query.get("price", ""))
+        prices_fen = [fen_from_yuan(text) for text in query.get("price", "").split("+")]
         pickup_by = datetime.fromisoformat(query.get("pickup_by", ""))
         deliver_by = datetime.fromisoformat(query.get("deliver_by", ""))
     except ValueError:
         return None
-    if pickup_by.utcoffset() is None or deliver_by.utcoffset() is None:
+    if pickup_by.utcoffset() is None or deliver_by.utcoffset() is None or len(prices_fen) != parcels:
         return None
-    return {
-        "expected_price_fen": price_fen,
-        "expected_pickup_by": pickup_by,
-        "expected_deliver_by": deliver_by,
-    }
+    return [
+        {
+            "expected_price_fen": price_fen,
+            "expected_pickup_by": pickup_by,
+            "expected_deliver_by": deliver_by,
+        }
+        for price_fen in prices_fen
+    ]
+
+
+def weights_text(weights_g: Sequence[int]) -> str:
+    """The weights of an order's parcels in kilograms, as the form takes them."""
+    return " + ".join(map(kilograms, weights_g))
 
 
 def without_agreed(query: QueryDict) -> str:

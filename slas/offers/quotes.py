@@ -21,7 +21,10 @@ from slas.promises.tiers_in_force import TierInForce
 
 @dataclass(frozen=True, slots=True)
 class QuoteRequest:
-    """The parcel of a quote. Without a tier, all tiers are quoted."""
+    """The parcel of a quote. Without a tier, all tiers are quoted.
+
+    Of an order of several parcels, `weights_g` has them all, and `weight_g` is the heaviest's.
+    """
 
     origin: City
     destination: City
@@ -30,6 +33,11 @@ class QuoteRequest:
     tier: str = ""
     # Shares of a split are drawn by it, as a booking's are.
     reference: str = ""
+    weights_g: tuple[int, ...] = ()
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        return self.weights_g or (self.weight_g,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,9 @@ class QuotedOffer:
 
     offer: OnSale
     tier: TierInForce
+    # Of all parcels of the order, and of each.
     fee_fen: int
+    fees_fen: tuple[int, ...]
     promise: Promise
     places_left: int
     # Full pickup days before that of the promise.
@@ -59,8 +69,8 @@ class QuotedOffer:
 
     @property
     def is_full(self) -> bool:
-        """Whether no considered day has room."""
-        return self.places_left == 0
+        """Whether no considered day has room for all parcels."""
+        return self.places_left < len(self.fees_fen)
 
     @property
     def record(self) -> Record:
@@ -96,8 +106,8 @@ def quote(*, actor: Actor, request: QuoteRequest, at: datetime) -> Quote:
     Raises InvalidInput for an unknown tier, an invalid weight or ready time.
     """
     require(actor, Capability.BOOK_PARCELS)
-    problems = weight_problems("/weight_g", request.weight_g)
-    if errors := [*problems, *ready_problems("/ready_at", request.ready_at, at=at)]:
+    problems = [error for each in request.weights for error in weight_problems("/weight_g", each)]
+    if errors := [*dict.fromkeys(problems), *ready_problems("/ready_at", request.ready_at, at=at)]:
         raise InvalidInput(errors=errors)
     merchant_id = actor.organisation_id if actor.is_merchant else None
     market = Market([(request.origin, request.destination)], at=at, merchant_id=merchant_id)
@@ -118,13 +128,14 @@ def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> lis
     sent = Sent(request.weight_g, request.reference, request.reference)
     decision = market.choose(lane, tier, sent)
     offers = decision.offers
-    surcharge_fen = market.surcharge_fen(tier, request.weight_g)
+    surcharges = [market.surcharge_fen(tier, weight_g) for weight_g in request.weights]
     days = [
         _until(market.book_before(lane, tier, day, request.weight_g), day)
         for day in market.days(lane, tier, request.ready_at)
     ]
     left = places_left(Slot(offer.offer_id, day.effective_date) for offer in offers for day in days)
-    full = {offer.offer_id: _full_days(offer, days, left) for offer in offers}
+    places = len(surcharges)
+    full = {offer.offer_id: _full_days(offer, days, left, places) for offer in offers}
     by_day = sorted(offers, key=lambda offer: full[offer.offer_id])
     # The first offer is the one that a booking would get; it replaces those that are full on the first day.
     best = by_day[0]
@@ -141,7 +152,8 @@ def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> lis
             QuotedOffer(
                 offer=offer,
                 tier=tier,
-                fee_fen=offer.price_fen + surcharge_fen,
+                fee_fen=offer.price_fen * places + sum(surcharges),
+                fees_fen=tuple(offer.price_fen + surcharge_fen for surcharge_fen in surcharges),
                 promise=promise,
                 places_left=left.get(Slot(offer.offer_id, promise.effective_date), 0),
                 full_on=tuple(day.effective_date for day in full_on),
@@ -164,10 +176,10 @@ def _until(book_before: datetime, promise: Promise) -> Promise:
     return replace(promise, cut_off_at=book_before, steps=(*promise.steps, new_rules))
 
 
-def _full_days(offer: OnSale, days: Sequence[Promise], left: dict[Slot, int]) -> int:
-    """Count the days before the first day with room; all days if none has room."""
+def _full_days(offer: OnSale, days: Sequence[Promise], left: dict[Slot, int], places: int) -> int:
+    """Count the days before the first day with room for so many; all days if none has room."""
     rooms = (left.get(Slot(offer.offer_id, day.effective_date), 0) for day in days)
-    return next((index for index, room in enumerate(rooms) if room > 0), len(days))
+    return next((index for index, room in enumerate(rooms) if room >= places), len(days))
 
 
 def _reason(by_day: Sequence[OnSale], full: dict[int, int], rule: Rule | None) -> Reason:

@@ -1,7 +1,9 @@
 """Orders of several parcels on pages: each parcel shows the others."""
 
 import csv
+import html
 import io
+import re
 
 import pytest
 from django.test import Client
@@ -14,7 +16,7 @@ from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
 from slas.models import Offer
 from tests import factories
-from tests.parcels.helpers.bookings import request_for
+from tests.parcels.helpers.bookings import parcels_of, request_for
 from tests.slas.helpers.offers import today_at
 
 NOON = today_at(12)
@@ -118,3 +120,63 @@ def test_list_says_which_parcel_of_how_many_and_its_file_too(
 def test_other_merchant_sees_nothing_of_it(rival_merchant: Organisation, order: list[Booked]) -> None:
     client = factories.logged_in(factories.member_user("other@shop.example", rival_merchant))
     assert client.get(reverse("parcels:parcel_detail", args=[order[0].number])).status_code == 404
+
+
+# --- quoting and booking an order -------------------------------------------------------------------
+
+RECIPIENT_FORM = {"name": "Wang", "phone": "13812345678", "address": "A 1", "reference": "SO-9"}
+
+
+def book_url(client: Client, weight: str) -> str:
+    query = {"origin": "CN-HGH", "destination": "CN-CTU", "weight": weight, "tier": "next_day"}
+    text = client.get(reverse("parcels:quote_create"), query).content.decode()
+    [url] = re.findall(r'href="(/[^"]*book[^"]*deliver_by[^"]*)"', text)
+    return html.unescape(url)
+
+
+def test_person_books_an_order_by_its_weights(
+    merchant: Actor, merchant_client: Client, sold: Offer, in_one_minute: None
+) -> None:
+    url = book_url(merchant_client, "1.5 + 2 x 0.8")
+    text = merchant_client.get(url).content.decode()
+    assert "Book for CNY 40.50" in text
+    assert "3 parcels" in text
+    response = merchant_client.post(url, RECIPIENT_FORM)
+    assert response.status_code == 302, response.content.decode()
+    parcels = sorted(parcels_of(merchant), key=lambda parcel: parcel.piece)
+    assert [(parcel.piece, parcel.weight_g, parcel.fee_fen) for parcel in parcels] == [
+        (1, 1_500, 1550),
+        (2, 800, 1250),
+        (3, 800, 1250),
+    ]
+    assert parcels[0].number in response["Location"]
+
+
+def test_changed_price_of_an_order_is_shown_before_it_is_booked(
+    merchant: Actor, merchant_client: Client, sold: Offer, in_one_minute: None
+) -> None:
+    url = book_url(merchant_client, "0.8 + 0.8")
+    with scope(Scope.everything()):
+        Offer.objects.filter(pk=sold.pk).update(price_fen=1300)
+    response = merchant_client.post(url, RECIPIENT_FORM)
+    assert response.status_code == 409
+    assert "CNY 26.00" in response.content.decode()
+    assert parcels_of(merchant) == []
+
+
+@pytest.mark.parametrize(
+    "weight", ["1.2 +", "0 + 1", "1,2", "100 x 1", "0 x 1", "x", "1001", "-1", "NaN", "Infinity"]
+)
+def test_weights_that_are_none_are_told(merchant_client: Client, sold: Offer, weight: str) -> None:
+    query = {"origin": "CN-HGH", "destination": "CN-CTU", "weight": weight}
+    response = merchant_client.get(reverse("parcels:quote_create"), query)
+    assert response.status_code == 422
+    assert "weight" in response.context["form"].errors
+
+
+def test_offer_without_room_for_the_whole_order_is_full(
+    merchant_client: Client, sold: Offer, in_one_minute: None
+) -> None:
+    query = {"origin": "CN-HGH", "destination": "CN-CTU", "weight": "21 x 0.8", "tier": "next_day"}
+    text = merchant_client.get(reverse("parcels:quote_create"), query).content.decode()
+    assert "disabled" in text

@@ -178,7 +178,8 @@ class _IssuePage:
 
     @property
     def expected(self) -> dict[str, Any] | None:
-        return expected_of(self._request.GET)
+        expected = expected_of(self._request.GET, parcels=1)
+        return expected[0] if expected else None
 
     @property
     def order(self) -> ReturnOrder:

@@ -394,14 +394,8 @@ def test_the_tracking_page_sees_exactly_one_parcel(sides: Sides) -> None:
             assert count(table, f"{column} <> {sides.parcel.pk}") == 0, table
         shown = {table for table in sides.tables if count(table)}
     # Of couriers' histograms only what arrivals are forecast from.
-    assert shown <= {
-        *key,
-        "parcels_returnrequest",
-        "slas_breach",
-        "slas_revision",
-        "slas_watchitem",
-        "slas_progress",
-    }
+    by_parcel = {"parcels_returnrequest", "slas_breach", "slas_revision", "slas_watchitem", "slas_progress"}
+    assert shown <= {*key, *by_parcel}
 
 
 def test_names_on_tracking_pages_are_read_in_the_scope_of_no_parcel(sides: Sides) -> None:

@@ -180,6 +180,8 @@ class ReturnPolicyView(ApiView):
     def put(self, request: Request) -> Response:
         actor = actor_of(request)
         require(actor, Capability.ALLOCATE)
+        # Who has no policy is told before what is wrong with the body.
+        read_policy(actor=actor)
         body = PolicyBody(data=request.data)
         body.is_valid(raise_exception=True)
         data = body.validated_data

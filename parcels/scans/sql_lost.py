@@ -24,7 +24,10 @@ MOVING: Final = (
 _MOVING: Final = ", ".join(f"'{status.value}'" for status in MOVING)
 _SILENCE: Final = f"""CASE WHEN p.origin_id = p.destination_id THEN interval '{LOCAL.days} days'
         ELSE interval '{ELSEWHERE.days} days' END"""
-_SILENT: Final = f"p.status IN ({_MOVING}) AND p.last_scan_at + {_SILENCE} <= %(now)s"
+# What was refused and has a return is scanned under that one's number from then on.
+_SILENT: Final = (
+    f"p.status IN ({_MOVING}) AND p.returned_by_id IS NULL AND p.last_scan_at + {_SILENCE} <= %(now)s"
+)
 
 # Those to be marked as lost, and those marked that have a scan again. Uses the indexes of pending, overdue,
 # attempted but undelivered, and lost commitments: cost grows with these. A parcel that its courier scanned as

@@ -39,6 +39,8 @@ LEFT_OUT = {
     "parcels_manifest",
     "parcels_pickup",
     "parcels_savedrecipient",
+    "parcels_returnpolicy",
+    "parcels_returnrequest",
     "slas_allocationrule",
     "slas_creditfold",
     "slas_creditsum",

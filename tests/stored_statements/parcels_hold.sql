@@ -18,6 +18,7 @@ SELECT p.id,
     'attempt_failed',
     'exception',
     'returning')
+    AND p.returned_by_id IS NULL
     AND p.last_scan_at + CASE
     WHEN p.origin_id = p.destination_id THEN interval '3 days'
         ELSE interval '7 days' END <= %(now)s,

@@ -17,6 +17,7 @@ WHERE c.kind = 'delivery' AND c.lost_at IS NULL AND c.parcel_id >= %(oldest)s
         'attempt_failed',
         'exception',
         'returning')
+        AND p.returned_by_id IS NULL
         AND p.last_scan_at + CASE
         WHEN p.origin_id = p.destination_id THEN interval '3 days'
         ELSE interval '7 days' END <= %(now)s;
@@ -31,6 +32,7 @@ WHERE c.lost_at IS NOT NULL
     'attempt_failed',
     'exception',
     'returning')
+    AND p.returned_by_id IS NULL
     AND p.last_scan_at + CASE
     WHEN p.origin_id = p.destination_id THEN interval '3 days'
         ELSE interval '7 days' END <= %(now)s);

@@ -24,6 +24,7 @@ from parcels.demo.days import ZONE, Stage, play
 from parcels.demo.exporting import write_some
 from parcels.demo.filing import upload_one
 from parcels.demo.promises import announce_what_comes
+from parcels.demo.returns import return_some
 from parcels.demo.revisions import move_some
 from parcels.demo.scorecards import keep_scorecards
 from parcels.demo.world import demo_cities, make_couriers, make_merchants, make_offers, make_ops, make_service
@@ -79,7 +80,7 @@ class Command(BaseCommand):
             # From here on, its users can log in.
             self.note(0)
             counts = play(self.stage, days=days, on_day=self.on_day)
-        moved = move_some(self.stage)
+        moved, returns = move_some(self.stage), return_some(self.stage)
         announce_what_comes(ops, now=until, zone=ZONE)
         files = write_some([buyers[0].actor, sellers[0].actor], today=timezone.localdate(until))
         bookings = upload_one(self.stage)
@@ -88,7 +89,8 @@ class Command(BaseCommand):
             f"{counts.parcels:,} parcels ({counts.cancelled:,} cancelled, {counts.refused:,} found no place),"
             f" {counts.scans:,} scans ({counts.duplicates:,} came twice), {counts.overdue:,} times overdue,"
             f" {counts.excused:,} breaches excused for the typhoon, {counts.claimed:,} excuses claimed,"
-            f" {moved} deliveries moved, {files} exports, {bookings.booked} parcels booked from a file"
+            f" {moved} deliveries moved, {returns} returns asked for, {files} exports,"
+            f" {bookings.booked} parcels booked from a file"
         )
 
     def on_day(self, number: int, day: date) -> None:

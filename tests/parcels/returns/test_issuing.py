@@ -15,6 +15,7 @@ from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel
 from parcels.retention.erasing import erase_early
+from parcels.scans.lost_parcels import trace_lost_parcels
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, Offer
 from tests.parcels.helpers.parcel_views import scan, some_parcels
@@ -110,6 +111,20 @@ def test_refused_parcel_is_collected_from_the_courier_that_has_it(
     back = parcel_of(issued(merchant, refused).number)
     assert (back.held_by_id, back.sender_name, back.sender_phone) == (courier_organisation.pk, "", "")
     assert delivery(refused) == before
+
+
+def test_refused_parcel_with_a_return_does_not_count_as_lost(
+    merchant: Actor,
+    merchant_organisation: Organisation,
+    courier_organisation: Organisation,
+    delivered: Parcel,
+) -> None:
+    refused, other = (refused_parcel(merchant_organisation, courier_organisation) for _parcel in range(2))
+    issued(merchant, refused)
+    trace_lost_parcels(now=timezone.now() + timedelta(days=8))
+    # Its scans come under the other number; without a return, silence means a loss.
+    assert delivery(refused)[-1] is None
+    assert delivery(other)[-1] is not None
 
 
 @pytest.mark.parametrize(

@@ -443,6 +443,10 @@ LONG_BODY_BYTES = 16 * 1024
 # Folds and sweeps are divided by courier into so many shares, which workers process concurrently.
 WORK_SHARES = env.int("WORK_SHARES", default=2)
 
+# --- money -----------------------------------------------------------------------------------
+# The most that may be declared as the value of a parcel, in fen; a lost parcel is credited with it.
+DECLARED_VALUE_LIMIT_FEN = env.int("DECLARED_VALUE_LIMIT_FEN", default=2_000_000)
+
 # --- watching --------------------------------------------------------------------------------
 # Opens /metrics and the details of /readyz to other machines; without it they are for this one only.
 METRICS_TOKEN = env("METRICS_TOKEN", default="")

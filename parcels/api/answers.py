@@ -117,6 +117,10 @@ def _step_json(step: Step, ends: Ends) -> JSON:
     }
 
 
+def amount_or_none(fen: int | None) -> str | None:
+    return None if fen is None else yuan(fen)
+
+
 def booked_json(order: Sequence[Booked], *, is_listed: bool, promise: JSON | None = None) -> JSON:
     """An order's first parcel, and all of them if the booking listed them."""
     booked = order[0]
@@ -129,6 +133,7 @@ def booked_json(order: Sequence[Booked], *, is_listed: bool, promise: JSON | Non
         "courier_name": booked.offer.courier_name,
         "price": yuan(booked.fee_fen),
         "currency": CURRENCY,
+        "declared_value": amount_or_none(booked.request.declared_value_fen),
         "promise": promise or promise_json(booked.promise, _ends_of(booked), booked.full_on, with_steps=True),
     }
     if is_listed:
@@ -140,6 +145,7 @@ def booked_json(order: Sequence[Booked], *, is_listed: bool, promise: JSON | Non
                 "pieces": each.request.pieces,
                 "weight_g": each.request.weight_g,
                 "price": yuan(each.fee_fen),
+                "declared_value": amount_or_none(each.request.declared_value_fen),
             }
             for each in order
         ]
@@ -242,6 +248,7 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
         "origin": end_json(parcel.origin),
         "destination": end_json(parcel.destination),
         "weight_g": parcel.weight_g,
+        "declared_value": amount_or_none(parcel.declared_value_fen),
         "booked_at": _local(parcel.booked_at, here),
         "ready_at": _local(parcel.ready_at, here),
         "pickup_date": parcel.pickup_date and parcel.pickup_date.isoformat(),

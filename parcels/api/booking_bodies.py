@@ -36,13 +36,13 @@ FIELDS = frozenset(
     {
         "tier", "origin", "destination", "pickup_address", "weight_g", "ready_at", "recipient", "reference",
         "courier", "expected_deliver_by", "expected_pickup_by", "expected_price", "if_full", "pieces",
-        "recipient_id",
+        "recipient_id", "declared_value",
     }
 )  # fmt: skip
-PIECE_FIELDS = frozenset({"weight_g", "expected_price"})
+PIECE_FIELDS = frozenset({"weight_g", "expected_price", "declared_value"})
 RECIPIENT_FIELDS = frozenset({"name", "phone", "address"})
 QUOTE_FIELDS = frozenset(
-    {"tier", "origin", "destination", "pickup_address", "weight_g", "ready_at", "reference"}
+    {"tier", "origin", "destination", "pickup_address", "weight_g", "ready_at", "reference", "declared_value"}
 )
 RETURN_FIELDS = frozenset(
     {
@@ -117,13 +117,21 @@ def read_order(body: object, places: Places, *, at: datetime) -> list[BookingReq
         expected_pickup_by=reader.moment("expected_pickup_by"),
         expected_price_fen=reader.amount("expected_price"),
         if_full=reader.choice("if_full", IfFull, IfFull.REFUSE),
+        declared_value_fen=reader.amount("declared_value") or None,
     )
     reader.finish(*([inner] if inner else []))
     if pieces is None:
         return [request]
     return [
-        replace(request, weight_g=weight_g, expected_price_fen=price_fen, piece=n, pieces=len(pieces))
-        for n, (weight_g, price_fen) in enumerate(pieces, start=1)
+        replace(
+            request,
+            weight_g=weight_g,
+            expected_price_fen=price_fen,
+            declared_value_fen=value_fen,
+            piece=n,
+            pieces=len(pieces),
+        )
+        for n, (weight_g, price_fen, value_fen) in enumerate(pieces, start=1)
     ]
 
 
@@ -151,6 +159,7 @@ def read_quote(body: object, places: Places, *, at: datetime) -> QuoteRequest:
         ready_at=reader.moment("ready_at") or at,
         tier=tier_named(reader.text("tier")),
         reference=plain(reader.text("reference")),
+        declared_value_fen=reader.amount("declared_value") or None,
     )
     reader.errors += text_problems("/reference", request.reference, REFERENCE_LENGTH, required=False)
     reader.finish()
@@ -261,7 +270,7 @@ class _Reader:
             self._wrong(name, _("Send one of: %s.") % options, "choice")
             return default
 
-    def pieces(self) -> list[tuple[int, int | None]] | None:
+    def pieces(self) -> list[tuple[int, int | None, int | None]] | None:
         """Return the weights of an order's parcels and their expected prices; None for a parcel alone."""
         value = self._body.get("pieces")
         if value is None:
@@ -273,7 +282,7 @@ class _Reader:
             message = _("Send an array of 1 to %(most)d parcels, each with its weight.")
             self._wrong("pieces", message % {"most": MOST_PIECES}, "invalid")
             return []
-        pieces: list[tuple[int, int | None]] = []
+        pieces: list[tuple[int, int | None, int | None]] = []
         for place, item in enumerate(value):
             pointer = f"{self._pointer}/pieces/{place}"
             if not isinstance(item, dict):
@@ -281,7 +290,8 @@ class _Reader:
                 self.errors.append(FieldError(pointer, message, "invalid"))
                 continue
             reader = _Reader(item, self._places, pointer, PIECE_FIELDS)
-            pieces.append((reader.whole_number("weight_g"), reader.amount("expected_price")))
+            value_fen = reader.amount("declared_value") or None
+            pieces.append((reader.whole_number("weight_g"), reader.amount("expected_price"), value_fen))
             self.errors += reader.errors
         return pieces
 

@@ -53,6 +53,12 @@ class QuoteBody(S):
         required=False,
         help_text="The reference it will be booked with: your allocation rules may look at it.",
     )
+    declared_value = serializers.CharField(
+        required=False,
+        allow_null=True,
+        help_text="CNY, a decimal: what the courier owes if the parcel is lost. Costs nothing; the limit is "
+        "20,000.00 unless ops set another. Without it, or with 0, the tier's amount for a lost parcel holds.",
+    )
 
 
 class RecipientBody(S):
@@ -68,6 +74,9 @@ class PieceBody(S):
     expected_price = serializers.CharField(
         required=False, allow_null=True, help_text="The price of this parcel as quoted for its weight."
     )
+    declared_value = serializers.CharField(
+        required=False, allow_null=True, help_text="In CNY: what its courier owes if it is lost."
+    )
 
 
 class BookingBody(QuoteBody):
@@ -80,8 +89,8 @@ class BookingBody(QuoteBody):
         many=True,
         required=False,
         allow_null=True,
-        help_text=f"The parcels of an order, 1 to {MOST_PIECES}, instead of `weight_g` and `expected_price`: "
-        "they go to one courier with one promise, each with its own number, label and price.",
+        help_text=f"The parcels of an order, 1 to {MOST_PIECES}, instead of `weight_g`, `expected_price` and "
+        "`declared_value`: they go to one courier with one promise, each with its own number, label and price.",
     )
 
     tier = WordField(choices=TierCode.choices)
@@ -237,6 +246,7 @@ class BookedPieceAnswer(S):
     pieces = serializers.IntegerField(help_text="How many they are.")
     weight_g = serializers.IntegerField()
     price = serializers.CharField()
+    declared_value = serializers.CharField(allow_null=True)
 
 
 class BookedAnswer(S):
@@ -248,6 +258,7 @@ class BookedAnswer(S):
     courier_name = serializers.CharField()
     price = serializers.CharField(help_text="Of an order: of its first parcel.")
     currency = serializers.CharField()
+    declared_value = serializers.CharField(allow_null=True)
     promise = PromiseAnswer()
     total_price = serializers.CharField(required=False, help_text="Of all parcels, if `pieces` were sent.")
     parcels = BookedPieceAnswer(
@@ -285,6 +296,7 @@ class BatchItemAnswer(S):
     courier_name = serializers.CharField(required=False)
     price = serializers.CharField(required=False)
     currency = serializers.CharField(required=False)
+    declared_value = serializers.CharField(required=False, allow_null=True)
     promise = PromiseAnswer(required=False)
     total_price = serializers.CharField(required=False)
     parcels = BookedPieceAnswer(many=True, required=False)

@@ -23,6 +23,7 @@ COLUMNS: Final = (
     "expected_price",
     "if_full",
     "pieces",
+    "declared_value",
 )
 MAX_BYTES: Final = 500 * 1024 * 1024
 # Common names for our columns, in English and Chinese; what they mean is told.
@@ -67,6 +68,8 @@ MEANT: Final = {
     "package count": ("pieces",),
     "boxes": ("pieces",),
     "carrier": ("courier",),
+    "insured value": ("declared_value",),
+    "insurance value": ("declared_value",),
     "收件人": ("recipient_name",),
     "收货人": ("recipient_name",),
     "姓名": ("recipient_name",),
@@ -116,6 +119,12 @@ MEANT: Final = {
     "包裹件数": ("pieces",),
     "箱数": ("pieces",),
     "子单数": ("pieces",),
+    "保价": ("declared_value",),
+    "保价 元": ("declared_value",),
+    "保价金额 元": ("declared_value",),
+    "声明价值": ("declared_value",),
+    "声明价值 元": ("declared_value",),
+    "保价声明价值": ("declared_value",),
 }  # fmt: skip
 # What the columns are called in files for Chinese readers; read as well.
 LABELS: Final = {
@@ -134,6 +143,7 @@ LABELS: Final = {
     "约定价格": "expected_price",
     "约满时": "if_full",
     "件数": "pieces",
+    "保价金额": "declared_value",
 }
 FORMAT: Final = FileFormat(
     columns=COLUMNS,

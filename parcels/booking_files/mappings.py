@@ -20,7 +20,7 @@ TARGETS: Final = (*COLUMNS, WEIGHT_KG, ADDRESS_WITH_CITY)
 # Columns that several of the file make together: a first and a last name, two lines of an address.
 JOINED: Final = frozenset({"recipient_name", "recipient_address", ADDRESS_WITH_CITY})
 # What a template may give a value.
-VALUES: Final = ("tier", "origin", "weight_g", "courier", "pickup_address", "if_full")
+VALUES: Final = ("tier", "origin", "weight_g", "courier", "pickup_address", "if_full", "declared_value")
 _TEXTS: Final = frozenset({"reference", "recipient_name", "recipient_phone", "recipient_address"})
 _MOMENTS: Final = frozenset({"ready_at", "expected_deliver_by"})
 # Whole as they are: numbers of mobile phones and hotlines, and six digits of a postcode.

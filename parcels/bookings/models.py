@@ -107,6 +107,8 @@ class Parcel(models.Model):
     recipient_address = models.CharField(_("recipient's address"), max_length=300, blank=True)
     weight_g = models.PositiveIntegerField(_("weight (g)"), null=True)
     fee_fen = models.PositiveIntegerField(_("fee (fen)"), null=True)
+    # What its courier owes if it is lost; its delivery's commitment has it, too.
+    declared_value_fen = models.PositiveIntegerField(_("declared value (fen)"), null=True)
     # Which of how many parcels of one order it is, and the order: the id of its first parcel. Their ids have
     # one millisecond and one home, by which they are found without an index: see parcels.bookings.queries.
     piece = models.PositiveSmallIntegerField(_("piece"), default=1, db_default=1)

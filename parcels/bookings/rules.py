@@ -14,7 +14,7 @@ from alliance.phones import phone_problems, read_phone
 from alliance.text_faults import fault_of
 from alliance.texts import one_line
 from slas.allocation.rules import Sent
-from slas.promises.checks import ready_problems, weight_problems
+from slas.promises.checks import ready_problems, value_problems, weight_problems
 
 if TYPE_CHECKING:
     from alliance.models import City
@@ -74,6 +74,7 @@ class BookingRequest:
     # The whole fee: the offer's price and the surcharge of the weight.
     expected_price_fen: int | None = None
     if_full: IfFull = IfFull.REFUSE
+    declared_value_fen: int | None = None
     piece: int = 1
     pieces: int = 1
 
@@ -82,7 +83,7 @@ class BookingRequest:
         """What the merchant's rules ask of it. Without a reference, a share is drawn by the recipient."""
         recipient = self.recipient
         drawn_by = self.reference or f"{recipient.name}\n{recipient.phone}\n{recipient.address}"
-        return Sent(self.weight_g, self.reference, drawn_by)
+        return Sent(self.weight_g, self.reference, drawn_by, self.declared_value_fen or 0)
 
     @property
     def is_pinned(self) -> bool:
@@ -103,7 +104,7 @@ def orders_of(requests: Sequence[BookingRequest]) -> list[range]:
     return orders
 
 
-def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError]:
+def problems_of(request: BookingRequest, *, at: datetime, value_limit_fen: int) -> Iterator[FieldError]:
     """Yield the errors of a request, each with its JSON pointer."""
     recipient = request.recipient
     yield from name_problems("/recipient/name", recipient.name, NAME_LENGTH)
@@ -115,6 +116,7 @@ def problems_of(request: BookingRequest, *, at: datetime) -> Iterator[FieldError
         yield FieldError("/recipient/address", message, "masked")
     yield from text_problems("/reference", request.reference, REFERENCE_LENGTH, required=False)
     yield from weight_problems("/weight_g", request.weight_g)
+    yield from value_problems("/declared_value", request.declared_value_fen, limit_fen=value_limit_fen)
     yield from ready_problems("/ready_at", request.ready_at, at=at)
     for name in ("expected_deliver_by", "expected_pickup_by"):
         moment = getattr(request, name)

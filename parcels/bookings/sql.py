@@ -35,7 +35,7 @@ COLUMNS: Final = {
     **{"id": "bigint", "courier_id": "bigint", "tier_id": "int", "origin_id": "int", "destination_id": "int"},
     **{"offer_id": "bigint", "version_id": "bigint", "pickup_address_id": "bigint", "reference": "text"},
     **{"recipient_name": "text", "recipient_phone": "text", "recipient_address": "text"},
-    **{"weight_g": "int", "fee_fen": "int", "ready_at": "timestamptz"},
+    **{"weight_g": "int", "fee_fen": "int", "declared_value_fen": "int", "ready_at": "timestamptz"},
     **{"pickup_date": "date", "pickup_by": "timestamptz", "deliver_by": "timestamptz"},
     **{"piece": "smallint", "pieces": "smallint", "order_id": "bigint"},
     **{"rule_position": "smallint", "rule_name": "text"},
@@ -50,10 +50,11 @@ _DIMENSIONS: Final = (
 )
 
 _PICKUP: Final = (
-    f"{_DIMENSIONS.format(kind=CommitmentKind.PICKUP)}, pickup_by, pickup_due, ready_at, NULL::int"
+    f"{_DIMENSIONS.format(kind=CommitmentKind.PICKUP)}, pickup_by, pickup_due, ready_at, NULL::int, NULL::int"
 )
 _DELIVERY: Final = (
-    f"{_DIMENSIONS.format(kind=CommitmentKind.DELIVERY)}, deliver_by, delivery_due, ready_at, fee_fen"
+    f"{_DIMENSIONS.format(kind=CommitmentKind.DELIVERY)}, deliver_by, delivery_due, ready_at, fee_fen,"
+    " declared_value_fen"
 )
 _INTO_PARCELS: Final = f"""
         INSERT INTO parcels_parcel ({_STORED}, merchant_id, source, booked_at, status,

@@ -45,7 +45,7 @@ KEPT: Final = 20
 JOBS: Final = FileJobs(DryRun, lambda run_id: after_commit("parcels.tasks.count_dry_run", run_id))
 _READ: Final = (
     "id", "merchant_id", "courier_id", "tier_id", "origin_id", "destination_id", "weight_g", "fee_fen",
-    "reference",
+    "reference", "declared_value_fen",
 )  # fmt: skip
 
 
@@ -209,7 +209,12 @@ class _Trial:
     def _place(self, market: Market, parcel: Parcel, tier: TierInForce, count: Count) -> None:
         lane, weight_g = Lane(parcel.origin_id, parcel.destination_id), parcel.weight_g or 0
         # Recipients may be erased by now: without a reference, the number draws a share.
-        sent = Sent(weight_g, parcel.reference, parcel.reference or parcel.number)
+        sent = Sent(
+            weight_g,
+            parcel.reference,
+            parcel.reference or parcel.number,
+            parcel.declared_value_fen or 0,
+        )
         decision = market.choose(lane, tier, sent)
         best, surcharge_fen = decision.offers[0], market.surcharge_fen(tier, weight_g)
         rates = {offer.courier_id: offer.record.rate for offer in market.offers(lane, tier)}

@@ -144,8 +144,11 @@ class Layout:
         yield self._text(label.sender, (0, 102.4, 0.58, 8.6), (10.5, 7), bold=True, lines=2)
         yield self._text(label.reference, (0, 115.0, 0.58, 5.4), (10.5, 6.5), bold=True, lines=2)
         yield self._text(f"{label.n} / {label.m}", (0, 121.4, 0.2, 5.6), (15, 8), bold=True)
+        if label.has_declared_value:
+            box = (0.42, 121.2, 0.16, 5.8)
+            yield self._text(self._words.declared, box, (11, 6), bold=True, align="centre", inverse=True)
         if label.is_reprint:
-            box = (0.22, 121.2, 0.36, 5.8)
+            box = (0.22, 121.2, 0.18 if label.has_declared_value else 0.36, 5.8)
             yield self._text(self._words.reprint, box, (11, 6.5), bold=True, align="centre", inverse=True)
 
     def _caption(self, text: str, x: float, y: float, width: float) -> Text:

@@ -131,6 +131,7 @@ def _label(actor: Actor, parcel: Parcel, state: ParcelState, unmasked: bool, is_
         m=parcel.pieces,
         is_reprint=is_reprint,
         is_return=parcel.return_of_id is not None,
+        has_declared_value=parcel.declared_value_fen is not None,
     )
 
 

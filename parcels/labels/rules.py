@@ -72,6 +72,8 @@ class Label:
     is_reprint: bool = False
     # It brings another parcel back; the sender is whom it is collected from, and the number of that parcel.
     is_return: bool = False
+    # With a declared value; the amount is nobody's business who only sees the parcel.
+    has_declared_value: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class Words:
     reference: str
     origin: str
     reprint: str
+    declared: str
 
 
 def words() -> Words:
@@ -28,4 +29,5 @@ def words() -> Words:
         reference=_("Reference"),
         origin=pgettext("label", "from"),
         reprint=_("REPRINT"),
+        declared=pgettext("label", "VALUE"),
     )

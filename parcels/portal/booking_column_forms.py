@@ -14,6 +14,7 @@ from alliance.numbers import whole_number
 from parcels.booking_files.mappings import ADDRESS_WITH_CITY, JOINED, TARGETS, WEIGHT_KG, ColumnMapping
 from parcels.bookings.rules import IfFull
 from slas.choices import TierCode
+from slas.promises.prices import InvalidAmount, fen_from_yuan
 
 _OWN_WORDS: Final = {
     WEIGHT_KG: gettext_lazy("Weight in kilograms"),
@@ -33,6 +34,7 @@ _OWN_WORDS: Final = {
     "expected_price": gettext_lazy("Expected price"),
     "if_full": gettext_lazy("When the day is full"),
     "pieces": gettext_lazy("Number of parcels"),
+    "declared_value": gettext_lazy("Declared value"),
 }
 
 
@@ -59,6 +61,12 @@ class ColumnsForm(forms.Form):
     courier = forms.CharField(label=gettext_lazy("Courier"), required=False, max_length=60)
     pickup_address = forms.ChoiceField(label=gettext_lazy("Pickup address"), required=False)
     if_full = forms.ChoiceField(label=gettext_lazy("When the day is full"), required=False)
+    declared_value = forms.CharField(
+        label=gettext_lazy("Declared value in yuan"),
+        required=False,
+        max_length=16,
+        widget=forms.TextInput(attrs={"inputmode": "decimal"}),
+    )
     takes_numbers = forms.BooleanField(
         label=gettext_lazy("Numbers of orders never begin with a zero"),
         help_text=gettext_lazy("Otherwise a cell that is a number is rejected: spreadsheets drop zeros."),
@@ -144,6 +152,15 @@ class ColumnsForm(forms.Form):
             raise forms.ValidationError(_("Enter the weight in whole grams, such as 800."))
         return text
 
+    def clean_declared_value(self) -> str:
+        text: str = self.cleaned_data["declared_value"]
+        if text:
+            try:
+                fen_from_yuan(text)
+            except InvalidAmount as refusal:
+                raise forms.ValidationError(refusal.message) from None
+        return text
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         chosen: dict[str, str] = {}
@@ -171,4 +188,4 @@ class ColumnsForm(forms.Form):
         )
 
 
-VALUE_FIELDS: Final = ("tier", "origin", "weight_g", "courier", "pickup_address", "if_full")
+VALUE_FIELDS: Final = ("tier", "origin", "weight_g", "courier", "pickup_address", "if_full", "declared_value")

@@ -20,6 +20,7 @@ from alliance.web.edit_forms import OpenedWith
 from parcels.bookings.rules import ADDRESS_LENGTH, MOST_PIECES, NAME_LENGTH, REFERENCE_LENGTH
 from parcels.models import PickupAddress
 from slas.choices import TierCode
+from slas.price_fields import PriceField
 
 _GRAMS = 1000
 _MOST_KILOGRAMS = 1_000
@@ -103,6 +104,13 @@ class QuoteForm(forms.Form):
         required=False,
         help_text=gettext_lazy("Local time at the origin; leave empty for now."),
         widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
+    )
+    declared_value = PriceField(
+        label=gettext_lazy("Declared value in yuan"),
+        required=False,
+        help_text=gettext_lazy(
+            "What the courier owes for each parcel that it loses. Costs nothing; empty: the usual amount."
+        ),
     )
     tier = forms.ChoiceField(
         label=gettext_lazy("Service"),

@@ -148,6 +148,7 @@ class _Choice:
             courier=query.get("courier", ""),
             reference=plain(recipient["reference"]),
             pickup_address_id=address.pk if address else None,
+            declared_value_fen=quoted.declared_value_fen,
             pieces=len(weights),
         )
         expected = expected_of(query, parcels=len(weights)) or [{}] * len(weights)
@@ -198,6 +199,7 @@ class _Choice:
         is_changed = self.offer is not None and any(
             value != query.get(name) for name, value in self.offer.agreed.items()
         )
+        declared_fen = self._quote.request.declared_value_fen if self._quote else None
         context = {
             "form": form,
             "quote": self._quote,
@@ -206,6 +208,7 @@ class _Choice:
             "others": self._others if problem else [],
             "address": self._form.cleaned_data.get("pickup_address"),
             "problem": problem,
+            "declared": yuan(declared_fen) if declared_fen else "",
             "quote_url": self.quote_url,
             "changed": is_changed,
             **self._saved(),
@@ -302,6 +305,7 @@ def _quote_for(actor: Actor, form: QuoteForm, *, is_chosen: bool = False) -> Quo
         weights_g=data["weights_g"],
         ready_at=max(ready_at, now) if is_chosen else ready_at,
         tier=data["tier"],
+        declared_value_fen=data["declared_value"] or None,
     )
     try:
         return quote(actor=actor, request=request, at=now)

@@ -259,6 +259,7 @@ def _actions(request: ActorRequest, actor: Actor, parcel: Parcel) -> dict[str, A
         **ways_of(actor, parcel),
         "may_unmask": actor.can(Capability.UNMASK),
         "fee": "" if fee_fen is None else yuan(fee_fen),
+        "declared": "" if parcel.declared_value_fen is None else yuan(parcel.declared_value_fen),
         "rule": _rule_text(actor, parcel),
     }
 

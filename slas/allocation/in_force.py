@@ -41,6 +41,8 @@ def rule_of(row: AllocationRule) -> Rule:
         destination=_area(row.destination_id, row.destination_country, row.destination_province),
         least_g=row.least_g,
         most_g=row.most_g,
+        least_declared_fen=row.least_declared_fen,
+        most_declared_fen=row.most_declared_fen,
         reference_prefix=row.reference_prefix,
         couriers={int(courier_id): int(share) for courier_id, share in row.couriers.items()},
         least_score=row.least_score,

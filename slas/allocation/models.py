@@ -41,6 +41,8 @@ class AllocationRule(models.Model):
     destination_province = models.CharField(_("province of destination"), max_length=120, blank=True)
     least_g = models.PositiveIntegerField(_("from weight (g)"), null=True, blank=True)
     most_g = models.PositiveIntegerField(_("up to weight (g)"), null=True, blank=True)
+    least_declared_fen = models.PositiveIntegerField(_("from declared value (fen)"), null=True, blank=True)
+    most_declared_fen = models.PositiveIntegerField(_("up to declared value (fen)"), null=True, blank=True)
     reference_prefix = models.CharField(_("reference begins with"), max_length=64, blank=True)
     action = models.CharField(_("action"), max_length=16, choices=RuleAction)
     # Courier id, as text -> percent of a split, 0 otherwise. Couriers are never deleted.

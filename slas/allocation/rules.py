@@ -62,6 +62,8 @@ class Sent(NamedTuple):
     reference: str = ""
     # What shares are drawn by: alike for a repeated booking. Without it the largest share comes first.
     drawn_by: str = ""
+    # Nothing declared is 0.
+    declared_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,9 @@ class Rule:
     # Both included.
     least_g: int | None = None
     most_g: int | None = None
+    # Both included, as well.
+    least_declared_fen: int | None = None
+    most_declared_fen: int | None = None
     # Compared letter by letter, as references are.
     reference_prefix: str = ""
     # Courier id -> percent of a split; 0 otherwise.
@@ -100,13 +105,15 @@ class Rule:
     position: int = 0
 
     def holds(self, facts: Facts) -> bool:
-        weight_g, reference, _drawn_by = facts.sent
+        weight_g, reference, _drawn_by, declared_fen = facts.sent
         return (
             self.tier_id in {None, facts.tier_id}
             and (self.origin is None or self.origin.has(facts.origin))
             and (self.destination is None or self.destination.has(facts.destination))
             and (self.least_g is None or weight_g >= self.least_g)
             and (self.most_g is None or weight_g <= self.most_g)
+            and (self.least_declared_fen is None or declared_fen >= self.least_declared_fen)
+            and (self.most_declared_fen is None or declared_fen <= self.most_declared_fen)
             and reference.startswith(self.reference_prefix)
         )
 

@@ -44,6 +44,8 @@ class RuleTerms:
     destination: City | Province | None = None
     least_g: int | None = None
     most_g: int | None = None
+    least_declared_fen: int | None = None
+    most_declared_fen: int | None = None
     reference_prefix: str = ""
     # Courier id -> percent of a split.
     couriers: Mapping[int, int | None] = field(default_factory=dict)
@@ -168,6 +170,7 @@ def _fill(rule: AllocationRule, terms: RuleTerms) -> None:
     is_split = action == RuleAction.SPLIT
     rule.name, rule.action, rule.tier = one_line(terms.name), action, terms.tier
     rule.least_g, rule.most_g = terms.least_g, terms.most_g
+    rule.least_declared_fen, rule.most_declared_fen = terms.least_declared_fen, terms.most_declared_fen
     rule.reference_prefix = plain(terms.reference_prefix)
     rule.couriers = (
         {str(courier_id): (share or 0) if is_split else 0 for courier_id, share in terms.couriers.items()}
@@ -204,6 +207,7 @@ def _problems(terms: RuleTerms, taken: set[str]) -> Iterator[FieldError]:
         yield FieldError("/name", _("You already have a rule of this name."), "taken")
     yield from _text_problems("/reference_prefix", plain(terms.reference_prefix), PREFIX_LENGTH)
     yield from _weight_problems(terms)
+    yield from _value_problems(terms)
     if terms.action not in RuleAction.values:
         yield FieldError("/action", _("Choose what the rule does."), "choice")
     elif terms.action in OF_COURIERS:
@@ -240,6 +244,16 @@ def _weight_problems(terms: RuleTerms) -> Iterator[FieldError]:
     if terms.least_g and terms.most_g and terms.least_g > terms.most_g:
         message = _("The rule would hold for no parcel: this is less than the weight it begins at.")
         yield FieldError("/most_g", message, "range")
+
+
+def _value_problems(terms: RuleTerms) -> Iterator[FieldError]:
+    least, most = terms.least_declared_fen, terms.most_declared_fen
+    for name, fen in (("least_declared_value", least), ("most_declared_value", most)):
+        if fen is not None and not 0 <= fen <= MOST_FEN:
+            yield FieldError(f"/{name}", _("Enter an amount from 0 to 1,000,000 yuan."), "range")
+    if least is not None and most is not None and least > most:
+        message = _("The rule would hold for no parcel: this is less than the value it begins at.")
+        yield FieldError("/most_declared_value", message, "range")
 
 
 def _courier_problems(terms: RuleTerms) -> Iterator[FieldError]:

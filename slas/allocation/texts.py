@@ -57,6 +57,7 @@ def conditions_text(rule: AllocationRule) -> str:
         _("from %(place)s") % {"place": origin} if origin else "",
         _("to %(place)s") % {"place": destination} if destination else "",
         _weights_text(rule.least_g, rule.most_g),
+        _values_text(rule.least_declared_fen, rule.most_declared_fen),
         _("reference beginning with “%(prefix)s”") % {"prefix": rule.reference_prefix}
         if rule.reference_prefix
         else "",
@@ -116,6 +117,15 @@ def _weights_text(least_g: int | None, most_g: int | None) -> str:
     if least_g:
         return _("from %(least)s kg") % params
     return _("up to %(most)s kg") % params if most_g else ""
+
+
+def _values_text(least_fen: int | None, most_fen: int | None) -> str:
+    params = {"least": money_text(yuan(least_fen or 0)), "most": money_text(yuan(most_fen or 0))}
+    if least_fen is not None and most_fen is not None:
+        return _("declared value from %(least)s to %(most)s") % params
+    if least_fen is not None:
+        return _("declared value from %(least)s") % params
+    return _("declared value up to %(most)s") % params if most_fen is not None else ""
 
 
 def _percent(tenths: int) -> str:

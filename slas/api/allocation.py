@@ -81,6 +81,10 @@ class RuleBody(BodyPart):
     destination = AreaField(max_length=MOST_LETTERS, required=False, allow_null=True)
     least_g = serializers.IntegerField(required=False, allow_null=True, help_text="Included.")
     most_g = serializers.IntegerField(required=False, allow_null=True, help_text="Included.")
+    least_declared_value = PriceField(
+        required=False, allow_null=True, help_text="CNY, included. A parcel without a declared value has 0."
+    )
+    most_declared_value = PriceField(required=False, allow_null=True, help_text="CNY, included.")
     reference_prefix = serializers.CharField(max_length=PREFIX_LENGTH, required=False, allow_blank=True)
     action = WordField(choices=RuleAction.choices)
     couriers = ShareBody(many=True, required=False, help_text="Of `only`, `never` and `split`.")
@@ -116,6 +120,8 @@ class OwnRuleAnswer(S):
     destination = serializers.CharField(allow_null=True)
     least_g = serializers.IntegerField(allow_null=True)
     most_g = serializers.IntegerField(allow_null=True)
+    least_declared_value = serializers.CharField(allow_null=True)
+    most_declared_value = serializers.CharField(allow_null=True)
     reference_prefix = serializers.CharField()
     action = serializers.ChoiceField(choices=RuleAction.choices)
     couriers = CourierShareAnswer(many=True)
@@ -192,6 +198,8 @@ def _terms(given: list[dict[str, Any]]) -> list[RuleTerms]:
                 destination=rule.get("destination"),
                 least_g=rule.get("least_g"),
                 most_g=rule.get("most_g"),
+                least_declared_fen=rule.get("least_declared_value"),
+                most_declared_fen=rule.get("most_declared_value"),
                 reference_prefix=rule.get("reference_prefix", ""),
                 couriers=shares,
                 least_score=None if reliability is None else int(reliability * 10),
@@ -232,6 +240,8 @@ def _rule_json(rule: AllocationRule, slugs: dict[int, str]) -> dict[str, Any]:
         "destination": _area(rule.destination, rule.destination_province),
         "least_g": rule.least_g,
         "most_g": rule.most_g,
+        "least_declared_value": _amount(rule.least_declared_fen),
+        "most_declared_value": _amount(rule.most_declared_fen),
         "reference_prefix": rule.reference_prefix,
         "action": rule.action,
         "couriers": [
@@ -241,6 +251,10 @@ def _rule_json(rule: AllocationRule, slugs: dict[int, str]) -> dict[str, Any]:
         "highest_price": yuan(rule.most_fen) if rule.most_fen else None,
         "stops": rule.stops,
     }
+
+
+def _amount(fen: int | None) -> str | None:
+    return None if fen is None else yuan(fen)
 
 
 def _area(city: City | None, province: str) -> str | None:

@@ -41,6 +41,8 @@ class Commitment(models.Model):
     excuse_reason = models.CharField(_("exempt for"), max_length=32, choices=ExcuseReason, blank=True)
     # Credits are a share of it; deliveries only.
     fee_fen = models.IntegerField(_("fee (fen)"), null=True)
+    # What a lost parcel is credited with instead of the schedule's amount; deliveries only.
+    declared_value_fen = models.IntegerField(_("declared value (fen)"), null=True)
     ready_at = models.DateTimeField(_("ready"), null=True)
     # A delivery's journey: the first time of each stage, the first attempt of any kind, the end.
     # First-attempt success, 48- and 72-hour rate and the histograms are counted from these.

@@ -155,7 +155,7 @@ DRAFT: Final = (
         "destination_id",
         "version_id",
     ),
-    *("due_at", "due_date", "ready_at", "fee_fen"),
+    *("due_at", "due_date", "ready_at", "fee_fen", "declared_value_fen"),
 )
 
 

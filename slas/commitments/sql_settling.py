@@ -52,6 +52,7 @@ _DRAFT: Final = {
     "due_date": "date",
     "ready_at": "timestamptz",
     "fee_fen": "int",
+    "declared_value_fen": "int",
 }
 OPEN: Final = StoredStatement(
     "slas_open",

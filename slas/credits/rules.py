@@ -2,8 +2,8 @@
 
 Only deliveries earn credit. A late one earns a share of the fee by its lateness, the last band reached
 counting, and at most the cap; an overdue one is as late as it is by now, so its credit grows band by band. A
-parcel lost and not delivered earns a fixed amount instead, on time or not: a refused parcel that is lost on
-its way back was attempted in time, but is lost all the same.
+parcel lost and not delivered earns its declared value instead, or without one a fixed amount, on time or not:
+a refused parcel that is lost on its way back was attempted in time, but is lost all the same.
 
 An excuse removes the credit for lateness. A loss is excused only by reasons that excuse losses: disaster and
 force majeure. An absent recipient, or rain, explains a late parcel, not a lost one.
@@ -73,6 +73,7 @@ class Delivery(Protocol):
     excused: bool
     excuse_reason: str
     fee_fen: int | None
+    declared_value_fen: int | None
     lost_at: datetime | None
     delivered_at: datetime | None
 
@@ -88,9 +89,11 @@ def credit_for(schedule: Schedule | None, delivery: Delivery, *, now: datetime) 
         return Credit(late_by=late_by)
     if is_lost(delivery):
         loss_excused = delivery.excused and delivery.excuse_reason in EXCUSES_LOSS
-        return (
-            Credit(late_by=late_by) if loss_excused else Credit(schedule.lost_fen, CreditCause.LOST, late_by)
-        )
+        if loss_excused:
+            return Credit(late_by=late_by)
+        declared_fen = delivery.declared_value_fen
+        fen = schedule.lost_fen if declared_fen is None else declared_fen
+        return Credit(fen, CreditCause.LOST, late_by)
     if late_by is None or delivery.excused:
         return Credit(late_by=late_by)
     fen = schedule.late_fen(late_by, delivery.fee_fen)

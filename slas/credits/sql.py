@@ -15,7 +15,7 @@ from slas.credits.rules import EXCUSES_LOSS, Schedules
 _NO_END: Final = 2**63 - 1
 _LOSS_EXCUSED: Final = ", ".join(sorted(f"'{reason.value}'" for reason in EXCUSES_LOSS))
 _CREDITED: Final = """CASE
-            WHEN is_lost THEN CASE WHEN loss_excused THEN 0 ELSE lost_fen END
+            WHEN is_lost THEN CASE WHEN loss_excused THEN 0 ELSE coalesce(declared_value_fen, lost_fen) END
             WHEN {late_by} IS NULL OR excused THEN 0
             ELSE least((fee_fen::bigint * coalesce((
                 SELECT max(b.share_percent) FROM credit_band b
@@ -39,7 +39,8 @@ def targets(condition: str) -> str:
     credit. Parameters: see parameters().
     """
     facts = f"""
-        SELECT c.parcel_id, c.merchant_id, c.courier_id, c.fee_fen, c.excused,
+        SELECT c.parcel_id, c.merchant_id, c.courier_id, c.fee_fen, c.declared_value_fen,
+            c.excused,
             c.excused AND c.excuse_reason IN ({_LOSS_EXCUSED}) AS loss_excused,
             c.lost_at IS NOT NULL AND c.delivered_at IS NULL AS is_lost,
             CASE c.outcome WHEN 'late' THEN c.reached_at - c.due_at

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
+from django.conf import settings
+
 from alliance.choices import Capability
 from alliance.errors import InvalidInput
 from alliance.models import City
@@ -14,7 +16,7 @@ from slas.choices import RuleAction
 from slas.offers.market import Lane, Market, NotAvailable, OnSale
 from slas.offers.ranking import Reason, Record, reason_for
 from slas.offers.services.capacity import Slot, places_left
-from slas.promises.checks import ready_problems, weight_problems
+from slas.promises.checks import ready_problems, value_problems, weight_problems
 from slas.promises.rules import Promise, Step, StepCode
 from slas.promises.tiers_in_force import TierInForce
 
@@ -33,6 +35,7 @@ class QuoteRequest:
     tier: str = ""
     # Shares of a split are drawn by it, as a booking's are.
     reference: str = ""
+    declared_value_fen: int | None = None
     weights_g: tuple[int, ...] = ()
 
     @property
@@ -107,6 +110,8 @@ def quote(*, actor: Actor, request: QuoteRequest, at: datetime) -> Quote:
     """
     require(actor, Capability.BOOK_PARCELS)
     problems = [error for each in request.weights for error in weight_problems("/weight_g", each)]
+    limit_fen = settings.DECLARED_VALUE_LIMIT_FEN
+    problems += value_problems("/declared_value", request.declared_value_fen, limit_fen=limit_fen)
     if errors := [*dict.fromkeys(problems), *ready_problems("/ready_at", request.ready_at, at=at)]:
         raise InvalidInput(errors=errors)
     merchant_id = actor.organisation_id if actor.is_merchant else None
@@ -125,7 +130,7 @@ def quote(*, actor: Actor, request: QuoteRequest, at: datetime) -> Quote:
 def _quote_tier(market: Market, tier: TierInForce, request: QuoteRequest) -> list[QuotedOffer]:
     """Quote each offer of a tier, those with room on an earlier day first."""
     lane = Lane(request.origin.pk, request.destination.pk)
-    sent = Sent(request.weight_g, request.reference, request.reference)
+    sent = Sent(request.weight_g, request.reference, request.reference, request.declared_value_fen or 0)
     decision = market.choose(lane, tier, sent)
     offers = decision.offers
     surcharges = [market.surcharge_fen(tier, weight_g) for weight_g in request.weights]

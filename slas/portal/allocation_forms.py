@@ -19,7 +19,7 @@ from slas.allocation.services import NAME_LENGTH, PREFIX_LENGTH, RuleTerms
 from slas.allocation.texts import typed_province
 from slas.choices import RuleAction
 from slas.listed import TIERS
-from slas.portal.offer_forms import PriceField
+from slas.price_fields import PriceField
 from slas.promises.models import ServiceTier
 from slas.promises.prices import yuan
 
@@ -82,6 +82,12 @@ class RuleForm(OpenedWith, forms.Form):
     destination = AreaField(label=_("To"), help_text=_("Leave empty what does not matter."))
     least_weight = WeightField(label=_("From weight (kg)"))
     most_weight = WeightField(label=_("Up to weight (kg)"))
+    least_declared_value = PriceField(
+        label=_("From declared value in yuan"),
+        required=False,
+        help_text=_("A parcel without one counts as 0."),
+    )
+    most_declared_value = PriceField(label=_("Up to declared value in yuan"), required=False)
     reference_prefix = forms.CharField(
         label=_("Reference begins with"),
         max_length=PREFIX_LENGTH,
@@ -147,6 +153,8 @@ class RuleForm(OpenedWith, forms.Form):
             destination=data["destination"],
             least_g=data["least_weight"],
             most_g=data["most_weight"],
+            least_declared_fen=data["least_declared_value"],
+            most_declared_fen=data["most_declared_value"],
             reference_prefix=data["reference_prefix"],
             couriers={int(pk): data[f"share_{pk}"] for pk in data["couriers"]},
             least_score=None if reliability is None else int(reliability * 10),
@@ -164,6 +172,8 @@ def _values_of(rule: AllocationRule) -> dict[str, Any]:
         "destination": _typed(rule.destination, rule.destination_country, rule.destination_province),
         "least_weight": _kilograms(rule.least_g),
         "most_weight": _kilograms(rule.most_g),
+        "least_declared_value": _yuan(rule.least_declared_fen),
+        "most_declared_value": _yuan(rule.most_declared_fen),
         "reference_prefix": rule.reference_prefix,
         "action": rule.action,
         "least_reliability": f"{rule.least_score / 10:g}" if rule.least_score else "",
@@ -171,6 +181,10 @@ def _values_of(rule: AllocationRule) -> dict[str, Any]:
         "stops": rule.stops,
         "is_active": rule.is_active,
     }
+
+
+def _yuan(fen: int | None) -> str:
+    return "" if fen is None else yuan(fen)
 
 
 def _typed(city: City | None, country: str, province: str) -> str:

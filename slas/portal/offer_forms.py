@@ -1,7 +1,5 @@
 """Forms of offers."""
 
-from typing import Any
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
@@ -11,20 +9,7 @@ from alliance.portal.forms import FilterForm
 from alliance.web.edit_forms import OpenedWith
 from slas.listed import TIERS
 from slas.models import ServiceTier
-from slas.promises.prices import InvalidAmount, fen_from_yuan
-
-
-class PriceField(forms.CharField):
-    """A price entered in yuan and returned in fen."""
-
-    def to_python(self, value: Any) -> Any:
-        text = super().to_python(value)
-        if not text:
-            return None
-        try:
-            return fen_from_yuan(text)
-        except InvalidAmount as error:
-            raise forms.ValidationError(str(error), code=error.code) from None
+from slas.price_fields import PriceField
 
 
 class OfferTermsForm(forms.Form):

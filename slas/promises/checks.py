@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError
+from alliance.wording import money_text
+from slas.promises.prices import yuan
 
 # A client's clock may be slow: a parcel that is ready "now" is not refused.
 READY_GRACE = timedelta(minutes=5)
@@ -20,6 +22,13 @@ def weight_problems(pointer: str, weight_g: int) -> Iterator[FieldError]:
         yield FieldError(pointer, _("A parcel weighs at least 1 g."), "min_value")
     elif weight_g > WEIGHT_LIMIT_G:
         yield FieldError(pointer, _("No service carries this weight."), "too_heavy")
+
+
+def value_problems(pointer: str, declared_fen: int | None, *, limit_fen: int) -> Iterator[FieldError]:
+    """Yield the problems of a declared value."""
+    if declared_fen is not None and declared_fen > limit_fen:
+        message = _("The declared value is at most %(limit)s: a lost parcel is compensated by it.")
+        yield FieldError(pointer, message % {"limit": money_text(yuan(limit_fen))}, "over_limit")
 
 
 def ready_problems(pointer: str, ready_at: datetime, *, at: datetime) -> Iterator[FieldError]:

@@ -20,6 +20,7 @@
 -- takes recipient_address text[]
 -- takes weight_g int[]
 -- takes fee_fen int[]
+-- takes declared_value_fen int[]
 -- takes ready_at timestamptz[]
 -- takes pickup_date date[]
 -- takes pickup_by timestamptz[]
@@ -42,7 +43,7 @@ BEGIN
         %(reserved_n)s)) THEN
         RETURN NULL;
     END IF;
-    RETURN parcels_write_bookings_53dd68dbad10(%(home)s,
+    RETURN parcels_write_bookings_ef41f151ed1b(%(home)s,
         %(merchant_id)s,
         %(source)s,
         %(at)s,
@@ -60,6 +61,7 @@ BEGIN
         %(recipient_address)s,
         %(weight_g)s,
         %(fee_fen)s,
+        %(declared_value_fen)s,
         %(ready_at)s,
         %(pickup_date)s,
         %(pickup_by)s,

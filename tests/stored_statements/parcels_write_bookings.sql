@@ -17,6 +17,7 @@
 -- takes recipient_address text[]
 -- takes weight_g int[]
 -- takes fee_fen int[]
+-- takes declared_value_fen int[]
 -- takes ready_at timestamptz[]
 -- takes pickup_date date[]
 -- takes pickup_by timestamptz[]
@@ -49,6 +50,7 @@ BEGIN
             recipient_address,
             weight_g,
             fee_fen,
+            declared_value_fen,
             ready_at,
             pickup_date,
             pickup_by,
@@ -77,6 +79,7 @@ BEGIN
             %(recipient_address)s[1],
             %(weight_g)s[1],
             %(fee_fen)s[1],
+            %(declared_value_fen)s[1],
             %(ready_at)s[1],
             %(pickup_date)s[1],
             %(pickup_by)s[1],
@@ -110,6 +113,7 @@ sla_changed AS (
         due_date,
         ready_at,
         fee_fen,
+        declared_value_fen,
         outcome,
         excused,
         excuse_reason)
@@ -125,6 +129,7 @@ sla_changed AS (
         due_date,
         ready_at,
         fee_fen,
+        declared_value_fen,
         'pending',
         false,
         ''
@@ -139,6 +144,7 @@ sla_changed AS (
         %(pickup_by)s[1],
         %(pickup_due)s[1],
         %(ready_at)s[1],
+        NULL::int,
         NULL::int),
             (%(id)s[1],
                 'delivery',
@@ -151,7 +157,8 @@ sla_changed AS (
                 %(deliver_by)s[1],
                 %(delivery_due)s[1],
                 %(ready_at)s[1],
-                %(fee_fen)s[1])) AS promised (parcel_id,
+                %(fee_fen)s[1],
+                %(declared_value_fen)s[1])) AS promised (parcel_id,
                 kind,
                 merchant_id,
                 courier_id,
@@ -162,7 +169,8 @@ sla_changed AS (
                 due_at,
                 due_date,
                 ready_at,
-                fee_fen)
+                fee_fen,
+                declared_value_fen)
     ON CONFLICT (parcel_id, kind) DO NOTHING
     RETURNING c.parcel_id,
         c.kind,
@@ -252,6 +260,7 @@ sla_changed AS (
         recipient_address,
         weight_g,
         fee_fen,
+        declared_value_fen,
         ready_at,
         pickup_date,
         pickup_by,
@@ -279,6 +288,7 @@ sla_changed AS (
             %(recipient_address)s,
             %(weight_g)s,
             %(fee_fen)s,
+            %(declared_value_fen)s,
             %(ready_at)s,
             %(pickup_date)s,
             %(pickup_by)s,
@@ -307,6 +317,7 @@ sla_changed AS (
             recipient_address,
             weight_g,
             fee_fen,
+            declared_value_fen,
             ready_at,
             pickup_date,
             pickup_by,
@@ -335,6 +346,7 @@ sla_changed AS (
             recipient_address,
             weight_g,
             fee_fen,
+            declared_value_fen,
             ready_at,
             pickup_date,
             pickup_by,
@@ -366,7 +378,8 @@ sla_changed AS (
         due_at,
         due_date,
         ready_at,
-        fee_fen) AS (
+        fee_fen,
+        declared_value_fen) AS (
         SELECT id,
             'pickup',
             %(merchant_id)s,
@@ -378,6 +391,7 @@ sla_changed AS (
             pickup_by,
             pickup_due,
             ready_at,
+            NULL::int,
             NULL::int
             FROM new
         UNION ALL
@@ -392,7 +406,8 @@ sla_changed AS (
             deliver_by,
             delivery_due,
             ready_at,
-            fee_fen
+            fee_fen,
+            declared_value_fen
             FROM new
     ),
 
@@ -409,6 +424,7 @@ sla_changed AS (
         due_date,
         ready_at,
         fee_fen,
+        declared_value_fen,
         outcome,
         excused,
         excuse_reason)
@@ -424,6 +440,7 @@ sla_changed AS (
         due_date,
         ready_at,
         fee_fen,
+        declared_value_fen,
         'pending',
         false,
         ''

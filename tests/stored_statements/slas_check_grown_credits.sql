@@ -27,7 +27,8 @@ BEGIN
             AS b (tier_id, first_id, minutes, share_percent)
     ),
     credit_facts AS (
-        SELECT c.parcel_id, c.merchant_id, c.courier_id, c.fee_fen, c.excused,
+        SELECT c.parcel_id, c.merchant_id, c.courier_id, c.fee_fen, c.declared_value_fen,
+            c.excused,
             c.excused AND c.excuse_reason IN ('disaster', 'force_majeure') AS loss_excused,
             c.lost_at IS NOT NULL AND c.delivered_at IS NULL AS is_lost,
             CASE c.outcome WHEN 'late' THEN c.reached_at - c.due_at
@@ -48,7 +49,7 @@ BEGIN
     credit_target AS (
         SELECT parcel_id, merchant_id, courier_id,
             CASE
-            WHEN is_lost THEN CASE WHEN loss_excused THEN 0 ELSE lost_fen END
+            WHEN is_lost THEN CASE WHEN loss_excused THEN 0 ELSE coalesce(declared_value_fen, lost_fen) END
             WHEN late_by IS NULL OR excused THEN 0
             ELSE least((fee_fen::bigint * coalesce((
                 SELECT max(b.share_percent) FROM credit_band b
@@ -56,7 +57,7 @@ BEGIN
                     AND b.from_lateness <= credit_facts.late_by), 0) + 50) / 100, cap_fen)
             END AS fen,
             CASE
-            WHEN is_lost THEN CASE WHEN loss_excused THEN 0 ELSE lost_fen END
+            WHEN is_lost THEN CASE WHEN loss_excused THEN 0 ELSE coalesce(declared_value_fen, lost_fen) END
             WHEN late_before IS NULL OR excused THEN 0
             ELSE least((fee_fen::bigint * coalesce((
                 SELECT max(b.share_percent) FROM credit_band b

@@ -14,6 +14,7 @@
 -- takes due_date date[]
 -- takes ready_at timestamptz[]
 -- takes fee_fen int[]
+-- takes declared_value_fen int[]
 -- returns opened bigint
 
 BEGIN
@@ -29,7 +30,8 @@ WITH drafts (parcel_id,
     due_at,
     due_date,
     ready_at,
-    fee_fen) AS (
+    fee_fen,
+    declared_value_fen) AS (
     SELECT *
         FROM unnest(%(parcel_id)s,
         %(kind)s,
@@ -42,7 +44,8 @@ WITH drafts (parcel_id,
         %(due_at)s,
         %(due_date)s,
         %(ready_at)s,
-        %(fee_fen)s)
+        %(fee_fen)s,
+        %(declared_value_fen)s)
 ),
 
 sla_changed AS (
@@ -58,6 +61,7 @@ sla_changed AS (
         due_date,
         ready_at,
         fee_fen,
+        declared_value_fen,
         outcome,
         excused,
         excuse_reason)
@@ -73,6 +77,7 @@ sla_changed AS (
         due_date,
         ready_at,
         fee_fen,
+        declared_value_fen,
         'pending',
         false,
         ''

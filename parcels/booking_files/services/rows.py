@@ -83,6 +83,7 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
     ),
     "promise_changed": gettext_lazy("Leave expected_deliver_by empty, or enter the current promise."),
     "price_changed": gettext_lazy("Leave expected_price empty, or enter the current price."),
+    "over_limit": gettext_lazy("Declare a lower value, or leave it empty."),
     "not_offered": gettext_lazy("Choose another tier, or leave the courier empty."),
     "too_heavy": gettext_lazy("Check that the weight is in grams; split heavier parcels."),
     "booked_before": gettext_lazy(
@@ -168,6 +169,7 @@ class Rows:
             expected_deliver_by=_moment("expected_deliver_by", cells, errors),
             expected_price_fen=_amount("expected_price", cells, errors),
             if_full=_if_full(cells, errors),
+            declared_value_fen=_amount("declared_value", cells, errors) or None,
             # So many parcels that are alike: see `orders`.
             pieces=_pieces(cells, errors),
         )

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
+from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -235,7 +236,8 @@ class _Batch:
         refusals: dict[int, AllianceError] = {}
         for index in order:
             request = self.requests[index]
-            errors = list(problems_of(request, at=self._requested_at))
+            limit_fen = settings.DECLARED_VALUE_LIMIT_FEN
+            errors = list(problems_of(request, at=self._requested_at, value_limit_fen=limit_fen))
             if request.pickup_address_id is not None:
                 city_id = self._addresses.get(request.pickup_address_id)
                 errors += pickup_problems("/pickup_address", city_id, request.origin)

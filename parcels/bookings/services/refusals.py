@@ -76,7 +76,7 @@ def _at_piece(error: FieldError, place: int) -> FieldError:
 
 
 # What the parcels of an order may differ in.
-_OF_A_PIECE: Final = frozenset({"/weight_g", "/expected_price"})
+_OF_A_PIECE: Final = frozenset({"/weight_g", "/expected_price", "/declared_value"})
 
 
 class Refusals:

@@ -172,6 +172,7 @@ def _columns(booked: Sequence[Booked]) -> dict[str, object]:
         "recipient_address": texts(item.request.recipient.address for item in booked),
         "weight_g": numbers(item.request.weight_g for item in booked),
         "fee_fen": numbers(item.fee_fen for item in booked),
+        "declared_value_fen": numbers(item.request.declared_value_fen for item in booked),
         "ready_at": moments(item.request.ready_at for item in booked),
         "pickup_date": moments(item.promise.effective_date for item in booked),
         "pickup_by": moments(item.promise.pickup_by for item in booked),

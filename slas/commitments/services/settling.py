@@ -35,6 +35,8 @@ class CommitmentDraft:
     ready_at: datetime | None = None
     # Credits are a share of it; deliveries only.
     fee_fen: int | None = None
+    # What a lost parcel is credited with; deliveries only.
+    declared_value_fen: int | None = None
 
     @property
     def due_date(self) -> date:

@@ -52,6 +52,7 @@ class _Facts:
     excused: bool
     excuse_reason: str
     fee_fen: int | None
+    declared_value_fen: int | None
     lost_at: datetime | None
     delivered_at: datetime | None
 
@@ -69,7 +70,7 @@ class _Entry(NamedTuple):
 # Read without locks: a change that commits in the meantime leaves a check of its own.
 _FACTS = """
 SELECT parcel_id, merchant_id, courier_id, tier_id, due_at, reached_at, outcome, excused, excuse_reason,
-    fee_fen, lost_at, delivered_at
+    fee_fen, declared_value_fen, lost_at, delivered_at
 FROM slas_commitment
 WHERE parcel_id = ANY(%(parcels)s::bigint[]) AND kind = 'delivery'
 ORDER BY parcel_id

@@ -37,6 +37,18 @@ def test_order_is_answered_with_all_its_parcels(merchant_api: APIClient, sold: O
     assert last["reference"] == "SO-1"
 
 
+def test_each_parcel_of_an_order_has_its_own_declared_value(
+    merchant_api: APIClient, sold: Offer, ready: str
+) -> None:
+    pieces = [{"weight_g": 800, "declared_value": "300.00"}, {"weight_g": 900}]
+    answer = merchant_api.post(PARCELS, body(pieces, ready_at=ready)).json()
+    assert [each["declared_value"] for each in answer["parcels"]] == ["300.00", None]
+    pieces[1]["declared_value"] = "20000.01"
+    assert pointers(merchant_api.post(PARCELS, body(pieces, ready_at=ready))) == [
+        ("/pieces/1/declared_value", "over_limit")
+    ]
+
+
 def test_parcel_alone_is_answered_as_ever_and_is_one_of_one(
     merchant_api: APIClient, sold: Offer, ready: str
 ) -> None:
@@ -68,6 +80,7 @@ def test_list_of_one_parcel_is_answered_as_a_list(merchant_api: APIClient, sold:
         ({"pieces": [{"weight_g": 1}, {"weight_g": -2}]}, [("/pieces/1/weight_g", "min_value")]),
         ({"weight_g": 800}, [("/weight_g", "in_pieces")]),
         ({"expected_price": "12.00"}, [("/expected_price", "in_pieces")]),
+        ({"declared_value": "12.00"}, [("/declared_value", "in_pieces")]),
         ({"pieces": None}, [("/weight_g", "required")]),
     ],
 )  # fmt: skip

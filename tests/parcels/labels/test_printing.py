@@ -57,9 +57,10 @@ def test_a_pdf_says_in_text_what_it_shows_and_embeds_its_typefaces(label: Label,
 
 
 def test_only_a_reprint_says_that_it_is_one(label: Label, layout: Layout) -> None:
-    again = dataclasses.replace(label, is_reprint=True)
+    again = dataclasses.replace(label, is_reprint=True, has_declared_value=True)
     first, second = (reading.told_by_pdf(pdf.render([each], layout)) for each in (label, again))
     assert "REPRINT" not in first
+    assert "VALUE" not in first
     assert "REPRINT" in second
 
 

@@ -13,6 +13,7 @@ from tests.slas.helpers.allocation import rule
 URL = "/api/v1/allocation-rules"
 HEAVY: dict[str, Any] = {
     "name": "Heavy", "destination": "Hunan province", "origin": "杭州", "least_g": 20_000, "tier": "next_day",
+    "least_declared_value": "500.00", "most_declared_value": "20000.00",
     "action": "cheapest", "least_reliability": "92.5", "stops": True,
 }  # fmt: skip
 
@@ -51,6 +52,14 @@ def test_what_is_wrong_is_said_by_the_place_of_the_rule(api: APIClient, merchant
         ),
         ({"name": "A", "action": "most_reliable"}, ("/rules/1/highest_price", "range")),
         ({"name": "A", "action": "stop", "least_g": 5, "most_g": 4}, ("/rules/1/most_g", "range")),
+        (
+            {"name": "A", "action": "stop", "least_declared_value": "5", "most_declared_value": "4.99"},
+            ("/rules/1/most_declared_value", "range"),
+        ),
+        (
+            {"name": "A", "action": "stop", "least_declared_value": "1,000"},
+            ("/rules/1/least_declared_value", "invalid"),
+        ),
         ({"name": "A", "action": "stop", "origin": "Atlantis"}, ("/rules/1/origin", "unknown_city")),
         ({"name": "A", "action": "stop", "colour": "red"}, ("/rules/1/colour", "unknown_field")),
         ({"name": "A", "action": "fly"}, ("/rules/1/action", "invalid_choice")),

@@ -15,7 +15,7 @@ from slas.promises.closures import Place
 
 HANGZHOU = Place(1, "Zhejiang", "CN", "Asia/Shanghai")
 CHANGSHA = Place(2, "Hunan", "CN", "Asia/Shanghai")
-FACTS = Facts(7, HANGZHOU, CHANGSHA, Sent(3_000, "B2B-1", "B2B-1"))
+FACTS = Facts(7, HANGZHOU, CHANGSHA, Sent(3_000, "B2B-1", "B2B-1", 50_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,9 @@ def result(
         ({"origin": Area(None, "CN", "Hunan")}, False),
         ({"least_g": 3_000, "most_g": 3_000}, True),
         ({"least_g": 3_001}, False),
+        ({"least_declared_fen": 50_000, "most_declared_fen": 50_000}, True),
+        ({"least_declared_fen": 50_001}, False),
+        ({"most_declared_fen": 49_999}, False),
         ({"most_g": 2_999}, False),
         ({"reference_prefix": "B2B"}, True),
         ({"reference_prefix": "b2b"}, False),

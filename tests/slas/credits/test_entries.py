@@ -115,6 +115,19 @@ def test_a_lost_parcel_is_paid_instead(lane: Lane) -> None:
     assert credited(parcel) == FEE
 
 
+def test_a_lost_parcel_is_paid_its_declared_value_until_it_is_found(lane: Lane) -> None:
+    parcel = send(lane, declared_value_fen=150_000)
+    mark_lost(lost={parcel: NOON + HOUR}, now=NOON + HOUR)
+    work()
+    assert ledger() == [(150_000, "lost")]
+    assert_ledger_agrees(NOON + HOUR)
+    mark_lost(lost={parcel: None}, now=NOON + HOUR)
+    work()
+    # Overdue it is all the same.
+    assert ledger()[1:] == [(-149_800, "found")]
+    assert_ledger_agrees(NOON + HOUR)
+
+
 def test_a_parcel_lost_after_a_punctual_attempt_is_paid(lane: Lane) -> None:
     parcel = send(lane)
     deliver_attempt = NOON - HOUR

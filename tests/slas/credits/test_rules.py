@@ -37,6 +37,7 @@ class Fate:
     excused: bool = False
     excuse_reason: str = ""
     fee_fen: int | None = 1_000
+    declared_value_fen: int | None = None
     lost_at: datetime | None = None
     delivered_at: datetime | None = None
 
@@ -104,6 +105,17 @@ def fate_of(columns: list[str]) -> Fate:
         lost_at=DUE if lost == "lost" else None,
         delivered_at=DUE + timedelta(days=50) if delivered == "yes" else None,
     )
+
+
+def test_a_declared_value_is_paid_for_a_loss_alone() -> None:
+    lost = Fate(outcome="overdue", declared_value_fen=123_456, lost_at=DUE)
+    assert credit_for(NEXT_DAY, lost, now=DUE)[:2] == (123_456, CreditCause.LOST)
+    excused = Fate(
+        outcome="overdue", declared_value_fen=9, lost_at=DUE, excused=True, excuse_reason="disaster"
+    )
+    assert credit_for(NEXT_DAY, excused, now=DUE).fen == 0
+    late = Fate(declared_value_fen=123_456, reached_at=DUE + hours("24:00"))
+    assert credit_for(NEXT_DAY, late, now=DUE)[:2] == (500, CreditCause.LATE)
 
 
 @pytest.mark.parametrize("line", TABLE.strip().splitlines())

@@ -44,6 +44,7 @@ def facts(draw: st.DrawFn) -> dict[str, Any]:
         "excused": excused,
         "excuse_reason": draw(st.sampled_from(ExcuseReason)).value if excused else "",
         "fee_fen": draw(st.none() | st.integers(0, 200_000)),
+        "declared_value_fen": draw(st.none() | st.integers(1, 2_000_000)),
         "lost_at": NOON if lost else None,
         "delivered_at": NOW if draw(st.booleans()) else None,
         "tier_id": tier(draw(st.sampled_from(TierCode))).pk,

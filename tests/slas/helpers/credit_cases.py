@@ -19,9 +19,11 @@ from tests.slas.helpers.commitments import DELIVERY, HOUR, NOON, Lane
 FEE = 1_000
 
 
-def send(lane: Lane, due_at: datetime = NOON, fee_fen: int | None = FEE) -> int:
+def send(
+    lane: Lane, due_at: datetime = NOON, fee_fen: int | None = FEE, declared_value_fen: int | None = None
+) -> int:
     """Promise a delivery with a fee; return its parcel's id."""
-    return lane.promise(due_at, fee_fen=fee_fen)
+    return lane.promise(due_at, fee_fen=fee_fen, declared_value_fen=declared_value_fen)
 
 
 def deliver(parcel_id: int, at: datetime, *, now: datetime | None = None) -> None:

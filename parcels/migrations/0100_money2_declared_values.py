@@ -1,0 +1,18 @@
+"""The declared value of a parcel."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("parcels", "0101_manifests_parcels"),
+        ("slas", "0100_money2_declared_values"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="parcel",
+            name="declared_value_fen",
+            field=models.PositiveIntegerField(null=True, verbose_name="declared value (fen)"),
+        ),
+    ]

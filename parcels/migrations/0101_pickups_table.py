@@ -27,8 +27,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("day", models.DateField(verbose_name="day")),
-                ("starts_at", models.DateTimeField(verbose_name="from")),
-                ("ends_at", models.DateTimeField(verbose_name="until")),
+                ("starts_at", models.DateTimeField(verbose_name="window from")),
+                ("ends_at", models.DateTimeField(verbose_name="window until")),
                 ("proposed_starts_at", models.DateTimeField(null=True, verbose_name="proposed from")),
                 ("proposed_ends_at", models.DateTimeField(null=True, verbose_name="proposed until")),
                 (

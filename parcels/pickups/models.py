@@ -33,8 +33,8 @@ class Pickup(models.Model):
     )
     # The window: as requested, then as agreed. `day` is its local day at the address.
     day = models.DateField(_("day"))
-    starts_at = models.DateTimeField(_("from"))
-    ends_at = models.DateTimeField(_("until"))
+    starts_at = models.DateTimeField(_("window from"))
+    ends_at = models.DateTimeField(_("window until"))
     # The courier's own window, also once it is agreed.
     proposed_starts_at = models.DateTimeField(_("proposed from"), null=True)
     proposed_ends_at = models.DateTimeField(_("proposed until"), null=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from alliance.clocks import local_clock, wall_clock
 from alliance.portal.forms import FilterForm
@@ -24,11 +25,11 @@ class WindowForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date", "class": "form-control"}, format="%Y-%m-%d"),
     )
     start = forms.TimeField(
-        label=_("From"),
+        label=pgettext_lazy("pickup", "From"),
         widget=forms.TimeInput(attrs={"type": "time", "class": "form-control"}, format="%H:%M"),
     )
     end = forms.TimeField(
-        label=_("Until"),
+        label=pgettext_lazy("pickup", "Until"),
         widget=forms.TimeInput(attrs={"type": "time", "class": "form-control"}, format="%H:%M"),
     )
     note = forms.CharField(

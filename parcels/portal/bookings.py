@@ -132,7 +132,7 @@ class _Choice:
         return ""
 
     def book(self, form: RecipientForm) -> Booked:
-        """Book it as agreed and return its first parcel. Raises Conflict, InvalidInput."""
+        """Book it as agreed and return its first parcel. Raises Conflict if that no longer holds."""
         assert self._quote is not None  # noqa: S101 -- `problem` was asked before
         query, quoted = self._request.GET, self._quote.request
         address = self._form.cleaned_data.get("pickup_address")

@@ -229,12 +229,14 @@ def parcel_booked(request: ActorRequest, number: str) -> HttpResponse:
     parcel = first_with_names(Parcel.objects.visible_to(actor).filter(pk=parcel_id))
     if parcel is None:
         raise NotFound
+    order = order_view(actor, parcel)
+    fee_fen = order.fee_fen if order else parcel.fee_fen
     context = {
         "parcel": parcel,
         "pickup_text": _local(parcel.pickup_by, parcel.origin.time_zone),
         "deliver_text": _local(parcel.deliver_by, parcel.destination.time_zone),
-        "price": "" if parcel.fee_fen is None else yuan(parcel.fee_fen),
-        "order": order_view(actor, parcel),
+        "price": "" if fee_fen is None else yuan(fee_fen),
+        "order": order,
         "is_booked": True,
     }
     return render(request, "parcels/booked.html", context)

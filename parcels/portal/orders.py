@@ -39,6 +39,7 @@ class OrderView:
     lines: Sequence[OrderLine]
     # How many it was booked with.
     pieces: int
+    fee_fen: int
     summary: str
     # Those that get a label, and those that can be cancelled by the reader.
     printable: Sequence[str]
@@ -67,6 +68,7 @@ def order_view(actor: Actor, parcel: Parcel) -> OrderView | None:
     return OrderView(
         lines=lines,
         pieces=parcel.pieces,
+        fee_fen=sum(each.fee_fen or 0 for each in parcels),
         summary=_summary([line.status for line in lines], parcel.pieces),
         printable=[line.number for line in lines if line.status != ParcelStatus.CANCELLED],
         cancellable=[line.number for line in lines if may_cancel and line.status == ParcelStatus.BOOKED],

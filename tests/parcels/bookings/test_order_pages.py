@@ -103,6 +103,8 @@ def test_parcels_alone_or_of_another_order_are_not_shown(
 def test_booked_page_prints_all_labels(merchant_client: Client, order: list[Booked]) -> None:
     text = page(merchant_client, "parcel_booked", order[0].number)
     assert "Print all labels" in text
+    # Of all of them.
+    assert "CNY 37.50" in text
     assert all(each.number in text for each in order)
 
 

@@ -172,7 +172,7 @@ def test_applicants_have_no_dashboard(courier_organisation: Organisation, courie
     assert courier_client.get(URL).status_code == 403
 
 
-@pytest.mark.parametrize(("who", "queries"), [("courier_client", 22), ("merchant_client", 21)])
+@pytest.mark.parametrize(("who", "queries"), [("courier_client", 23), ("merchant_client", 22)])
 def test_query_count_does_not_depend_on_parcels(
     judged: Lane,
     who: str,

@@ -395,7 +395,7 @@ def test_api_reads_no_parcel_twice_from_a_list_that_shrinks(
     assert (shrunk["results"], shrunk[way]) == ([], None)
 
 
-LIST_QUERIES = 17
+LIST_QUERIES = 18
 
 
 def test_query_count_is_the_same_for_one_and_three_parcels(

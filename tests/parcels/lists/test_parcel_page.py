@@ -224,7 +224,7 @@ def test_number_can_be_copied_and_page_printed(book: Book, merchant_client: Clie
     assert f"/track/{parcel.number}/" in html
 
 
-DETAIL_QUERIES = 25
+DETAIL_QUERIES = 26
 
 
 def test_query_count_is_the_same_for_one_and_three_scans(

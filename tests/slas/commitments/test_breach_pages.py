@@ -200,13 +200,13 @@ def test_page_costs_the_same_for_one_and_many(
         first = promise(lane, YESTERDAY, late=HOUR)
     # The first request reads the cities and tiers.
     courier_client.get(URL)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         page = courier_client.get(URL).content.decode()
     assert tracking_number(first) in page
     with scope(Scope.everything()):
         for _number in range(5):
             promise(lane, YESTERDAY, late=HOUR)
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         courier_client.get(URL)
 
 

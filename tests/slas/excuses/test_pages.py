@@ -202,10 +202,10 @@ def test_the_page_costs_the_same_for_one_and_many(
         first = claimed(agent, late_parcel(lane))
     # The first request reads the cities and tiers.
     courier_client.get(URL)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         assert tracking_number(first.parcel_id) in courier_client.get(URL).content.decode()
     with scope(Scope.everything()):
         for number in range(5):
             claimed(agent, late_parcel(lane), now=NOON + number * HOUR, kind=DELIVERY)
-    with django_assert_num_queries(18):
+    with django_assert_num_queries(19):
         courier_client.get(URL)

@@ -57,6 +57,8 @@ class Lock(IntEnum):
     SAVE_RECIPIENT = 5_264_061
     # Make manifests, of a merchant: two at once would get the same number of the day.
     MAKE_MANIFEST = 5_264_062
+    # Count freight: two at once would write a day's sums twice.
+    COUNT_FREIGHT = 5_264_063
 
 
 def wait_for(lock: Lock, *, of: int | None = None, shared: bool = False) -> None:

@@ -24,6 +24,8 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
     },
     "resume-dry-runs": {"task": "parcels.tasks.resume_dry_runs", "schedule": 60.0},
     "resume-manifests": {"task": "parcels.tasks.resume_manifests", "schedule": 60.0},
+    # On the 3rd after months were closed, it makes their freight final.
+    "count-freight": {"task": "parcels.tasks.count_freight", "schedule": crontab(minute="21")},
     "resume-scan-files": {"task": "parcels.tasks.resume_files_of_scans", "schedule": 60.0},
     "trace-lost-parcels": {
         "task": "parcels.tasks.trace_lost_parcels",

@@ -9,6 +9,7 @@ from alliance.jobs import AFTER_OUTAGES
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services import retention
 from parcels.dry_runs import services as dry_runs
+from parcels.freight.services import counting
 from parcels.manifests.services import picking_up
 from parcels.pickups.services.retention import forget_old_pickups
 from parcels.recipients.services.retention import forget_unused
@@ -40,6 +41,12 @@ def book_file(file_id: int) -> None:
 def count_dry_run(run_id: int) -> None:
     """Try allocation rules on past bookings for a minute. May run twice, concurrently, or be killed."""
     dry_runs.count_dry_run(run_id=run_id, stretch=STRETCH)
+
+
+@shared_task(acks_late=True)
+def count_freight() -> int:
+    """Count the freight of days that are not final. May run twice, concurrently, or be killed."""
+    return counting.count_freight(now=timezone.now())
 
 
 @shared_task(acks_late=True)

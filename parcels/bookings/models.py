@@ -202,6 +202,17 @@ class Parcel(models.Model):
                 name="parcel_by_manifest",
                 condition=Q(manifest_id__isnull=False),
             ),
+            # Freight: what was cancelled in some time. Few are, and no booking writes into these.
+            models.Index(
+                fields=["courier", "cancelled_at"],
+                name="parcel_cancelled",
+                condition=Q(cancelled_at__isnull=False),
+            ),
+            models.Index(
+                fields=["merchant", "cancelled_at"],
+                name="parcel_own_cancelled",
+                condition=Q(cancelled_at__isnull=False),
+            ),
             # The next recipients to erase, oldest first. Ids grow: a booking adds to the last page.
             models.Index(fields=["id"], name="parcel_unerased", condition=Q(erased_at__isnull=True)),
         ]

@@ -3,6 +3,7 @@
 from parcels.booking_files.models import BookingFile, BookingTemplate
 from parcels.bookings.models import Merchant, Parcel, PickupAddress
 from parcels.dry_runs.models import DryRun
+from parcels.freight.models import FreightDay, FreightMonth, FreightStatement, FreightSum, Surcharge
 from parcels.manifests.models import Manifest
 from parcels.pickups.models import Pickup
 from parcels.recipients.models import SavedRecipient
@@ -16,6 +17,10 @@ __all__ = [
     "BookingFile",
     "BookingTemplate",
     "DryRun",
+    "FreightDay",
+    "FreightMonth",
+    "FreightStatement",
+    "FreightSum",
     "Manifest",
     "Merchant",
     "Parcel",
@@ -27,4 +32,5 @@ __all__ = [
     "SavedRecipient",
     "Scan",
     "ScanFile",
+    "Surcharge",
 ]

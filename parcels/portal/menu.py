@@ -34,6 +34,9 @@ def _pickups_to_answer(actor: Actor) -> int:
 
 MENU: Final = (
     NavItem(
+        _("Freight"), "truck-delivery", "parcels:freight_list", WORK, 70, MEMBERS, Capability.VIEW_FINANCE
+    ),
+    NavItem(
         _("Dashboard"),
         "layout-dashboard",
         "parcels:dashboard_view",

@@ -12,6 +12,7 @@ from parcels.portal import (
     company,
     dashboard,
     dry_runs,
+    freight,
     labels,
     manifests,
     parcel_detail,
@@ -64,6 +65,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "bookings/files/<int:file_id>/rejected.csv", booking_files.booking_rejected, name="booking_rejected"
     ),
+    path("freight/", freight.freight_list, name="freight_list"),
+    path("freight/settlements/<int:statement_id>/", freight.freight_settle, name="freight_settle"),
+    path("freight/<str:month>/", freight.freight_detail, name="freight_detail"),
+    path("freight/<str:month>/csv/", freight.freight_csv, name="freight_csv"),
+    path("freight/<str:month>/xlsx/", freight.freight_xlsx, name="freight_xlsx"),
+    path("freight/<str:month>/pdf/", freight.freight_pdf, name="freight_pdf"),
     path("pickups/", pickups.pickup_list, name="pickup_list"),
     path("pickups/new/", pickup_requests.pickup_create, name="pickup_create"),
     path("pickups/round/", pickups.pickup_round, name="pickup_round"),

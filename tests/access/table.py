@@ -258,6 +258,23 @@ PARCELS = [
     Row("parcels:scan_file", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
     Row("parcels:scan_file_results", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
     *get_and_post("parcels:booking_upload", BOOK, post=422, ops=404),
+    Row("parcels:freight_list", "GET", FINANCE, ops=422, note="ops must say whose"),
+    *[
+        Row(f"parcels:freight_{name}", "GET", FINANCE, ops=422, path=("month",), note="ops must say whose")
+        for name in ("detail", "csv", "xlsx", "pdf")
+    ],
+    Row(
+        "parcels:freight_detail",
+        "POST",
+        FINANCE,
+        own=422,
+        rival=422,
+        ops=422,
+        path=("month",),
+        note="of a merchant 409: couriers enter surcharges",
+    ),
+    Row("parcels:freight_settle", "GET", FINANCE, rival=404, path=("freight",)),
+    Row("parcels:freight_settle", "POST", FINANCE, own=422, rival=404, ops=422, path=("freight",)),
     Row("parcels:dry_run_list", "GET", BOOK, ops=404, note="a merchant's own"),
     Row("parcels:dry_run_list", "POST", ALLOCATE, own=422, ops=404),
     Row("parcels:dry_run_detail", "GET", BOOK, rival=404, ops=404, path=("dry_run",)),

@@ -18,6 +18,7 @@ from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.writing import Booked
 from parcels.choices import ReturnReason, ReturnState
 from parcels.dry_runs.services import Period, start_dry_run
+from parcels.freight.models import FreightMonth, FreightStatement, FreightSum, Surcharge
 from parcels.manifests.services.making import Wanted, make_manifest_of_numbers
 from parcels.models import Pickup, PickupAddress, RecipientProof, ReturnPolicy, ReturnRequest
 from parcels.recipients.rules import Entry
@@ -168,3 +169,15 @@ def _credit(courier: Organisation, merchant: Organisation, *, parcel_id: int) ->
     closed, _made = ClosedMonth.objects.get_or_create(month=date(2020, 1, 1))
     for organisation in (courier, merchant):
         Statement.objects.create(organisation=organisation, month=closed.month, entries=0, total_fen=0)
+    _freight(courier, merchant, tier_id=schedule.tier_id, closed=closed.month)
+
+
+def _freight(courier: Organisation, merchant: Organisation, *, tier_id: int, closed: date) -> None:
+    """A counted day and a surcharge of the open month, and a final month."""
+    pair, today = {"merchant_id": merchant.pk, "courier_id": courier.pk}, timezone.localdate()
+    counts = {"booked_count": 1, "fees_fen": 1_200, "cancelled_count": 0, "cancelled_fen": 0}
+    month = month_of(timezone.now())
+    FreightSum.objects.create(**pair, **counts, day=today, month=month, tier_id=tier_id)
+    Surcharge.objects.create(**pair, month=month, amount_fen=100, reason="Remote area")
+    FreightStatement.objects.create(**pair, **counts, month=closed, surcharges_fen=0, credits_fen=0)
+    FreightMonth.objects.get_or_create(month=closed)

@@ -42,6 +42,7 @@ SHARED_PAGES = [
     "parcels:pickup_list",
     "slas:rate_list",
     "slas:breach_list",
+    "parcels:freight_list",
 ]
 MERCHANT_PAGES = [
     "parcels:quote_create", "parcels:address_add", "slas:rule_list", "slas:rule_create",

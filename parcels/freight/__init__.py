@@ -1,0 +1,1 @@
+"""What merchants owe their couriers for carrying, month by month."""

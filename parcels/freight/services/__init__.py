@@ -1,0 +1,1 @@
+"""Count freight, close its months, enter surcharges, mark months as settled."""

@@ -33,8 +33,8 @@ def is_html_table(head: bytes) -> bool:
 def tables_of(path: Path) -> Iterator[tuple[str, list[SheetRow]]]:
     """Yield each table that has rows, under its number. Raises UnicodeError for no known encoding."""
     reader = _Reader()
-    reader.feed(_text_of(path.read_bytes()))
-    reader.close()
+    # Not closed: the parser would look for the end of each unfinished tag anew, which takes minutes for many.
+    reader.feed(_text_of(path.read_bytes()) + "</table>")
     reader.finish()
     for number, rows in enumerate(filter(None, reader.tables), 1):
         yield str(number), rows

@@ -71,8 +71,9 @@ def as_pdf(actor: Actor, manifest: Manifest) -> bytes:
     sections = [Section(_("Parcels"), _numbered(kept["listed"]))]
     if kept["extra"]:
         sections.append(Section(_("Handed over beside the list"), _numbered(kept["extra"])))
+    left = []
     if kept["missing"]:
-        sections.append(Section(_("Missing: on the list, not found"), _numbered(kept["missing"])))
+        left.append(Section(_("Missing: on the list, not found"), _numbered(kept["missing"])))
     paper = Paper(
         number=manifest.number,
         address=address_of(manifest),
@@ -81,6 +82,7 @@ def as_pdf(actor: Actor, manifest: Manifest) -> bytes:
         columns=["", _("Tracking number"), _("Reference"), _("To"), _("kg"), _("Recipient"), ""],
         sections=sections,
         total=[str(len(handed_over)), _("in total"), "", "", _kilograms(grams), "", ""],
+        left=left,
         remarks=[
             (side, text)
             for side, text in (

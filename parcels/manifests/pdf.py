@@ -51,6 +51,8 @@ class Paper:
     columns: Sequence[str]
     sections: Sequence[Section]
     total: Sequence[str]
+    # What was not handed over, below the total.
+    left: Sequence[Section]
     remarks: Sequence[tuple[str, str]]
     sides: tuple[tuple[str, str], tuple[str, str]]
 
@@ -106,6 +108,8 @@ class _Drawing:
         for section in self.paper.sections:
             self._section(section)
         self._row(self.paper.total, bold=True)
+        for section in self.paper.left:
+            self._section(section)
         for side, text in self.paper.remarks:
             self._remark(side, text)
         self._signing()
@@ -143,7 +147,10 @@ class _Drawing:
         for index, (label, value) in enumerate(facts):
             x = MARGIN + half * (index % 2)
             _text(self.canvas, x, self.y, label, size=7.5, colour=_GREY)
-            _text(self.canvas, x, self.y - 4.6 * mm, _fitting(value, half - 4 * mm, 10), size=10)
+            # An address that is cut is none: it is set smaller first.
+            space = half - 4 * mm
+            size = max(6.5, min(10, 10 * space / max(fonts.width(value, 10), 1)))
+            _text(self.canvas, x, self.y - 4.6 * mm, _fitting(value, space, size), size=size)
             if index % 2 or index == len(facts) - 1:
                 self.y -= 10.5 * mm
 

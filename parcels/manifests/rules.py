@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from stdnum.exceptions import ValidationError as NumberError
 from stdnum.iso7064 import mod_37_2
 
-# A manifest has so many parcels at most; a request picks up so many at once, a worker the others.
-MOST_PARCELS: Final = 10_000
+# A manifest has so many parcels at most, as its paper is drawn while somebody waits; a request picks up so
+# many at once, a worker the others.
+MOST_PARCELS: Final = 5_000
 PARCELS_A_SLICE: Final = 2_000
 # How long before the day of pickup parcels are looked for. Nearly all are booked on it or the day before.
 LOOKED_BACK: Final = timedelta(days=14)

@@ -147,7 +147,16 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        row_policy("parcels_manifest", merchant="merchant_id", courier="courier_id"),
+        # Only its merchant makes one; both sides write to it; nobody deletes it.
+        row_policy(
+            "parcels_manifest",
+            merchant="merchant_id",
+            courier="courier_id",
+            instead={
+                "insert": "{scope} = 'all' OR {scope} = 'merchant:' || merchant_id",
+                "delete": None,
+            },
+        ),
         migrations.AddField(
             model_name="parcel",
             name="manifest_id",

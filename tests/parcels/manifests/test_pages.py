@@ -1,13 +1,14 @@
 """Pages of manifests: both sides walk a handover from the list to the end."""
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from pypdfium2 import PdfDocument
 
 from alliance.choices import Role
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.manifests.files import as_pdf
+from parcels.manifests.files import COLUMNS, as_pdf
 from parcels.manifests.queries import Pickup, manifest_for
 from parcels.manifests.services.making import Made
 from parcels.models import Manifest, Parcel, PickupAddress
@@ -124,11 +125,14 @@ def test_the_pdf_has_all_parcels_and_no_phone(
 def test_the_csv_says_what_became_of_each(seller: Client, made: Made, waiting: list[Parcel]) -> None:
     answer = seller.get(f"/manifests/{made.manifest.number}/parcels.csv")
     lines = answer.content.decode("utf-8-sig").splitlines()
+    assert lines[0].split(",") == [*COLUMNS]
+    page = (settings.BASE_DIR / "docs" / "manifests.md").read_text()
+    assert all(f"`{column}`" in page for column in COLUMNS)
     assert len(lines) == 4
     assert all("to_pick_up" in line for line in lines[1:])
 
 
-def test_a_thousand_parcels_are_drawn_in_a_few_pages(
+def test_two_hundred_parcels_take_a_few_pages(
     merchant: Actor,
     merchant_organisation: Organisation,
     courier_organisation: Organisation,

@@ -13,6 +13,7 @@ from parcels.api.booking_files import (
 )
 from parcels.api.breaches import BreachDetailView
 from parcels.api.cancelling import ParcelBatchCancelView
+from parcels.api.freight import FreightStatementsView, FreightStatementView
 from parcels.api.labels import LabelsView, LabelView
 from parcels.api.manifests import (
     ManifestCancelView,
@@ -87,6 +88,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manifests/<str:number>/pick-up", ManifestPickUpView.as_view(), name="manifest_pick_up"),
     path("manifests/<str:number>/cancel", ManifestCancelView.as_view(), name="manifest_cancel"),
     path("manifests/<str:number>/remark", ManifestRemarkView.as_view(), name="manifest_remark"),
+    path("freight-statements", FreightStatementsView.as_view(), name="freight_statement_list"),
+    path("freight-statements/<str:month>", FreightStatementView.as_view(), name="freight_statement_detail"),
     path("watch", WatchView.as_view(), name="watch_list"),
     path("breaches/<str:number>/<str:kind>", BreachDetailView.as_view(), name="breach_detail"),
     path("cities", parcels.CityListView.as_view(), name="city_list"),

@@ -426,6 +426,8 @@ API = [
         note="ops say whose",
     ),
     Row("api:slas:scorecard_rules", "GET", KNOWN, note="published"),
+    Row("api:parcels:freight_statement_list", "GET", API_FINANCE, ops=422, note="ops must say whose"),
+    Row("api:parcels:freight_statement_detail", "GET", API_FINANCE, ops=422, path=("month",)),
     Row("api:slas:statement_list", "GET", API_FINANCE, ops=422, note="ops must say whose"),
     Row("api:slas:statement_detail", "GET", API_FINANCE, ops=422, path=("month",)),
     Row("api:slas:statement_entries", "GET", API_FINANCE, ops=422, path=("month",)),

@@ -13,6 +13,7 @@ from python_calamine import CalamineWorkbook
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from alliance.models import AuditEntry, Organisation
 from alliance.tenancy import Actor, Scope, scope
+from parcels.api import freight
 from parcels.bookings.models import Parcel
 from parcels.freight.models import FreightStatement, FreightSum, Surcharge
 from parcels.freight.queries import month_for, months_of, parts_of
@@ -259,3 +260,29 @@ def test_the_page_of_a_settlement(
     assert "Not settled" in merchant_client.get(url).content.decode()
     with scope(Scope.everything()):
         assert FreightSum.objects.exists()
+
+
+def test_the_api_says_the_same_to_both_sides(
+    merchant: Actor, courier: Actor, booked: list[Parcel], in_its_month: None,
+    courier_organisation: Organisation, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    other = factories.merchant_organisation("Merchant 2")
+    with scope(Scope.everything()):
+        booked_parcels(other, courier_organisation, booked_at=NOON, fee_fen=5)
+    count_freight(now=NOON + 2 * HOUR)
+    url = "/api/v1/freight-statements"
+    api = factories.api_client(merchant, {"finance:read"})
+    [month] = api.get(url).json()["results"]
+    assert (month["month"], month["state"], month["amount_due"]) == (TEXT, "open", "20.00")
+    [part] = api.get(f"{url}/{TEXT}").json()["by_counterparty"]
+    assert (part["code"], part["cancellations"], part["settled_on"]) == ("swift-express", "-10.00", None)
+    monkeypatch.setattr(freight, "PARTS", 1)
+    theirs = factories.api_client(courier, {"finance:read"})
+    first = theirs.get(f"{url}/{TEXT}").json()
+    assert first["amount_due"] == "20.05"
+    second = theirs.get(first["next_counterparties"]).json()
+    parts = [*first["by_counterparty"], *second["by_counterparty"]]
+    assert [each["amount_due"] for each in parts] == ["20.00", "0.05"]
+    assert second["next_counterparties"] is None
+    assert theirs.get(f"{url}/{TEXT}?cursor=x").status_code == 422
+    assert api.get(f"{url}/2020-01").status_code == 404

@@ -90,7 +90,7 @@ class BookingBody(QuoteBody):
         required=False,
         allow_null=True,
         help_text=f"The parcels of an order, 1 to {MOST_PIECES}, instead of `weight_g`, `expected_price` and "
-        "`declared_value`: they go to one courier with one promise, each with its own number, label and price.",
+        "`declared_value`: they go to one courier with one promise, each with its own number and price.",
     )
 
     tier = WordField(choices=TierCode.choices)

@@ -1,6 +1,7 @@
 """The page on which a person says what the columns of a file are, and the merchant's templates."""
 
-from itertools import islice
+from dataclasses import replace
+from itertools import islice, pairwise
 from typing import Any, Final
 
 from django.contrib import messages
@@ -29,6 +30,7 @@ from parcels.portal.booking_column_forms import ColumnsForm, label_of
 from parcels.portal.booking_files import booker
 
 _SAMPLES: Final = 3
+_LOOKED_AT: Final = 1_000
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,7 +40,7 @@ def booking_columns(request: ActorRequest, file_id: int) -> HttpResponse:
     actor = booker(request)
     file, table = draft_of(actor, file_id)
     template = _template(actor, request.GET.get("template", ""), table)
-    mapping = fitted(template.mapping, table.header) if template else guess(table.header)
+    mapping = fitted(template.mapping, table.header) if template else _guess(table)
     form = ColumnsForm(
         request.POST if request.method == "POST" else None,
         names=table.header,
@@ -114,6 +116,15 @@ def _book(actor: Actor, file: BookingFile, table: Table, form: ColumnsForm) -> N
         if name:
             save_template(actor=actor, name=name, header=table.header, mapping=mapping)
         book_draft(actor=actor, file_id=file.pk, mapping=mapping, again="again" in form.data)
+
+
+def _guess(table: Table) -> ColumnMapping:
+    """Our guess. Rows of one reference may be boxes or articles: articles cost nothing until somebody looks."""
+    mapping = guess(table.header)
+    first = islice(table.rows(), _LOOKED_AT)
+    references = [cells[0] for _number, cells in converted(table.header, first, mapping)]
+    repeats = any(text and text == following for text, following in pairwise(references))
+    return replace(mapping, one_row_each=mapping.one_row_each or repeats)
 
 
 def _template(actor: Actor, given: str, table: Table) -> BookingTemplate | None:

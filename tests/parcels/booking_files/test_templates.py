@@ -121,3 +121,19 @@ def test_results_and_rejected_rows_are_workbooks_too(merchant: Actor, merchant_c
     [row] = csv.DictReader(io.StringIO(text.decode("utf-8-sig")))
     found: dict[str, Any] = row
     assert found["recipient_phone"] == "'=1+2"
+
+
+@pytest.mark.parametrize(("second", "is_ticked"), [("1001", True), ("1002", False)])
+def test_repeated_numbers_are_taken_for_articles_until_a_person_says_otherwise(
+    merchant: Actor, merchant_client: Client, second: str, is_ticked: bool
+) -> None:
+    """A row of an article that is taken for a box is a parcel that nobody meant."""
+    rows = f"1001;Li;13800000001;A 1;成都\n{second};Li;13800000001;A 1;成都\n"
+    url = draft_page(merchant_client, f"Order;Who;Phone;Street;City\n{rows}")
+    form = merchant_client.get(url).context["form"]
+    assert bool(form["one_row_each"].value()) == is_ticked
+    # Unticked, as a browser sends it, they are parcels of one order.
+    assert merchant_client.post(url, {**CHOICE, "save_as": ""}).status_code == 302
+    with scope(Scope.everything()):
+        book_file(file_id=BookingFile.objects.get().pk)
+    assert sorted(parcel.pieces for parcel in parcels_of(merchant)) == ([2, 2] if is_ticked else [1, 1])

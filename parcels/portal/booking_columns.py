@@ -119,7 +119,7 @@ def _book(actor: Actor, file: BookingFile, table: Table, form: ColumnsForm) -> N
 
 
 def _guess(table: Table) -> ColumnMapping:
-    """Our guess. Rows of one reference may be boxes or articles: articles cost nothing until somebody looks."""
+    """Our guess. Rows of one reference may be boxes or articles: nothing is booked for an article unasked."""
     mapping = guess(table.header)
     first = islice(table.rows(), _LOOKED_AT)
     references = [cells[0] for _number, cells in converted(table.header, first, mapping)]

@@ -18,8 +18,9 @@ from parcels.booking_files.mappings import WHOLE_PHONE
 from parcels.recipients.rules import Entry, problems_of
 
 COLUMNS: Final = ("name", "phone", "city", "address", "remark")
-MAX_ROWS: Final = 20_000
-MAX_BYTES: Final = 8 * 1024 * 1024
+# Worked through in the request: the worst, whose phones are all wrong, take some seconds.
+MAX_ROWS: Final = 10_000
+MAX_BYTES: Final = 4 * 1024 * 1024
 SAMPLE: Final = ("王小明", "138 0000 1101", "CN-HGH", "文三路 90 号 1203 室", "")
 _NAMES: Final = {
     "name": "recipient, recipient name, receiver, consignee, contact, full name, 收件人, 收货人, 联系人,"

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from django.utils.translation import gettext as _
@@ -24,6 +25,7 @@ _DIGITS_LENGTH: Final = 60
 # Fewer digits are in every other phone, and a name may have them.
 _LEAST_DIGITS: Final = 4
 _PHONE_LIKE: Final = re.compile(r"\(?\+?[0-9() .\-\u2010-\u2015]+")
+_MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
 _COUNTRY: Final = re.compile(r"(?:00)?86(?=1[3-9][0-9]{9}\Z)")
 
 
@@ -62,8 +64,12 @@ def problems_of(entry: Entry) -> Iterator[FieldError]:
     yield from text_problems("/remark", entry.remark, REMARK_LENGTH, required=False)
 
 
+@lru_cache(maxsize=1024)
 def digits_of(phone: str) -> str:
     """The digits of each number in a phone, without extensions and China's country code."""
+    # Most are, and a library takes a third of a millisecond to say so.
+    if _MOBILE.fullmatch(plain := phone.replace(" ", "").replace("-", "")):
+        return plain
     return " ".join(map(_national, main_numbers(phone)))[:_DIGITS_LENGTH]
 
 

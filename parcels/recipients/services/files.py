@@ -89,12 +89,12 @@ def import_recipients(*, actor: Actor, table: Table, at: datetime) -> list[RowRe
     finally:
         table.path.unlink(missing_ok=True)
     reader = RowReader(columns)
+    found = [(row, *reader.read(row)) for row in rows]
     with transaction.atomic():
         wait_for(Lock.SAVE_RECIPIENT, of=merchant_id)
         book = _Book(actor, merchant_id, at)
         results = []
-        for row in rows:
-            name, read = reader.read(row)
+        for row, name, read in found:
             if isinstance(read, InvalidInput):
                 results.append(RowResult(row.number, "rejected", name, tuple(read.errors)))
             else:

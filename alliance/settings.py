@@ -412,6 +412,9 @@ SPECTACULAR_SETTINGS = {
         "Grade": "couriers.choices.Grade",
         "StatementState": ["open", "final"],
         "ScorecardState": "slas.choices.ScorecardState",
+        "BookedAnswerStatusEnum": ["booked"],
+        "ReturnReason": "parcels.choices.ReturnReason",
+        "ReturnState": "parcels.choices.ReturnState",
     },
 }
 # Calls per minute of one API key; a batch counts once.

@@ -461,3 +461,6 @@ PICK_UP = [
         response_only=True,
     ),
 ]
+REMARK = [
+    OpenApiExample("A remark", value={"remark": "Two boxes are wet."}, request_only=True),
+]

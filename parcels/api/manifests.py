@@ -399,6 +399,7 @@ class ManifestRemarkView(ApiView):
         parameters=[_NUMBER],
         request=RemarkBody,
         responses=ManifestAnswer,
+        examples=examples.REMARK,
         tags=["manifests"],
     )
     def put(self, request: Request, number: str) -> Response:

@@ -23,7 +23,9 @@ class SignedPriceField(forms.CharField):
 
 class SurchargeForm(forms.Form):
     merchant = forms.CharField(
-        label=_("Merchant"), max_length=80, help_text=_("Its short name, as in the address of its page.")
+        label=_("Merchant"),
+        max_length=80,
+        help_text=_("Its short name, as below its name in the list above."),
     )
     amount = SignedPriceField(
         label=_("Amount in yuan"), help_text=_("Negative to take something off: -12.50.")

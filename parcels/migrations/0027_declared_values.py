@@ -5,8 +5,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("parcels", "0101_manifests_parcels"),
-        ("slas", "0100_money2_declared_values"),
+        ("parcels", "0026_manifests_of_parcels"),
+        ("slas", "0021_declared_values"),
     ]
 
     operations = [

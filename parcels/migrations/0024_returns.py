@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("alliance", "0022_label_size"),
         ("couriers", "0008_homes"),
-        ("parcels", "0101_book_rules_of_parcels"),
+        ("parcels", "0023_rules_of_parcels"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

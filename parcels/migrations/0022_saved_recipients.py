@@ -8,7 +8,7 @@ from alliance.tenancy import row_policy
 
 
 class Migration(migrations.Migration):
-    dependencies = [("parcels", "0100_pieces_orders")]
+    dependencies = [("parcels", "0021_orders")]
 
     operations = [
         migrations.CreateModel(

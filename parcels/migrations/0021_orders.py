@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("parcels", "0101_pickups_table"),
+        ("parcels", "0020_pickups"),
     ]
 
     operations = [

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("parcels", "0101_money2_freight"),
+        ("parcels", "0028_freight"),
     ]
 
     operations = [

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("parcels", "0100_book_saved_recipients")]
+    dependencies = [("parcels", "0022_saved_recipients")]
 
     operations = [
         migrations.AddField(

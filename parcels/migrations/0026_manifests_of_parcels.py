@@ -8,7 +8,7 @@ from alliance.database.online_indexes import AddIndexToMonths
 class Migration(migrations.Migration):
     atomic = False
 
-    dependencies = [("parcels", "0100_manifests")]
+    dependencies = [("parcels", "0025_manifests")]
 
     operations = [
         AddIndexToMonths(

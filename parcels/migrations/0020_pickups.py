@@ -12,7 +12,7 @@ from alliance.tenancy import row_policy
 class Migration(migrations.Migration):
     dependencies = [
         ("couriers", "0008_homes"),
-        ("parcels", "0100_pickups_column"),
+        ("parcels", "0019_pickups_of_parcels"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -16,7 +16,7 @@ def _key(to, verbose_name, **options):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("parcels", "0100_returns_parcels"),
+        ("parcels", "0024_returns"),
         ("couriers", "0008_homes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

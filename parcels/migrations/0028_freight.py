@@ -12,8 +12,8 @@ class Migration(migrations.Migration):
     dependencies = [
         ("alliance", "0022_label_size"),
         ("couriers", "0008_homes"),
-        ("parcels", "0100_money2_declared_values"),
-        ("slas", "0100_money2_declared_values"),
+        ("parcels", "0027_declared_values"),
+        ("slas", "0021_declared_values"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -63,10 +63,48 @@ class Migration(migrations.Migration):
                 ),
                 ("settled_note", models.CharField(blank=True, max_length=200, verbose_name="note")),
                 ("settled_at", models.DateTimeField(null=True, verbose_name="marked as settled")),
+                (
+                    "courier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="couriers.courier",
+                        verbose_name="courier",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.organisation",
+                        verbose_name="merchant",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "freight statement",
                 "verbose_name_plural": "freight statements",
+                "indexes": [
+                    models.Index(fields=["courier", "month", "merchant"], name="freight_statement_by_courier")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("merchant", "month", "courier"), name="freight_statement_once_a_month"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("settled_at", None), ("settled_on", None)),
+                            models.Q(("settled_at__isnull", False), ("settled_on__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="freight_statement_settled_whole",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -84,10 +122,52 @@ class Migration(migrations.Migration):
                 ("fees_fen", models.BigIntegerField(verbose_name="fees (fen)")),
                 ("cancelled_count", models.IntegerField(verbose_name="cancelled")),
                 ("cancelled_fen", models.BigIntegerField(verbose_name="fees of cancelled parcels (fen)")),
+                (
+                    "courier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="couriers.courier",
+                        verbose_name="courier",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.organisation",
+                        verbose_name="merchant",
+                    ),
+                ),
+                (
+                    "tier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="slas.servicetier",
+                        verbose_name="tier",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "sum of freight",
                 "verbose_name_plural": "sums of freight",
+                "indexes": [
+                    models.Index(fields=["merchant", "month", "courier"], name="freight_sum_by_merchant"),
+                    models.Index(fields=["courier", "month", "merchant"], name="freight_sum_by_courier"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("courier", "day", "merchant", "tier"), name="freight_sum_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -107,155 +187,52 @@ class Migration(migrations.Migration):
                     "entered_at",
                     models.DateTimeField(default=django.utils.timezone.now, verbose_name="entered"),
                 ),
+                (
+                    "courier",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="couriers.courier",
+                        verbose_name="courier",
+                    ),
+                ),
+                (
+                    "entered_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="entered by",
+                    ),
+                ),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="alliance.organisation",
+                        verbose_name="merchant",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "surcharge",
                 "verbose_name_plural": "surcharges",
+                "indexes": [
+                    models.Index(fields=["merchant", "month", "courier"], name="surcharge_by_merchant"),
+                    models.Index(fields=["courier", "month", "merchant"], name="surcharge_by_courier"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount_fen", 0), _negated=True), name="surcharge_moves_something"
+                    )
+                ],
             },
-        ),
-        migrations.AddField(
-            model_name="freightstatement",
-            name="courier",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="couriers.courier",
-                verbose_name="courier",
-            ),
-        ),
-        migrations.AddField(
-            model_name="freightstatement",
-            name="merchant",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="alliance.organisation",
-                verbose_name="merchant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="freightsum",
-            name="courier",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="couriers.courier",
-                verbose_name="courier",
-            ),
-        ),
-        migrations.AddField(
-            model_name="freightsum",
-            name="merchant",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="alliance.organisation",
-                verbose_name="merchant",
-            ),
-        ),
-        migrations.AddField(
-            model_name="freightsum",
-            name="tier",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="slas.servicetier",
-                verbose_name="tier",
-            ),
-        ),
-        migrations.AddField(
-            model_name="surcharge",
-            name="courier",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="couriers.courier",
-                verbose_name="courier",
-            ),
-        ),
-        migrations.AddField(
-            model_name="surcharge",
-            name="entered_by",
-            field=models.ForeignKey(
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-                verbose_name="entered by",
-            ),
-        ),
-        migrations.AddField(
-            model_name="surcharge",
-            name="merchant",
-            field=models.ForeignKey(
-                db_constraint=False,
-                db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="alliance.organisation",
-                verbose_name="merchant",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="freightstatement",
-            index=models.Index(fields=["courier", "month", "merchant"], name="freight_statement_by_courier"),
-        ),
-        migrations.AddConstraint(
-            model_name="freightstatement",
-            constraint=models.UniqueConstraint(
-                fields=("merchant", "month", "courier"), name="freight_statement_once_a_month"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="freightstatement",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("settled_at", None), ("settled_on", None)),
-                    models.Q(("settled_at__isnull", False), ("settled_on__isnull", False)),
-                    _connector="OR",
-                ),
-                name="freight_statement_settled_whole",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="freightsum",
-            index=models.Index(fields=["merchant", "month", "courier"], name="freight_sum_by_merchant"),
-        ),
-        migrations.AddIndex(
-            model_name="freightsum",
-            index=models.Index(fields=["courier", "month", "merchant"], name="freight_sum_by_courier"),
-        ),
-        migrations.AddConstraint(
-            model_name="freightsum",
-            constraint=models.UniqueConstraint(
-                fields=("courier", "day", "merchant", "tier"), name="freight_sum_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="surcharge",
-            index=models.Index(fields=["merchant", "month", "courier"], name="surcharge_by_merchant"),
-        ),
-        migrations.AddIndex(
-            model_name="surcharge",
-            index=models.Index(fields=["courier", "month", "merchant"], name="surcharge_by_courier"),
-        ),
-        migrations.AddConstraint(
-            model_name="surcharge",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount_fen", 0), _negated=True), name="surcharge_moves_something"
-            ),
         ),
         # Counted by workers.
         row_policy("parcels_freightsum", merchant="merchant_id", courier="courier_id", own_writes=False),

@@ -74,6 +74,7 @@ _BOOKED = {
     "courier_name": "Swift Express",
     "price": "12.00",
     "currency": "CNY",
+    "declared_value": None,
 }
 _REJECTED = {
     "index": 1,
@@ -112,6 +113,7 @@ _PARCEL = {
     "courier": "swift-express",
     **_ENDS,
     "weight_g": 800,
+    "declared_value": None,
     "price": "12.00",
     "currency": "CNY",
     "booked_at": "2026-11-23T09:41:00+08:00",

@@ -354,6 +354,7 @@ class ParcelFields(S):
     origin = EndAnswer()
     destination = EndAnswer()
     weight_g = serializers.IntegerField(allow_null=True)
+    declared_value = serializers.CharField(allow_null=True, help_text="CNY; null if none was declared.")
     price = serializers.CharField(
         allow_null=True, required=False, help_text="Left out without the permission to book or to see fees."
     )

@@ -3,6 +3,7 @@
 from datetime import date, datetime
 
 from alliance.tenancy import Actor, Scope, scope
+from parcels.freight.services.counting import count_freight
 from parcels.scans.lost_parcels import trace_lost_parcels
 from slas.credits.services.closing import close_months_over
 from slas.credits.services.entries import check_grown_credits, work_out_credits
@@ -22,5 +23,7 @@ def end_day(ops: Actor, day: date, now: datetime) -> None:
     trace_lost_parcels(now=now)
     keep_books(now)
     if day.day == CLOSING_DAY:
+        # Before the month is closed: of one that was closed without freight there never is any.
+        count_freight(now=now)
         with scope(Scope.everything()):
             close_months_over(actor=ops, now=now)

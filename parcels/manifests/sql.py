@@ -7,7 +7,8 @@ from parcels.choices import ParcelStatus
 
 _BOOKED: Final = f"status = '{ParcelStatus.BOOKED}'"
 
-# A merchant's parcels that wait for one pickup and are on no manifest, in the order of booking.
+# A merchant's parcels that wait for one pickup and are on no manifest, in the order of booking: also those
+# that should have been picked up on a day before, and those booked from the city without an address.
 WAITING_PARCELS: Final = StoredStatement(
     "parcels_waiting",
     at_home=True,
@@ -23,8 +24,8 @@ BEGIN
     RETURN QUERY
     SELECT id FROM parcels_parcel
     WHERE merchant_id = %(merchant)s AND id BETWEEN %(low)s AND %(high)s AND courier_id = %(courier)s
-        AND origin_id = %(origin)s AND pickup_address_id IS NOT DISTINCT FROM %(address)s
-        AND pickup_date = %(day)s AND {_BOOKED} AND manifest_id IS NULL
+        AND origin_id = %(origin)s AND (pickup_address_id = %(address)s OR pickup_address_id IS NULL)
+        AND pickup_date <= %(day)s AND {_BOOKED} AND manifest_id IS NULL
     ORDER BY id LIMIT %(most)s;
 END""",  # noqa: S608 -- built of constants
 )

@@ -14,7 +14,7 @@ BEGIN
     RETURN QUERY
     SELECT id FROM parcels_parcel
     WHERE merchant_id = %(merchant)s AND id BETWEEN %(low)s AND %(high)s AND courier_id = %(courier)s
-        AND origin_id = %(origin)s AND pickup_address_id IS NOT DISTINCT FROM %(address)s
-        AND pickup_date = %(day)s AND status = 'booked' AND manifest_id IS NULL
+        AND origin_id = %(origin)s AND (pickup_address_id = %(address)s OR pickup_address_id IS NULL)
+        AND pickup_date <= %(day)s AND status = 'booked' AND manifest_id IS NULL
     ORDER BY id LIMIT %(most)s;
 END

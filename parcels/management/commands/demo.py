@@ -28,6 +28,7 @@ from parcels.demo.returns import return_some
 from parcels.demo.revisions import move_some
 from parcels.demo.scorecards import keep_scorecards
 from parcels.demo.world import demo_cities, make_couriers, make_merchants, make_offers, make_ops, make_service
+from parcels.freight.services.counting import count_freight
 
 
 class Command(BaseCommand):
@@ -84,6 +85,7 @@ class Command(BaseCommand):
         announce_what_comes(ops, now=until, zone=ZONE)
         files = write_some([buyers[0].actor, sellers[0].actor], today=timezone.localdate(until))
         bookings = upload_one(self.stage)
+        count_freight(now=timezone.now())
         note_heartbeat(DEMO, whole=True)
         self.say(
             f"{counts.parcels:,} parcels ({counts.cancelled:,} cancelled, {counts.refused:,} found no place),"

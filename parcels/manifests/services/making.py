@@ -261,10 +261,12 @@ def _refusal(parcel: HeldParcel, pickup: Pickup) -> AllianceError | None:
         return Conflict(_("This parcel has no pickup day."), code="no_pickup_day")
     if parcel.courier != pickup.courier_id:
         return Conflict(_("Another courier carries this parcel."), code="other_courier")
-    if (parcel.origin, parcel.address) != (pickup.origin_id, pickup.address_id):
+    # One booked without an address goes with any in its city.
+    if parcel.origin != pickup.origin_id or parcel.address not in {None, pickup.address_id}:
         return Conflict(_("This parcel is picked up at another address."), code="other_address")
-    if parcel.day != pickup.day:
-        detail = _("This parcel is picked up on another day: %(day)s.") % {"day": parcel.day.isoformat()}
+    # One that should have been picked up before goes with what is picked up now.
+    if parcel.day > pickup.day:
+        detail = _("This parcel is picked up on a later day: %(day)s.") % {"day": parcel.day.isoformat()}
         return Conflict(detail, code="other_day")
     return None
 

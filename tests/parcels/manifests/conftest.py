@@ -69,3 +69,12 @@ def parcel_of(pk: int) -> Parcel:
 
 def other_day() -> date:
     return DAY() + timedelta(days=1)
+
+
+def another_address(address: PickupAddress) -> PickupAddress:
+    """Another one of the same merchant in the same city."""
+    with scope(Scope.everything()):
+        return PickupAddress.objects.create(
+            merchant_id=address.merchant_id, city_id=address.city_id, name="Annex", address="文三路91号",
+            contact_name="Chen", contact_phone="0571 8502 2089",
+        )  # fmt: skip

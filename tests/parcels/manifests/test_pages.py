@@ -1,5 +1,7 @@
 """Pages of manifests: both sides walk a handover from the list to the end."""
 
+from datetime import timedelta
+
 import pytest
 from django.conf import settings
 from django.test import Client
@@ -67,7 +69,8 @@ def test_a_handover_from_the_merchants_form_to_the_couriers_button(
 def test_a_day_without_waiting_parcels_is_said(
     seller: Client, courier_organisation: Organisation, address: PickupAddress, waiting: list[Parcel]
 ) -> None:
-    values = {"courier": courier_organisation.pk, "place": f"a{address.pk}", "day": other_day().isoformat()}
+    before = (DAY() - timedelta(days=1)).isoformat()
+    values = {"courier": courier_organisation.pk, "place": f"a{address.pk}", "day": before}
     refused = seller.post("/manifests/new/", values)
     assert refused.status_code == 422
     assert "No parcel of this courier, place and day" in text_of(refused)

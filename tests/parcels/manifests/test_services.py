@@ -24,7 +24,13 @@ from parcels.manifests.services.making import (
 from parcels.manifests.services.picking_up import PickedUp, Told, go_on, pick_up
 from parcels.models import Manifest, Parcel, PickupAddress, Scan
 from tests.parcels.helpers.parcel_views import scan
-from tests.parcels.manifests.conftest import made_of_day, other_day, parcel_of, waiting_parcels
+from tests.parcels.manifests.conftest import (
+    another_address,
+    made_of_day,
+    other_day,
+    parcel_of,
+    waiting_parcels,
+)
 
 
 def picked(courier: Actor, manifest: Manifest, told: Told | None = None, **extra: Any) -> PickedUp:
@@ -60,7 +66,7 @@ def test_manifest_of_a_day_has_what_waits_and_is_on_no_other(
     pickup: Pickup,
 ) -> None:
     parties = (merchant_organisation, courier_organisation)
-    waiting_parcels(*parties, None)
+    waiting_parcels(*parties, another_address(address))
     waiting_parcels(*parties, address, pickup_date=other_day())
     scan(waiting[0], "picked_up", 1)
     first = made_of_day(merchant, pickup, most=1)
@@ -73,6 +79,19 @@ def test_manifest_of_a_day_has_what_waits_and_is_on_no_other(
         made_of_day(merchant, pickup)
 
 
+def test_parcels_late_or_without_an_address_go_with_those_of_today(
+    merchant: Actor, merchant_organisation: Organisation, courier_organisation: Organisation,
+    address: PickupAddress, waiting: list[Parcel], pickup: Pickup,
+) -> None:  # fmt: skip
+    parties = (merchant_organisation, courier_organisation)
+    more = [
+        *waiting_parcels(*parties, None),
+        *waiting_parcels(*parties, address, pickup_date=pickup.day - timedelta(days=1)),
+    ]
+    made = made_of_day(merchant, pickup)
+    assert {parcel_of(parcel.pk).manifest_id for parcel in [*waiting, *more]} == {made.manifest.pk}
+
+
 def test_numbers_that_do_not_fit_are_refused_one_by_one(
     merchant: Actor,
     merchant_organisation: Organisation,
@@ -82,7 +101,7 @@ def test_numbers_that_do_not_fit_are_refused_one_by_one(
 ) -> None:
     parties = (merchant_organisation, courier_organisation)
     elsewhere, later = (
-        waiting_parcels(*parties, None),
+        waiting_parcels(*parties, another_address(address)),
         waiting_parcels(*parties, address, pickup_date=other_day()),
     )
     with scope(Scope.of(merchant)):

@@ -26,7 +26,8 @@ from tests.parcels.helpers.bookings import RECIPIENT, body_for
 pytestmark = pytest.mark.django_db
 WRITES: Final = [row for row in TABLE if row.method != "GET"]
 CHANGING_A_PARCEL: Final = {
-    "parcels:parcel_unmask", "parcels:parcel_revise", "parcels:parcel_cancel", "api:parcels:parcel_cancel"
+    "parcels:parcel_unmask", "parcels:parcel_revise", "parcels:parcel_cancel", "api:parcels:parcel_cancel",
+    "parcels:pickup_accept", "parcels:pickup_agree", "parcels:pickup_cancel",
 }  # fmt: skip
 # By the id of a claim, which does not say where it is.
 LIKE: Final = {

@@ -30,6 +30,7 @@ OF_A_PARCEL: Final = {
     "parcels:track", "parcels:track_revise", "api:parcels:tracking",
     "parcels:parcel_detail", "parcels:parcel_booked", "parcels:breach_detail",
     "parcels:label_open", "parcels:label_page", "parcels:label_picture", "api:parcels:parcel_label",
+    "parcels:track_return", "parcels:return_issue",
     "api:parcels:parcel_detail", "api:parcels:parcel_revisions", "api:parcels:breach_detail",
     "admin:parcels_parcel_change", "admin:parcels_parcel_delete", "admin:parcels_parcel_erase",
     "admin:slas_commitmentlisting_change", "admin:slas_commitmentlisting_delete",
@@ -43,6 +44,14 @@ LISTS: Final = {
     "admin:alliance_event_changelist", "admin:slas_creditentry_changelist",
     "admin:slas_commitmentlisting_changelist", "admin:slas_breachlisting_changelist",
     "admin:slas_watchitem_changelist", "admin:slas_revision_changelist", "admin:parcels_parcel_changelist",
+    "parcels:return_list", "api:parcels:return_requests", "admin:parcels_returnrequest_changelist",
+    # The parcels of pickup requests, of manifests and of a month's freight.
+    "parcels:pickup_list", "parcels:pickup_detail", "parcels:pickup_create", "parcels:pickup_round",
+    "api:parcels:pickup_list", "api:parcels:pickup_detail",
+    "parcels:manifest_list", "parcels:manifest_detail", "parcels:manifest_create", "parcels:manifest_pdf",
+    "parcels:manifest_csv", "api:parcels:manifest_list", "api:parcels:manifest_detail",
+    "api:parcels:manifest_pdf", "api:parcels:manifest_parcels",
+    "parcels:freight_csv", "parcels:freight_xlsx",
     # Breaches that a closure or a disruption touched.
     "admin:slas_disruption_propose", "admin:slas_closure_propose",
     "slas:excuse_list", "api:slas:excuses", "admin:slas_excuse_changelist", "admin:slas_excuse_decide",

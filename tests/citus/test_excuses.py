@@ -25,7 +25,7 @@ from slas.excuses.services.disruptions import (
 from slas.models import Commitment, Disruption, Excuse
 from tests.citus import servers
 from tests.slas.helpers import commitments
-from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, Lane, assert_books_agree
+from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane, assert_books_agree
 from tests.slas.helpers.excuses import decided, states
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -131,10 +131,15 @@ def test_what_has_a_copy_on_every_node_is_read_and_changes_of_it_wait(
 @pytest.fixture
 def storm(chengdu: City, system: Actor) -> Disruption:
     now = timezone.now()
-    period = Period(now - DAY, now + DAY)
     with scope(Scope.everything()):
         return declare_disruption(
-            actor=system, name="Typhoon", reason="weather", area=Area(city=chengdu), period=period
+            actor=system,
+            name="Typhoon",
+            reason="weather",
+            area=Area(city=chengdu),
+            period=Period(now - DAY, now + DAY),
+            # After the parcels were booked, whatever the hour of this test is.
+            declared_at=max(now, NOON + HOUR),
         )
 
 

@@ -103,4 +103,6 @@ TEXTS = (
     pgettext_lazy("record", "last"),
     pgettext_lazy("record", "booked"),
     pgettext_lazy("record", "kind"),
+    gettext_noop("disks"),
+    gettext_noop("CNY"),
 )

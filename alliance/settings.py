@@ -415,6 +415,8 @@ SPECTACULAR_SETTINGS = {
         "BookedAnswerStatusEnum": ["booked"],
         "ReturnReason": "parcels.choices.ReturnReason",
         "ReturnState": "parcels.choices.ReturnState",
+        "ManifestState": "parcels.choices.ManifestState",
+        "PickupStage": "parcels.choices.PickupStage",
     },
 }
 # Calls per minute of one API key; a batch counts once.

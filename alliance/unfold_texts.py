@@ -1,6 +1,6 @@
 """Texts of django-unfold, which has no Chinese translation: listed here, they get into our catalogue."""
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 TEXTS = (
     gettext_noop("All applications"),
@@ -30,4 +30,21 @@ TEXTS = (
     gettext_noop("Type to search"),
     gettext_noop("Welcome back to"),
     gettext_noop("You have been successfully logged out from the administration"),
+    gettext_noop("Run"),
+    gettext_noop("Select action"),
+    gettext_noop("Select action to run"),
+    # And of Django's own, which it says in other words.
+    gettext_noop("True"),
+    gettext_noop("False"),
+    gettext_noop("Unknown"),
+    gettext_noop("Mon"),
+    gettext_noop("Tue"),
+    gettext_noop("Wed"),
+    gettext_noop("Thu"),
+    gettext_noop("Fri"),
+    gettext_noop("Sat"),
+    gettext_noop("Sun"),
+    pgettext_lazy("group of staff", "Finance"),
+    pgettext_lazy("group of staff", "Customer service"),
+    pgettext_lazy("group of staff", "Operations"),
 )

@@ -68,4 +68,8 @@ TEXTS = (
     gettext_noop("retire_months"),
     gettext_noop("booking file"),
     gettext_noop("scan file"),
+    gettext_noop("dry_run"),
+    gettext_noop("dry_run.started"),
+    gettext_noop("resume-dry-runs"),
+    gettext_noop("count-freight"),
 )

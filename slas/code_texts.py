@@ -84,4 +84,11 @@ TEXTS = (
     gettext_noop("export"),
     gettext_noop("manage.py audit_rates"),
     gettext_noop("manage.py close_month"),
+    gettext_noop("allocation_rule"),
+    gettext_noop("allocation_rule.added"),
+    gettext_noop("allocation_rule.changed"),
+    gettext_noop("allocation_rule.replaced"),
+    gettext_noop("allocation_rule.switched"),
+    gettext_noop("allocation_rule.moved"),
+    gettext_noop("allocation_rule.deleted"),
 )

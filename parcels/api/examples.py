@@ -21,8 +21,22 @@ _ORDER = {
 _PARCELS_OF_ORDER = {
     "total_price": "27.00",
     "parcels": [
-        {"tracking_number": NUMBER, "piece": 1, "pieces": 2, "weight_g": 800, "price": "12.00"},
-        {"tracking_number": "CA180HFPF3JNX5RW", "piece": 2, "pieces": 2, "weight_g": 1_500, "price": "15.00"},
+        {
+            "tracking_number": NUMBER,
+            "piece": 1,
+            "pieces": 2,
+            "weight_g": 800,
+            "price": "12.00",
+            "declared_value": None,
+        },
+        {
+            "tracking_number": "CA180HFPF3JNX5RW",
+            "piece": 2,
+            "pieces": 2,
+            "weight_g": 1_500,
+            "price": "15.00",
+            "declared_value": None,
+        },
     ],
 }
 _BRIEF_PROMISE: dict[str, Any] = {
@@ -394,6 +408,14 @@ PICKUP = [
         status=201,
     ),
 ]
+
+WINDOW = [
+    _request_example(
+        "Between two and four",
+        {"start": "2026-11-23T14:00:00+08:00", "end": "2026-11-23T16:00:00+08:00"},
+    ),
+]
+PICKUP_DECLINED = [_request_example("No car", {"note": "All our vans are out on that day."})]
 
 RETURN = [
     _request_example("Back to the default address", {"tier": "next_day"}),

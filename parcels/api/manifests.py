@@ -185,7 +185,7 @@ class PickedUpAnswer(S):
     extra = ItemAnswer(many=True)
 
 
-class LineAnswer(S):
+class ManifestLineAnswer(S):
     tracking_number = serializers.CharField()
     reference = serializers.CharField()
     outcome = serializers.ChoiceField(choices=[*OUTCOMES])
@@ -195,8 +195,8 @@ class LineAnswer(S):
 
 
 class LinesAnswer(S):
-    results = LineAnswer(many=True)
-    missing = LineAnswer(many=True, help_text="On the first page: parcels that were not found.")
+    results = ManifestLineAnswer(many=True)
+    missing = ManifestLineAnswer(many=True, help_text="On the first page: parcels that were not found.")
     next = serializers.CharField(allow_null=True, help_text="Send it as `after` for the next page.")
 
 

@@ -172,6 +172,7 @@ class PickupProposeView(AnswerView):
         "after the promised pickup, which it does not change.",
         request=ProposalBody,
         responses=PickupDetailAnswer,
+        examples=examples.WINDOW,
         tags=["pickups"],
     )
     def post(self, request: Request, pickup_id: int) -> Response:
@@ -197,6 +198,7 @@ class PickupDeclineView(AnswerView):
         description="For couriers. The promised pickup stays due.",
         request=NoteBody,
         responses=PickupDetailAnswer,
+        examples=examples.PICKUP_DECLINED,
         tags=["pickups"],
     )
     def post(self, request: Request, pickup_id: int) -> Response:
@@ -217,6 +219,7 @@ class PickupAgreeView(AnswerView):
         "proposed another one since, or its hour has passed.",
         request=WindowBody,
         responses=PickupDetailAnswer,
+        examples=examples.WINDOW,
         tags=["pickups"],
     )
     def post(self, request: Request, pickup_id: int) -> Response:

@@ -210,7 +210,7 @@ def book(merchant: Person, clock: Clock) -> str:
     merchant.fill(origin="Hangzhou", destination="Chengdu", weight="heavy")
     page.locator("#id_tier").select_option("next_day")
     merchant.press("Show offers")
-    merchant.is_told("weight", "number")
+    merchant.is_told("weight", "kilograms such as 1.2")
     merchant.fill(weight="0.8", destination="Nowhereville")
     merchant.press("Show offers")
     merchant.is_told("destination", "Unknown city “Nowhereville”")

@@ -192,6 +192,8 @@ MAX_LARGE_BODY_BYTES = 504 * 1024 * 1024
 # On the file system of MEDIA_ROOT, so that a file is moved by a rename. Not /tmp, which may be in memory.
 FILE_UPLOAD_TEMP_DIR = MEDIA_ROOT / "incoming"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
+# A field for each of the thousand parcels that are cancelled at once, or of the 5,000 on a manifest.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 6_000
 
 # Megabytes of free space below which a warning is logged, and below which the product is not ready.
 DISK_WARN_MB = env.int("DISK_WARN_MB", default=2048)

@@ -157,6 +157,8 @@ def freight_settle(request: ActorRequest, statement_id: int) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _settle(request, statement, form, is_settled):
         return redirect(request.path)
     names = Organisation.objects.in_bulk([statement.merchant_id, statement.courier_id])
+    # Ops have no month of their own: they go back to the courier's.
+    whose = f"?{urlencode({'organisation': names[statement.courier_id].slug})}" if actor.is_ops else ""
     context = {
         "statement": statement,
         "merchant": names[statement.merchant_id],
@@ -164,7 +166,7 @@ def freight_settle(request: ActorRequest, statement_id: int) -> HttpResponse:
         "month": spell(statement.month),
         "total": yuan(total_fen(statement)),
         "form": form if may_settle(actor, statement) else None,
-        "month_url": reverse("parcels:freight_detail", args=[spell(statement.month)]),
+        "month_url": f"{reverse('parcels:freight_detail', args=[spell(statement.month)])}{whose}",
     }
     return render(request, "parcels/freight_settle.html", context, status=422 if form.errors else 200)
 

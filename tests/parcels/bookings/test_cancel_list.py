@@ -3,6 +3,7 @@
 import pytest
 from django.test import Client
 
+from alliance.identifiers import new_parcel_id, tracking_number
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
@@ -81,3 +82,10 @@ def test_wrong_selection_is_told(merchant_client: Client, numbers: list[str]) ->
     response = merchant_client.post(URL, {"numbers": numbers}, follow=True)
     assert response.status_code == (404 if numbers else 200)
     assert ("Select 1 to 1000 parcels" in response.content.decode()) is not bool(numbers)
+
+
+def test_a_thousand_can_be_confirmed_at_once(merchant_client: Client, two: tuple[Booked, Booked]) -> None:
+    others = [tracking_number(new_parcel_id(NOON)) for _number in range(998)]
+    sent = {"numbers": [*(parcel.number for parcel in two), *others], "confirmed": "1"}
+    assert merchant_client.post(URL, sent).status_code == 200
+    assert status_of(two[0]) == "cancelled"

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -244,7 +245,7 @@ def test_the_pages_and_files_of_both_sides_say_the_same(
 
 
 def test_the_page_of_a_settlement(
-    merchant_client: Client, courier_client: Client, booked: list[Parcel]
+    merchant_client: Client, courier_client: Client, ops_client: Client, booked: list[Parcel]
 ) -> None:
     finish()
     with scope(Scope.everything()):
@@ -260,6 +261,9 @@ def test_the_page_of_a_settlement(
     assert "Not settled" in merchant_client.get(url).content.decode()
     with scope(Scope.everything()):
         assert FreightSum.objects.exists()
+    text = ops_client.get(url).content.decode()
+    *_parents, back = re.findall(r'class="breadcrumb-item"><a href="([^"]+)"', text)
+    assert ops_client.get(back).status_code == 200
 
 
 def test_the_api_says_the_same_to_both_sides(

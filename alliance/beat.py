@@ -1,6 +1,10 @@
 """The scheduler of beat, which watches the workers of a cluster besides."""
 
+import signal
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +24,10 @@ class SteadyScheduler(DatabaseScheduler):
     beat started anew would do the same.
     """
 
+    def setup_schedule(self) -> None:
+        with stopping_at_once():
+            super().setup_schedule()
+
     def tick(self, *args: Any, **named: Any) -> float:
         now = timezone.now()
         ahead = [entry for entry in (self._schedule or {}).values() if entry.last_run_at > now + TOLERANCE]
@@ -30,6 +38,24 @@ class SteadyScheduler(DatabaseScheduler):
             self._heap = None
             self._last_full_sync = timezone.make_naive(now)
         return float(super().tick(*args, **named))
+
+
+@contextmanager
+def stopping_at_once() -> Iterator[None]:
+    """Have a signal end the process by itself: there is nothing to save before there is a schedule.
+
+    Celery would save it, and to do so begin another one in the middle of the first one's statements.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, lambda *_args: sys.exit()) for number in signals}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @beat_init.connect

@@ -1,10 +1,13 @@
 """Beat goes by the clock, also by one that was set back."""
 
+import os
+import signal
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from django_celery_beat.schedulers import DatabaseScheduler
 
 from alliance.beat import SteadyScheduler
 from alliance.celery import app
@@ -55,3 +58,14 @@ def test_clock_that_was_set_back_keeps_no_task_waiting(sent: list[str]) -> None:
     scheduler._heap = None
     scheduler.tick()
     assert sent == ["each second"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_before_there_is_a_schedule_ends_beat_at_once(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DatabaseScheduler, "setup_schedule", lambda _self: os.kill(os.getpid(), number))
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit):
+        SteadyScheduler(app=app)
+    assert signal.getsignal(number) is before

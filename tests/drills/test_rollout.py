@@ -50,6 +50,11 @@ LEFT_OUT = {
     "slas_creditfold",
     "slas_creditsum",
 }
+# Of the role that asks.
+_OTHERS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
+"""
 _UNWRITTEN = """
 SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
     AND NOT c.relispartition AND pg_stat_get_tuples_inserted(c.oid) + (
@@ -81,8 +86,10 @@ def copied(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     name = f"before_{os.getpid()}"
     with django_db_blocker.unblock():
         tested = connection.settings_dict["NAME"]
-        # Nobody may be connected to what is copied.
+        # Nobody may be connected to what is copied: threads of other tests may have left sessions.
+        connection.cursor().execute(_OTHERS)
         connection.close()
+    as_owner(_OTHERS, tested)
     as_owner(f"CREATE DATABASE test_{name} TEMPLATE {tested}", "postgres")
     try:
         yield name

@@ -64,9 +64,9 @@ def pick_up(
 ) -> PickedUp:
     """Record that the courier has taken over all parcels of a manifest but those missing.
 
-    Again, it changes nothing, but for a pickup that was interrupted: that goes on. Numbers that are wrong are
-    refused one by one. Raises NotFound, InvalidInput for a time before the manifest or in the future, and
-    Conflict for a manifest that was cancelled.
+    Again, it changes nothing, but for a pickup that was interrupted: that goes on. Extra numbers that are
+    wrong are refused one by one. Raises NotFound, InvalidInput for a missing number that is not on the list
+    and for a time before the manifest or in the future, and Conflict for a manifest that was cancelled.
     """
     require(actor, Capability.SEND_SCANS)
     if not actor.is_courier:
@@ -181,6 +181,7 @@ def _sort_out(
     not_found: dict[int, None] = {}
     more: dict[int, None] = {}
     refused_missing = [_missing(each, held, manifest, not_found) for each in missing]
+    _require_known(told.missing, refused_missing)
     refused_extra = [_extra(each, held, manifest, not_found, more) for each in extra]
     put(not_found, None)
     put(more, manifest.pk)
@@ -188,6 +189,17 @@ def _sort_out(
     manifest.first_id = min([manifest.first_id, *more])
     manifest.last_id = max([manifest.last_id, *more])
     return refused_missing, refused_extra
+
+
+def _require_known(numbers: Sequence[str], refused: Sequence[AllianceError | None]) -> None:
+    """Refuse the pickup for a missing number that is none of its parcels: the one meant would be scanned."""
+    errors = [
+        FieldError(f"/missing/{index}", f"{number}: {each.detail}", each.reason)
+        for index, (number, each) in enumerate(zip(numbers, refused, strict=True))
+        if isinstance(each, NotFound | InvalidInput)
+    ]
+    if errors:
+        raise InvalidInput(_("Nothing was picked up: a missing parcel is not known."), errors=errors)
 
 
 def _missing(

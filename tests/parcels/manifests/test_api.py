@@ -49,11 +49,14 @@ def test_made_once_for_a_key_and_picked_up_once(
     assert (manifest["counts"]["listed"], manifest["state"]) == (3, "open")
     url = first["Location"]
     assert driver.get(url).json()["pickup_address"]["name"] == address.name
-    told = {"missing": [waiting[0].number, "CA1"]}
+    wrong = driver.post(f"{url}/pick-up", {"missing": [waiting[0].number, "CA1"]})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/missing/1")
+    told = {"missing": [waiting[0].number], "extra": ["CA1"]}
     done = driver.post(f"{url}/pick-up", told)
     repeated = driver.post(f"{url}/pick-up", told)
     assert done.status_code == repeated.status_code == 200
-    assert [each["status"] for each in done.json()["missing"]] == ["accepted", "rejected"]
+    assert [each["status"] for each in done.json()["missing"]] == ["accepted"]
+    assert [each["status"] for each in done.json()["extra"]] == ["rejected"]
     assert {**repeated.json(), "repeated": False} == done.json()
     assert done.json()["manifest"]["counts"] == {
         **{"listed": 3, "to_pick_up": 0, "picked_up": 2, "cancelled": 0},

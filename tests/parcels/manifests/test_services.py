@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from alliance.identifiers import new_parcel_id, tracking_number
 from alliance.models import Event, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.services.cancelling import cancel_parcel
@@ -160,15 +161,20 @@ def test_pickup_scans_each_parcel_once_however_often_it_is_told(
 def test_missing_parcels_stay_booked_and_go_on_the_next_manifest(
     courier: Actor, merchant: Actor, waiting: list[Parcel], made: Made, pickup: Pickup
 ) -> None:
-    told = Told(missing=[waiting[1].number, "CA000"])
+    for unknown in ("CA000", tracking_number(new_parcel_id(timezone.now()))):
+        with pytest.raises(InvalidInput) as refused:
+            picked(courier, made.manifest, Told(missing=[waiting[1].number, unknown]))
+        assert [each.pointer for each in refused.value.errors] == ["/missing/1"]
+        assert {parcel_of(each.pk).status for each in waiting} == {"booked"}
+    told = Told(missing=[waiting[1].number])
     result = picked(courier, made.manifest, told)
-    assert codes(result.missing) == [None, "unknown_tracking_number"]
+    assert codes(result.missing) == [None]
     assert parcel_of(waiting[1].pk).status == "booked"
     assert result.manifest.picked_up == 2
     with scope(Scope.of(merchant)):
         seen = manifest_for(merchant, made.manifest.number)
         assert [line.parcel.pk for line in missing_lines(merchant, seen)] == [waiting[1].pk]
-    assert codes(picked(courier, made.manifest, told).missing) == [None, "unknown_tracking_number"]
+    assert codes(picked(courier, made.manifest, told).missing) == [None]
     late = picked(courier, made.manifest, Told(missing=[waiting[0].number]))
     assert codes(late.missing) == ["already_picked_up"]
     assert made_of_day(merchant, pickup).manifest.listed == 1

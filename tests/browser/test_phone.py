@@ -92,6 +92,19 @@ def test_language_switch_keeps_the_page(alliance: Alliance) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text(CHINESE)
 
 
+def test_what_is_done_with_a_selection_waits_for_one(alliance: Alliance) -> None:
+    page = alliance.merchant.page
+    page.set_viewport_size(PHONE)
+    page.goto("/parcels/")
+    label = page.get_by_role("button", name="Labels of selected")
+    expect(label).to_be_hidden()
+    page.locator(".ca-row-tick").first.check()
+    expect(label).to_be_in_viewport()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto("/parcels/")
+    expect(label).to_be_visible()
+
+
 def applicant(person: Person) -> Person:
     """Let somebody be a courier company's owner, who has just begun to apply."""
     company = factories.courier_organisation("飞燕", OrganisationStatus.APPLICANT)

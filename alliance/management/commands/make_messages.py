@@ -11,8 +11,11 @@ class Command(makemessages.Command):
     """Update locale/<language>/LC_MESSAGES/django.po. Needs GNU gettext on the machine."""
 
     help = "Collect the texts to translate into locale/; build_assets compiles them."
+    # In the order of the texts, wherever they stand: a text that moves changes nothing.
+    msguniq_options = [*makemessages.Command.msguniq_options, "--sort-output"]
     # A fuzzy translation is worse than a missing one, which fails a test and then gets written.
-    msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching"]
+    msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching", "--sort-output"]
+    msgattrib_options = [*makemessages.Command.msgattrib_options, "--sort-output"]
 
     def handle(self, *args: Any, **options: Any) -> None:
         sources = settings.BASE_DIR / "locale"

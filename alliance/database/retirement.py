@@ -55,7 +55,9 @@ def explain_not_found(error: AllianceError, arguments: Mapping[str, Any]) -> All
     if not isinstance(error, NotFound) or isinstance(error, Gone):
         return error
     try:
-        parcel_id = parse_tracking_number(str(arguments.get("number", "")))
+        # Named as in the API, or shortly as on pages.
+        number = arguments.get("tracking_number") or arguments.get("number", "")
+        parcel_id = parse_tracking_number(str(number))
     except InvalidTrackingNumber:
         return error
     return retired_error(parcel_id) if is_retired(parcel_id) else error

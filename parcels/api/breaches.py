@@ -117,7 +117,7 @@ class BreachCredit(S):
 class BreachDetail(S):
     """All there is to say about one breach."""
 
-    number = serializers.CharField()
+    tracking_number = serializers.CharField()
     kind = serializers.ChoiceField(choices=CommitmentKind.choices)
     courier = serializers.CharField()
     merchant = serializers.CharField()
@@ -162,12 +162,12 @@ class BreachDetailView(APIView):
         responses=BreachDetail,
         tags=["rates"],
     )
-    def get(self, request: Request, number: str, kind: str) -> Response:
+    def get(self, request: Request, tracking_number: str, kind: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.VIEW_RATES)
         refuse_unknown_parameters(request, "scans_after")
         try:
-            parcel_id = parse_tracking_number(number)
+            parcel_id = parse_tracking_number(tracking_number)
         except InvalidTrackingNumber as error:
             raise NotFound(str(error)) from None
         parcel = Parcel.objects.visible_to(actor).filter(pk=parcel_id).first()
@@ -192,7 +192,7 @@ class BreachDetailView(APIView):
 def breach_json(report: BreachReport, scans: list[TrackedScan], scans_next: str) -> dict[str, Any]:
     commitment, breach = report.commitment, report.breach
     return {
-        "number": tracking_number(commitment.parcel_id),
+        "tracking_number": tracking_number(commitment.parcel_id),
         "kind": commitment.kind,
         "courier": commitment.courier.organisation.slug,
         "merchant": commitment.merchant.slug,

@@ -430,7 +430,7 @@ RETURN_POLICY = [
 RETURN_DECLINED = [_request_example("Worn", {"answer": "It has been worn."})]
 
 _MANIFEST: dict[str, Any] = {
-    "number": "MF7K2M9Q4X1CH",
+    "manifest_number": "MF7K2M9Q4X1CH",
     "state": "open",
     "merchant_name": "Lotus Tea",
     "courier": "swift-express",

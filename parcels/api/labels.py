@@ -133,7 +133,7 @@ class LabelView(ApiView):
         },
         tags=["labels"],
     )
-    def get(self, request: Request, number: str) -> HttpResponseBase:
+    def get(self, request: Request, tracking_number: str) -> HttpResponseBase:
         actor = actor_of(request)
         require_printing(actor)
         refuse_unknown_parameters(request, *LabelQuery().fields)
@@ -142,15 +142,15 @@ class LabelView(ApiView):
         style, unmasked = _style(actor, query.validated_data)
         if unmasked:
             require(actor, Capability.UNMASK)
-        _known(number)
+        _known(tracking_number)
         if request.method == "HEAD":
-            [asked] = asked_for(actor=actor, numbers=[number])
+            [asked] = asked_for(actor=actor, numbers=[tracking_number])
             if isinstance(asked, AllianceError):
                 raise asked
             return HttpResponse(content_type=style.content_type, headers=_headers(style, [asked.number]))
-        run = _Run(actor, [number], style, unmasked=unmasked)
+        run = _Run(actor, [tracking_number], style, unmasked=unmasked)
         # A GET has no body: what it asks for stands in the route, so that a key is for one label.
-        route = f"label:{number}:{style.format}:{style.size}:{style.dpi}:{unmasked}"
+        route = f"label:{tracking_number}:{style.format}:{style.size}:{style.dpi}:{unmasked}"
         response = idempotent(request, route, lambda: (200, run.note()))
         run.recall(response.data)
         return run.sent()

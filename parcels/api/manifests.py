@@ -62,7 +62,9 @@ from parcels.models import Manifest
 JSON = dict[str, Any]
 S = serializers.Serializer[Any]
 PARCELS_A_PAGE: Final = 500
-_NUMBER: Final = OpenApiParameter("number", str, OpenApiParameter.PATH, description="Such as MF7K2M9Q4X1C0.")
+_NUMBER: Final = OpenApiParameter(
+    "manifest_number", str, OpenApiParameter.PATH, description="Such as MF7K2M9Q4X1C0."
+)
 KEY: Final = OpenApiParameter(
     "Idempotency-Key",
     location=OpenApiParameter.HEADER,
@@ -142,7 +144,7 @@ class CountsAnswer(S):
 
 
 class ManifestAnswer(S):
-    number = serializers.CharField(help_text="The text of its barcode.")
+    manifest_number = serializers.CharField(help_text="The text of its barcode.")
     state = serializers.ChoiceField(choices=ManifestState.choices)
     merchant_name = serializers.CharField()
     courier = serializers.CharField(help_text="Short name.")
@@ -264,7 +266,7 @@ class ManifestListView(ApiView):
             return 201, _made_json(actor, body.validated_data)
 
         response = idempotent(request, "manifests_create", work)
-        number = response.data["manifest"]["number"]
+        number = response.data["manifest"]["manifest_number"]
         response["Location"] = reverse("api:parcels:manifest_detail", args=[number])
         return response
 
@@ -280,9 +282,9 @@ class ManifestDetailView(ApiView):
         responses=ManifestAnswer,
         tags=["manifests"],
     )
-    def get(self, request: Request, number: str) -> Response:
+    def get(self, request: Request, manifest_number: str) -> Response:
         refuse_unknown_parameters(request)
-        return Response(_read_json(manifest_for(actor_of(request), number)))
+        return Response(_read_json(manifest_for(actor_of(request), manifest_number)))
 
 
 class ManifestParcelsView(ApiView):
@@ -296,10 +298,10 @@ class ManifestParcelsView(ApiView):
         responses=LinesAnswer,
         tags=["manifests"],
     )
-    def get(self, request: Request, number: str) -> Response:
+    def get(self, request: Request, manifest_number: str) -> Response:
         refuse_unknown_parameters(request, "after")
         actor = actor_of(request)
-        manifest = manifest_for(actor, number)
+        manifest = manifest_for(actor, manifest_number)
         after = _after(request.query_params.get("after", ""))
         lines = lines_of(actor, manifest, after=after, most=PARCELS_A_PAGE + 1)
         page = lines[:PARCELS_A_PAGE]
@@ -327,10 +329,10 @@ class ManifestPdfView(ApiView):
         responses={(200, "application/pdf"): OpenApiTypes.BINARY},
         tags=["manifests"],
     )
-    def get(self, request: Request, number: str) -> HttpResponse:
+    def get(self, request: Request, manifest_number: str) -> HttpResponse:
         refuse_unknown_parameters(request)
         actor = actor_of(request)
-        manifest = manifest_for(actor, number)
+        manifest = manifest_for(actor, manifest_number)
         name = f"{manifest.number}.pdf"
         headers = {
             "Content-Disposition": content_disposition_header(as_attachment=False, filename=name) or "",
@@ -358,14 +360,14 @@ class ManifestPickUpView(ApiView):
         examples=examples.PICK_UP,
         tags=["manifests"],
     )
-    def post(self, request: Request, number: str) -> Response:
+    def post(self, request: Request, manifest_number: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.SEND_SCANS)
         body = PickUpBody(data=request.data or {})
         body.is_valid(raise_exception=True)
         data = body.validated_data
         told = Told(data.get("at"), data.get("missing", ()), data.get("extra", ()))
-        result = pick_up(actor=actor, number=number, told=told, now=timezone.now())
+        result = pick_up(actor=actor, number=manifest_number, told=told, now=timezone.now())
         return Response(_picked_up_json(told, result))
 
 
@@ -382,11 +384,11 @@ class ManifestCancelView(ApiView):
         responses=ManifestAnswer,
         tags=["manifests"],
     )
-    def post(self, request: Request, number: str) -> Response:
+    def post(self, request: Request, manifest_number: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.BOOK_PARCELS)
         refuse_body(request.data)
-        return Response(_read_json(cancel_manifest(actor=actor, number=number, at=timezone.now())))
+        return Response(_read_json(cancel_manifest(actor=actor, number=manifest_number, at=timezone.now())))
 
 
 class ManifestRemarkView(ApiView):
@@ -402,13 +404,13 @@ class ManifestRemarkView(ApiView):
         examples=examples.REMARK,
         tags=["manifests"],
     )
-    def put(self, request: Request, number: str) -> Response:
+    def put(self, request: Request, manifest_number: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.SEND_SCANS if actor.is_courier else Capability.BOOK_PARCELS)
         body = RemarkBody(data=request.data)
         body.is_valid(raise_exception=True)
         text = body.validated_data["remark"]
-        return Response(_read_json(remark_manifest(actor=actor, number=number, text=text)))
+        return Response(_read_json(remark_manifest(actor=actor, number=manifest_number, text=text)))
 
 
 def manifest_json(manifest: Manifest, counts: Counts) -> JSON:
@@ -418,7 +420,7 @@ def manifest_json(manifest: Manifest, counts: Counts) -> JSON:
         return at and local_clock(at, zone).isoformat()
 
     return {
-        "number": manifest.number,
+        "manifest_number": manifest.number,
         "state": manifest.state,
         "merchant_name": manifest.merchant.organisation.name,
         "courier": manifest.courier.organisation.slug,

@@ -172,11 +172,11 @@ class ParcelDetailView(ApiView):
         examples=examples.PARCEL,
         tags=["parcels"],
     )
-    def get(self, request: Request, number: str) -> Response:
+    def get(self, request: Request, tracking_number: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.VIEW_PARCELS)
         unmasked = _may_unmask(actor, request)
-        parcel = _parcel(actor, number)
+        parcel = _parcel(actor, tracking_number)
         if unmasked:
             _record_unmasking(actor, [parcel])
         return Response(answers.parcels_json(actor, [parcel], unmasked=unmasked)[0])
@@ -195,12 +195,12 @@ class ParcelCancelView(ApiView):
         examples=examples.CANCELLED,
         tags=["booking"],
     )
-    def post(self, request: Request, number: str) -> Response:
+    def post(self, request: Request, tracking_number: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.BOOK_PARCELS)
         refuse_body(request.data)
-        cancel_parcel(actor=actor, parcel_id=_parcel_id(number), at=timezone.now())
-        return Response(answers.parcels_json(actor, [_parcel(actor, number)])[0])
+        cancel_parcel(actor=actor, parcel_id=_parcel_id(tracking_number), at=timezone.now())
+        return Response(answers.parcels_json(actor, [_parcel(actor, tracking_number)])[0])
 
 
 class CityListView(ApiView):

@@ -150,8 +150,8 @@ class ReturnView(ApiView):
         examples=examples.RETURN,
         tags=[TAG],
     )
-    def post(self, request: Request, number: str) -> Response:
-        return _issue(request, _parcel_id(number))
+    def post(self, request: Request, tracking_number: str) -> Response:
+        return _issue(request, _parcel_id(tracking_number))
 
 
 class ReturnPolicyView(ApiView):
@@ -233,8 +233,8 @@ class ReturnApproveView(ApiView):
         examples=examples.RETURN,
         tags=[TAG],
     )
-    def post(self, request: Request, number: str) -> Response:
-        return _issue(request, _parcel_id(number), is_asked=True)
+    def post(self, request: Request, tracking_number: str) -> Response:
+        return _issue(request, _parcel_id(tracking_number), is_asked=True)
 
 
 class ReturnDeclineView(ApiView):
@@ -250,10 +250,10 @@ class ReturnDeclineView(ApiView):
         examples=examples.RETURN_DECLINED,
         tags=[TAG],
     )
-    def post(self, request: Request, number: str) -> Response:
+    def post(self, request: Request, tracking_number: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.BOOK_PARCELS)
-        parcel_id = _parcel_id(number)
+        parcel_id = _parcel_id(tracking_number)
         _asked(actor, parcel_id)
         body = DeclineBody(data=request.data)
         body.is_valid(raise_exception=True)

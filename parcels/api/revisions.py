@@ -91,11 +91,11 @@ class RevisionsView(APIView):
         responses=RevisionsAnswer,
         tags=["parcels"],
     )
-    def get(self, request: Request, number: str) -> Response:
+    def get(self, request: Request, tracking_number: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.VIEW_PARCELS)
         refuse_unknown_parameters(request)
-        return Response(_answer(actor, _parcel(actor, number)))
+        return Response(_answer(actor, _parcel(actor, tracking_number)))
 
     @extend_schema(
         operation_id="parcels_revisions_create",
@@ -110,20 +110,20 @@ class RevisionsView(APIView):
         examples=examples.REVISION,
         tags=["parcels"],
     )
-    def post(self, request: Request, number: str) -> Response:
+    def post(self, request: Request, tracking_number: str) -> Response:
         actor = actor_of(request)
         require(actor, Capability.BOOK_PARCELS)
-        parcel_id = _parcel_id(number)
+        parcel_id = _parcel_id(tracking_number)
 
         def work() -> tuple[int, dict[str, Any]]:
             # Check before the body: another merchant's parcel is not found, even if the body is invalid.
-            _parcel(actor, number)
+            _parcel(actor, tracking_number)
             body = RevisionBody(data=request.data)
             body.is_valid(raise_exception=True)
             data = body.validated_data
             revision_request = RevisionRequest(data["day"], data["requested_by"], data.get("reason", ""))
             revise_parcel(actor=actor, parcel_id=parcel_id, asked=revision_request, now=timezone.now())
-            return 201, _answer(actor, _parcel(actor, number))
+            return 201, _answer(actor, _parcel(actor, tracking_number))
 
         def is_there(body: Any) -> bool:
             # On a cluster: a worker that was killed commits its part some seconds after its return.

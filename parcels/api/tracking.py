@@ -104,8 +104,8 @@ class TrackingView(ApiView):
         auth=[],
         tags=["tracking"],
     )
-    def get(self, request: Request, number: str) -> HttpResponse:
-        return _answer(request._request, number, parameters=request)  # noqa: SLF001
+    def get(self, request: Request, tracking_number: str) -> HttpResponse:
+        return _answer(request._request, tracking_number, parameters=request)  # noqa: SLF001
 
 
 def _answer(request: HttpRequest, number: str, *, parameters: Request | None = None) -> HttpResponse:
@@ -126,11 +126,11 @@ _by_rest_framework = TrackingView.as_view()
 # The view opens the scope of one parcel itself.
 @scoped_by_itself
 @wraps(_by_rest_framework)
-def tracking(request: HttpRequest, number: str) -> Any:
+def tracking(request: HttpRequest, tracking_number: str) -> Any:
     # DRF's overhead takes longer than the answer itself: plain requests bypass it.
     if request.method == "GET" and not request.META["QUERY_STRING"] and takes_json(request):
-        return _answer(request, number)
-    return _by_rest_framework(request, number=number)
+        return _answer(request, tracking_number)
+    return _by_rest_framework(request, tracking_number=tracking_number)
 
 
 @lru_cache(maxsize=16)

@@ -37,7 +37,7 @@ class BreachesQuery(serializers.Serializer[Any]):
 class BreachAnswer(serializers.ModelSerializer[Breach]):
     """A promise that was not kept, and what became of it since."""
 
-    number = serializers.SerializerMethodField(help_text="The parcel's tracking number.")
+    tracking_number = serializers.SerializerMethodField()
     courier = serializers.CharField(source="courier.organisation.slug")
     merchant = serializers.CharField(source="merchant.slug")
     tier = serializers.CharField(source="tier.code")
@@ -48,11 +48,11 @@ class BreachAnswer(serializers.ModelSerializer[Breach]):
     class Meta:
         model = Breach
         fields = (
-            "number", "kind", "courier", "merchant", "tier", "due_at", "reached_at", "outcome", "excused",
-            "opened_at", "withdrawn_at",
+            "tracking_number", "kind", "courier", "merchant", "tier", "due_at", "reached_at", "outcome",
+            "excused", "opened_at", "withdrawn_at",
         )  # fmt: skip
 
-    def get_number(self, breach: Breach) -> str:
+    def get_tracking_number(self, breach: Breach) -> str:
         return tracking_number(breach.parcel_id)
 
 

@@ -30,7 +30,7 @@ CLAIM = [
     _request_example(
         "Address without a house number",
         {
-            "number": "CA180HFPF3JNCPRS",
+            "tracking_number": "CA180HFPF3JNCPRS",
             "kind": "delivery",
             "reason": "merchant_bad_data",
             "note": "The house number was missing; the shop gave it on the next day.",

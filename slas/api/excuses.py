@@ -51,7 +51,7 @@ class ExcusesQuery(S):
     reason = WordField(choices=ExcuseReason.choices, required=False)
     claimed_by = WordField(choices=ExcuseSource.choices, required=False, source="source")
     kind = WordField(choices=CommitmentKind.choices, required=False)
-    number = serializers.CharField(required=False, help_text="A parcel's tracking number.")
+    tracking_number = serializers.CharField(required=False)
     to = serializers.DateField(
         required=False, help_text="Last day of the request, in the alliance's time zone."
     )
@@ -63,7 +63,7 @@ class ExcusesQuery(S):
         )
         return {"from": first, **super().get_fields()}
 
-    def validate_number(self, number: str) -> int:
+    def validate_tracking_number(self, number: str) -> int:
         return _parcel_id(number)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -77,7 +77,7 @@ class ExcusesQuery(S):
 class ClaimBody(Body):
     """What a courier claims. Sent as multipart/form-data it may carry a file."""
 
-    number = serializers.CharField(help_text="The parcel's tracking number.")
+    tracking_number = serializers.CharField()
     kind = WordField(choices=CommitmentKind.choices, help_text="The promise that was broken.")
     reason = WordField(choices=ExcuseReason.choices)
     note = serializers.CharField(required=False, allow_blank=True, max_length=MOST_TEXT)
@@ -87,7 +87,7 @@ class ClaimBody(Body):
         help_text="Evidence: PDF, PNG or JPEG, at most 10 MB; in a multipart body only.",
     )
 
-    def validate_number(self, number: str) -> int:
+    def validate_tracking_number(self, number: str) -> int:
         return _parcel_id(number)
 
 
@@ -95,7 +95,7 @@ class ExcuseAnswer(S):
     """A claim, or an excuse of the alliance's own, and what was decided."""
 
     id = serializers.IntegerField()
-    number = serializers.CharField()
+    tracking_number = serializers.CharField(source="number")
     kind = serializers.ChoiceField(choices=CommitmentKind.choices)
     courier = serializers.CharField(source="courier.organisation.slug")
     merchant = serializers.CharField(source="merchant.slug")
@@ -195,7 +195,7 @@ class ExcusesView(APIView):
             request, "excuses_create", lambda: (201, _claim(actor, request)), is_there=_is_there
         )
         response["Location"] = reverse(
-            "api:parcels:breach_detail", args=[response.data["number"], response.data["kind"]]
+            "api:parcels:breach_detail", args=[response.data["tracking_number"], response.data["kind"]]
         )
         return response
 
@@ -224,7 +224,11 @@ def _excuses(actor: Actor, request: Request) -> ExcuseQuerySet:
     query = ExcusesQuery(data=request.query_params)
     query.is_valid(raise_exception=True)
     params = dict(query.validated_data)
-    first, last, parcel_id = params.pop("from", None), params.pop("to", None), params.pop("number", None)
+    first, last, parcel_id = (
+        params.pop("from", None),
+        params.pop("to", None),
+        params.pop("tracking_number", None),
+    )
     excuses: ExcuseQuerySet = Excuse.objects.visible_to(actor)
     return excuses.matching(first=first, last=last, parcel_id=parcel_id, **params)
 
@@ -234,7 +238,7 @@ def _claim(actor: Actor, request: Request) -> dict[str, Any]:
     body.is_valid(raise_exception=True)
     data = body.validated_data
     claim = Claim(
-        parcel_id=data["number"],
+        parcel_id=data["tracking_number"],
         kind=data["kind"],
         reason=data["reason"],
         note=data.get("note", ""),
@@ -244,7 +248,7 @@ def _claim(actor: Actor, request: Request) -> dict[str, Any]:
         excuse = claim_excuse(actor=actor, claim=claim)
     except NotFound:
         message = _("No parcel of yours has this number and milestone.")
-        raise InvalidInput(errors=[FieldError("/number", message, "not_found")]) from None
+        raise InvalidInput(errors=[FieldError("/tracking_number", message, "not_found")]) from None
     return dict(ExcuseAnswer(excuse).data)
 
 
@@ -252,7 +256,7 @@ def _is_there(body: Any) -> bool:
     # On a cluster: a worker that was killed commits its part some seconds after its return.
     if not is_distributed():
         return True
-    parcel_id = parse_tracking_number(body["number"])
+    parcel_id = parse_tracking_number(body["tracking_number"])
     return Excuse.objects.filter(pk=body["id"], parcel_id=parcel_id).exists()
 
 

@@ -95,7 +95,7 @@ class StatementAnswer(MonthAnswer):
 class EntryAnswer(serializers.ModelSerializer[CreditEntry]):
     """One line of the ledger: written once, never changed; what was wrong is put right by another."""
 
-    number = serializers.CharField(help_text="The parcel's tracking number.")
+    tracking_number = serializers.CharField(source="number")
     kind = serializers.ChoiceField(choices=CommitmentKind.choices)
     merchant = serializers.CharField(source="merchant.slug")
     courier = serializers.CharField(source="courier.organisation.slug")
@@ -113,8 +113,8 @@ class EntryAnswer(serializers.ModelSerializer[CreditEntry]):
     class Meta:
         model = CreditEntry
         fields = (
-            "id", "number", "kind", "merchant", "courier", "tier", "promised", "reached", "late_by", "cause",
-            "amount", "written_at",
+            "id", "tracking_number", "kind", "merchant", "courier", "tier", "promised", "reached", "late_by",
+            "cause", "amount", "written_at",
         )  # fmt: skip
 
     def get_amount(self, entry: CreditEntry) -> str:

@@ -68,7 +68,7 @@ def away(parcel_id: int) -> Iterator[None]:
 
 
 def claim(parcel_id: int) -> dict[str, str]:
-    return {"number": tracking_number(parcel_id), "kind": "delivery", "reason": "weather"}
+    return {"tracking_number": tracking_number(parcel_id), "kind": "delivery", "reason": "weather"}
 
 
 def test_what_is_of_other_workers_goes_on(

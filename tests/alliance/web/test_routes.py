@@ -65,7 +65,7 @@ def test_only_addresses_that_are_a_route_are_remembered() -> None:
     number = "/api/v1/tracking/CA180HFPF3JNCPRS"
     one, other = routes.resolve(number), routes.resolve(number)
     assert one is not other
-    assert one.kwargs == other.kwargs == {"number": "CA180HFPF3JNCPRS"}
+    assert one.kwargs == other.kwargs == {"tracking_number": "CA180HFPF3JNCPRS"}
     for _turn in range(2):
         with pytest.raises(Resolver404):
             routes.resolve("/api/v1/nowhere")
@@ -116,6 +116,6 @@ def test_tracking_is_remembered_by_its_place(monkeypatch: pytest.MonkeyPatch) ->
     first = routes.resolve("/api/v1/tracking/CA180HFPF3JNCPRS")
     monkeypatch.setattr(URLResolver, "resolve", None)
     found = routes.resolve("/api/v1/tracking/CA17ZYVECCRZR557")
-    assert found.kwargs == found.captured_kwargs == {"number": "CA17ZYVECCRZR557"}
+    assert found.kwargs == found.captured_kwargs == {"tracking_number": "CA17ZYVECCRZR557"}
     for name in ("func", "view_name", "route", "app_names", "namespaces"):
         assert getattr(found, name) == getattr(first, name)

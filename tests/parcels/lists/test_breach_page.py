@@ -308,7 +308,7 @@ class TestApi:
         parcel = late()
         courier_client.post(address(parcel), CLAIM)
         data = breach_json(merchant_api, parcel)
-        assert (data["number"], data["kind"], data["outcome"]) == (parcel.number, "delivery", "late")
+        assert (data["tracking_number"], data["kind"], data["outcome"]) == (parcel.number, "delivery", "late")
         assert data["late_by_seconds"] == 3 * 3600
         assert data["promise"]["promised_at"] == data["promise"]["due_at"]
         assert data["attribution"]["party"] == "courier"

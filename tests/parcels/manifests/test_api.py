@@ -66,7 +66,7 @@ def test_made_once_for_a_key_and_picked_up_once(
     assert [each["outcome"] for each in lines["results"]] == ["picked_up", "picked_up"]
     assert [each["tracking_number"] for each in lines["missing"]] == [waiting[0].number]
     [listed] = driver.get(MANIFESTS, {"state": "handed_over", "date": DAY().isoformat()}).json()["results"]
-    assert listed["number"] == manifest["number"]
+    assert listed["manifest_number"] == manifest["manifest_number"]
     assert driver.get(f"{url}/pdf").content[:5] == b"%PDF-"
 
 

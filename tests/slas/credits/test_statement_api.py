@@ -111,7 +111,7 @@ def test_entries_come_by_cursor_in_the_order_they_were_written(
         "delivery",
         24 * 3600,
     )
-    assert entry["number"].startswith("CA")
+    assert entry["tracking_number"].startswith("CA")
     assert (entries[0]["reached"], last["next"]) == (None, None)
 
 

@@ -34,7 +34,7 @@ def late(lane: Lane) -> int:
 
 
 def body(parcel_id: int, **given: Any) -> dict[str, Any]:
-    return {"number": tracking_number(parcel_id), "kind": "delivery", "reason": "weather", **given}
+    return {"tracking_number": tracking_number(parcel_id), "kind": "delivery", "reason": "weather", **given}
 
 
 def key_of(organisation: Organisation, *scopes: str) -> APIClient:
@@ -56,9 +56,9 @@ class TestClaiming:
         response = courier_api.post(URL, body(late, note="Typhoon"), format="json")
         assert response.status_code == 201
         result = response.json()
-        assert response["Location"] == f"/api/v1/breaches/{result['number']}/delivery"
+        assert response["Location"] == f"/api/v1/breaches/{result['tracking_number']}/delivery"
         assert result | {"id": 0, "claimed_at": ""} == {
-            "id": 0, "number": tracking_number(late), "kind": "delivery", "courier": "swift-express",
+            "id": 0, "tracking_number": tracking_number(late), "kind": "delivery", "courier": "swift-express",
             "merchant": "lotus-tea", "state": "claimed", "reason": "weather", "note": "Typhoon",
             "claimed_by": "courier", "event": None, "evidence": "", "claimed_at": "", "decided_at": None,
             "decision_note": "",
@@ -128,8 +128,8 @@ class TestClaiming:
     @pytest.mark.parametrize(
         ("changes", "expected"),
         [
-            ({"number": "CA123"}, ("/number", "tracking_number")),
-            ({"number": None}, ("/number", "null")),
+            ({"tracking_number": "CA123"}, ("/tracking_number", "tracking_number")),
+            ({"tracking_number": None}, ("/tracking_number", "null")),
             ({"kind": "lunch"}, ("/kind", "invalid_choice")),
             ({"reason": "bad luck"}, ("/reason", "invalid_choice")),
             ({"reason": ""}, ("/reason", "invalid_choice")),
@@ -222,7 +222,7 @@ class TestList:
     ) -> None:
         answers = [client.get(URL).json() for client in (courier_api, merchant_api)]
         assert answers[0] == answers[1]
-        assert {row["number"] for row in answers[0]["results"]} == set(map(tracking_number, three))
+        assert {row["tracking_number"] for row in answers[0]["results"]} == set(map(tracking_number, three))
         assert {row["claimed_by"]: row["event"] for row in answers[0]["results"]} == {
             "courier": None, "ops": None, "event": "Typhoon",
         }  # fmt: skip
@@ -250,13 +250,15 @@ class TestList:
         assert len(merchant_api.get(URL, query).json()["results"]) == found
 
     def test_by_number(self, three: list[int], merchant_api: APIClient) -> None:
-        [row] = merchant_api.get(URL, {"number": tracking_number(three[0]).lower()}).json()["results"]
-        assert row["number"] == tracking_number(three[0])
+        [row] = merchant_api.get(URL, {"tracking_number": tracking_number(three[0]).lower()}).json()[
+            "results"
+        ]
+        assert row["tracking_number"] == tracking_number(three[0])
 
     def test_pages(self, three: list[int], courier_api: APIClient) -> None:
         first = courier_api.get(URL, {"page_size": 2}).json()
         second = courier_api.get(first["next"]).json()
-        numbers = [row["number"] for row in (*first["results"], *second["results"])]
+        numbers = [row["tracking_number"] for row in (*first["results"], *second["results"])]
         assert (len(numbers), len(set(numbers)), second["next"]) == (3, 3, None)
 
     @pytest.mark.parametrize(
@@ -265,7 +267,7 @@ class TestList:
             ({"state": "odd"}, ("/state", "invalid_choice")),
             ({"from": "yesterday"}, ("/from", "invalid")),
             ({"to": "0001-01-01"}, ("/to", "invalid")),
-            ({"number": "CA1"}, ("/number", "tracking_number")),
+            ({"tracking_number": "CA1"}, ("/tracking_number", "tracking_number")),
             ({"cursor": "x"}, ("/cursor", "invalid")),
             ({"colour": "red"}, ("/colour", "unknown")),
         ],

@@ -245,7 +245,7 @@ def test_api_lists_breaches_newest_first_page_by_page(judged: Lane, courier_api:
         address = body["next"]
     assert [breach["outcome"] for breach in seen] == ["late", "late", "overdue"]
     assert [breach["excused"] for breach in seen].count(True) == 1
-    assert len({breach["number"] for breach in seen}) == 3
+    assert len({breach["tracking_number"] for breach in seen}) == 3
     assert {breach["courier"] for breach in seen} == {"swift-express"}
 
 

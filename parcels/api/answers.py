@@ -92,16 +92,18 @@ def record_json(record: Record) -> JSON:
 
 
 def promise_json(promise: Promise, ends: Ends, full_on: tuple[date, ...], *, with_steps: bool) -> JSON:
+    deliver_by = promise.deliver_by.isoformat()
     result: JSON = {
+        "original": deliver_by,
+        "current": deliver_by,
         "pickup_date": promise.effective_date.isoformat(),
         "pickup_by": promise.pickup_by.isoformat(),
-        "deliver_by": promise.deliver_by.isoformat(),
         "cut_off_at": promise.cut_off_at.isoformat(),
         "rolled": promise.rolled,
         "rolled_days": promise.rolled_days,
         "full_on": [day.isoformat() for day in full_on],
         "note": rolled_text(promise, ends, full_on),
-        "version": promise.version,
+        "tier_version": promise.version,
     }
     if with_steps:
         result["steps"] = [_step_json(step, ends) for step in promise.steps]
@@ -234,6 +236,9 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
     here, there = parcel.origin.time_zone, parcel.destination.time_zone
     reader = Reader(parcel.courier.organisation.name, parcel.destination.name, there, now)
     stated = state_json(state, reader)
+    if promise := stated["promise"]:
+        promise["pickup_date"] = parcel.pickup_date and parcel.pickup_date.isoformat()
+        promise["pickup_by"] = _local(parcel.pickup_by, here)
     result = {
         "tracking_number": parcel.number,
         "reference": parcel.reference,
@@ -251,9 +256,6 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
         "declared_value": amount_or_none(parcel.declared_value_fen),
         "booked_at": _local(parcel.booked_at, here),
         "ready_at": _local(parcel.ready_at, here),
-        "pickup_date": parcel.pickup_date and parcel.pickup_date.isoformat(),
-        "pickup_by": _local(parcel.pickup_by, here),
-        "deliver_by": stated["promise"] and stated["promise"]["deliver_by"],
         "delivered_at": _local(parcel.delivered_at, there),
         "cancelled_at": _local(parcel.cancelled_at, here),
         "recipient": _person_json(private.recipient),

@@ -41,20 +41,21 @@ S = serializers.Serializer[Any]
 
 class BreachRevision(S):
     requested_by = serializers.ChoiceField(choices=RevisionParty.choices)
-    previous_due_at = serializers.DateTimeField()
-    due_at = serializers.DateTimeField()
+    previous_promise = serializers.DateTimeField(source="previous_due_at")
+    new_promise = serializers.DateTimeField(source="due_at")
     judged = serializers.BooleanField(help_text="Whether on-time is judged by the new date.")
     reason = serializers.CharField()
-    at = serializers.DateTimeField(source="created_at")
+    created_at = serializers.DateTimeField()
 
 
 class BreachPromise(S):
     """What was promised, and by which rules."""
 
     tier = serializers.ChoiceField(choices=TierCode.choices)
-    version = serializers.IntegerField(allow_null=True, help_text="Version of the tier's rules.")
-    promised_at = serializers.DateTimeField(help_text="The original promise.")
-    due_at = serializers.DateTimeField(help_text="The time that on-time is judged by.")
+    tier_version = serializers.IntegerField(allow_null=True, help_text="Version of the tier's rules.")
+    original = serializers.DateTimeField(help_text="As promised at booking. It never changes.")
+    current = serializers.DateTimeField(help_text="As agreed now.")
+    judged_by = serializers.DateTimeField(help_text="The time that on-time is judged by.")
     revisions = BreachRevision(many=True)
 
 
@@ -200,9 +201,10 @@ def breach_json(report: BreachReport, scans: list[TrackedScan], scans_next: str)
         "destination": commitment.destination.code,
         "promise": {
             "tier": commitment.tier.code,
-            "version": commitment.version and commitment.version.number,
-            "promised_at": _time_json(report.promised_at),
-            "due_at": _time_json(commitment.due_at),
+            "tier_version": commitment.version and commitment.version.number,
+            "original": _time_json(report.promised_at),
+            "current": _time_json(commitment.revised_due_at or commitment.due_at),
+            "judged_by": _time_json(commitment.due_at),
             "revisions": BreachRevision(report.revisions, many=True).data,
         },
         "outcome": commitment.outcome,

@@ -40,15 +40,16 @@ _PARCELS_OF_ORDER = {
     ],
 }
 _BRIEF_PROMISE: dict[str, Any] = {
+    "original": "2026-11-24T20:00:00+08:00",
+    "current": "2026-11-24T20:00:00+08:00",
     "pickup_date": "2026-11-23",
     "pickup_by": "2026-11-23T20:00:00+08:00",
-    "deliver_by": "2026-11-24T20:00:00+08:00",
     "cut_off_at": "2026-11-23T18:00:00+08:00",
     "rolled": False,
     "rolled_days": 0,
     "full_on": [],
     "note": "",
-    "version": 1,
+    "tier_version": 1,
 }
 _STEP = {
     "code": "cut_off_kept",
@@ -99,8 +100,8 @@ _REJECTED = {
     "errors": [{"pointer": "/1/weight_g", "detail": "A parcel weighs at least 1 g.", "code": "min_value"}],
 }
 _STATED_PROMISE = {
-    "deliver_by": "2026-11-24T20:00:00+08:00",
-    "original_deliver_by": "2026-11-24T20:00:00+08:00",
+    "original": "2026-11-24T20:00:00+08:00",
+    "current": "2026-11-24T20:00:00+08:00",
     "judged_by": "2026-11-24T20:00:00+08:00",
     "moved_by": None,
     "outcome": "pending",
@@ -119,7 +120,13 @@ _PARCEL = {
     "status_at": "2026-11-24T16:12:00+08:00",
     "contradiction": None,
     "next": "Nothing more. The delivery is complete.",
-    "promise": {**_STATED_PROMISE, "outcome": "met", "reached_at": "2026-11-24T16:12:00+08:00"},
+    "promise": {
+        **_STATED_PROMISE,
+        "outcome": "met",
+        "reached_at": "2026-11-24T16:12:00+08:00",
+        "pickup_date": "2026-11-23",
+        "pickup_by": "2026-11-23T20:00:00+08:00",
+    },
     "lost": None,
     "expected": None,
     "tier": "next_day",
@@ -132,9 +139,6 @@ _PARCEL = {
     "currency": "CNY",
     "booked_at": "2026-11-23T09:41:00+08:00",
     "ready_at": "2026-11-23T10:00:00+08:00",
-    "pickup_date": "2026-11-23",
-    "pickup_by": "2026-11-23T20:00:00+08:00",
-    "deliver_by": "2026-11-24T20:00:00+08:00",
     "delivered_at": "2026-11-24T16:12:00+08:00",
     "cancelled_at": None,
     "recipient": _MASKED,
@@ -233,7 +237,6 @@ CANCELLED = [
             "status_at": "2026-11-23T11:00:00+08:00",
             "next": "It will not be delivered.",
             "promise": None,
-            "deliver_by": None,
             "cancelled_at": "2026-11-23T11:00:00+08:00",
             "delivered_at": None,
         },

@@ -51,8 +51,8 @@ class RevisionBody(Body):
 class PublicRevision(S):
     """One later day agreed on, without its reason. Times carry the destination's offset."""
 
-    previous_due_at = serializers.DateTimeField(help_text="Agreed time before this change.")
-    due_at = serializers.DateTimeField(help_text="Agreed time after this change.")
+    previous_promise = serializers.DateTimeField(help_text="Agreed time before this change.")
+    new_promise = serializers.DateTimeField(help_text="Agreed time after this change.")
     requested_by = serializers.ChoiceField(choices=RevisionParty.choices)
     judged = serializers.BooleanField(help_text="On-time is judged by this date.")
     created_at = serializers.DateTimeField()
@@ -66,16 +66,22 @@ class RevisionAnswer(PublicRevision):
 
 class PossibleDay(S):
     day = serializers.DateField()
-    due_at = serializers.DateTimeField()
+    deliver_by = serializers.DateTimeField()
+
+
+class RevisedPromise(S):
+    """As in a parcel's `promise`."""
+
+    original = serializers.DateTimeField(help_text="Delivery as promised at booking. It never changes.")
+    current = serializers.DateTimeField(help_text="Delivery as agreed now.")
+    judged_by = serializers.DateTimeField(help_text="The time that on-time is judged by.")
 
 
 class RevisionsAnswer(S):
     """The original promise of a delivery beside what was agreed on since."""
 
     tracking_number = serializers.CharField()
-    original_due_at = serializers.DateTimeField(help_text="The promise at booking. It never changes.")
-    due_at = serializers.DateTimeField(help_text="The time that on-time is judged by.")
-    revised_due_at = serializers.DateTimeField(allow_null=True, help_text="The latest agreed date, if any.")
+    promise = RevisedPromise()
     revisions = RevisionAnswer(many=True, help_text="Oldest first.")
     possible_days = PossibleDay(many=True, help_text="The dates you can move it to, earliest first.")
 
@@ -136,8 +142,8 @@ class RevisionsView(APIView):
 def revision_json(revision: Revision, zone: str) -> dict[str, Any]:
     """Return the public data of one revision: the reason is people's own words, for the parties only."""
     return {
-        "previous_due_at": _local(revision.previous_due_at, zone),
-        "due_at": _local(revision.due_at, zone),
+        "previous_promise": _local(revision.previous_due_at, zone),
+        "new_promise": _local(revision.due_at, zone),
         "requested_by": revision.requested_by,
         "judged": revision.judged,
         "created_at": _local(revision.created_at, zone),
@@ -152,14 +158,16 @@ def _answer(actor: Actor, parcel: Parcel) -> dict[str, Any]:
     days = days_for_merchant(actor=actor, parcel=parcel, promised=promised, now=timezone.now())
     return {
         "tracking_number": parcel.number,
-        "original_due_at": _local(promised.first_due_at, zone),
-        "due_at": _local(commitment.due_at, zone),
-        "revised_due_at": commitment.revised_due_at and _local(commitment.revised_due_at, zone),
+        "promise": {
+            "original": _local(promised.first_due_at, zone),
+            "current": _local(commitment.revised_due_at or commitment.due_at, zone),
+            "judged_by": _local(commitment.due_at, zone),
+        },
         "revisions": [
             {**revision_json(revision, zone), "reason": revision.reason} for revision in promised.revisions
         ],
         "possible_days": [
-            {"day": item.day.isoformat(), "due_at": _local(item.due_at, zone)} for item in days
+            {"day": item.day.isoformat(), "deliver_by": _local(item.due_at, zone)} for item in days
         ],
     }
 

@@ -112,7 +112,7 @@ class BookingBody(QuoteBody):
     expected_deliver_by = serializers.DateTimeField(
         required=False,
         allow_null=True,
-        help_text="`promise.deliver_by` as quoted: books only if a quote would still say so; otherwise 409 "
+        help_text="`promise.current` as quoted: books only if a quote would still say so; otherwise 409 "
         "`promise_changed`, with what can be booked now in `available`.",
     )
     expected_pickup_by = serializers.DateTimeField(
@@ -163,15 +163,18 @@ class StepAnswer(S):
 class PromiseAnswer(S):
     """Times carry the local offset of the end they belong to."""
 
+    original = serializers.DateTimeField(help_text="Delivery as promised. It never changes.")
+    current = serializers.DateTimeField(
+        help_text="Delivery as agreed now: the same, until another day is agreed on."
+    )
     pickup_date = serializers.DateField()
     pickup_by = serializers.DateTimeField()
-    deliver_by = serializers.DateTimeField()
     cut_off_at = serializers.DateTimeField(help_text="The cut-off for this pickup day.")
     rolled = serializers.BooleanField(help_text="Pickup is later than requested.")
     rolled_days = serializers.IntegerField()
     full_on = serializers.ListField(child=serializers.DateField(), help_text="Earlier days that are full.")
     note = serializers.CharField(help_text="Why pickup is later than requested; empty if it is not.")
-    version = serializers.IntegerField(help_text="Version of the tier's rules.")
+    tier_version = serializers.IntegerField(help_text="Version of the tier's rules.")
     steps = StepAnswer(many=True, required=False, help_text="Left out in batches.")
 
 
@@ -272,6 +275,13 @@ class ProblemItem(S):
     code = serializers.CharField()
 
 
+class AvailablePromise(S):
+    original = serializers.DateTimeField()
+    current = serializers.DateTimeField()
+    pickup_date = serializers.DateField()
+    pickup_by = serializers.DateTimeField()
+
+
 class AvailableAnswer(S):
     """What can be booked now: send the values as `courier` and `expected_...` to book it."""
 
@@ -279,9 +289,7 @@ class AvailableAnswer(S):
     courier_name = serializers.CharField()
     tier = serializers.ChoiceField(choices=TierCode.choices)
     price = serializers.CharField(help_text="CNY, a decimal.")
-    pickup_date = serializers.DateField()
-    pickup_by = serializers.DateTimeField()
-    deliver_by = serializers.DateTimeField()
+    promise = AvailablePromise()
 
 
 class BatchItemAnswer(S):
@@ -367,11 +375,6 @@ class ParcelFields(S):
     )
     booked_at = serializers.DateTimeField()
     ready_at = serializers.DateTimeField()
-    pickup_date = serializers.DateField(allow_null=True)
-    pickup_by = serializers.DateTimeField(allow_null=True)
-    deliver_by = serializers.DateTimeField(
-        allow_null=True, help_text="As `promise.deliver_by`: the time agreed now."
-    )
     delivered_at = serializers.DateTimeField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
     recipient = RecipientBody(help_text="Masked unless requested with `unmask`; empty once erased.")

@@ -18,12 +18,12 @@ S = serializers.Serializer[Any]
 class PromiseStateAnswer(S):
     """What was promised for the delivery, what is agreed now, and how that stands at this moment."""
 
-    deliver_by = serializers.DateTimeField(
-        help_text="The time agreed now: the original one, or that of a later day asked for since."
+    original = serializers.DateTimeField(help_text="Delivery as promised at booking. It never changes.")
+    current = serializers.DateTimeField(
+        help_text="Delivery as agreed now: the original time, or that of a later day asked for since."
     )
-    original_deliver_by = serializers.DateTimeField(help_text="The original promise. It never changes.")
     judged_by = serializers.DateTimeField(
-        help_text="On-time is judged by this: `deliver_by`, unless the day was changed after it had passed."
+        help_text="On-time is judged by this: `current`, unless the day was changed after it had passed."
     )
     moved_by = serializers.ChoiceField(
         choices=RevisionParty.choices, allow_null=True, help_text="Who asked for the present day."
@@ -59,8 +59,17 @@ class StateAnswer(S):
     )
 
 
+class ParcelPromiseAnswer(PromiseStateAnswer):
+    """The promise with its pickup, for merchant and courier."""
+
+    pickup_date = serializers.DateField(allow_null=True)
+    pickup_by = serializers.DateTimeField(allow_null=True)
+
+
 class ParcelAnswer(StateAnswer, ParcelFields):
     """A parcel as its merchant and its courier see it."""
+
+    promise = ParcelPromiseAnswer(allow_null=True, help_text="Null if there is no promise any more.")
 
 
 class ParcelPage(S):
@@ -84,8 +93,8 @@ def state_json(state: ParcelState, reader: Reader) -> dict[str, Any]:
 
 def _promise_json(promise: PromiseState, zone: str) -> dict[str, Any]:
     return {
-        "deliver_by": moment_text(promise.deliver_by, zone),
-        "original_deliver_by": moment_text(promise.original, zone),
+        "original": moment_text(promise.original, zone),
+        "current": moment_text(promise.deliver_by, zone),
         "judged_by": moment_text(promise.judged_by, zone),
         "moved_by": promise.moved_by or None,
         "outcome": promise.outcome.value,

@@ -61,9 +61,6 @@ class WatchedAnswer(StateAnswer):
     destination = serializers.CharField(help_text="City code.")
     merchant = serializers.CharField()
     courier = serializers.CharField()
-    deliver_by = serializers.DateTimeField(
-        allow_null=True, help_text="As `promise.deliver_by`: the time agreed now."
-    )
     stage = serializers.ChoiceField(choices=Stage.choices, help_text="Progress of the parcel.")
     stage_at = serializers.DateTimeField(help_text="When it reached that stage.")
     last_scan_at = serializers.DateTimeField(allow_null=True)
@@ -149,7 +146,6 @@ def watched_json(watched: Watched) -> dict[str, Any]:
         "destination": parcel.destination.code,
         "merchant": parcel.merchant.organisation.slug,
         "courier": parcel.courier.organisation.slug,
-        "deliver_by": state["promise"] and state["promise"]["deliver_by"],
         "stage": item.stage,
         "stage_at": local_clock(item.stage_at, zone).isoformat(),
         "last_scan_at": last_scan_at and local_clock(last_scan_at, zone).isoformat(),

@@ -21,6 +21,7 @@ from couriers.homes.lists import at_homes
 from slas.choices import CommitmentKind, Outcome, TierCode
 from slas.listed import with_names
 from slas.models import Breach, Commitment, ServiceTier
+from slas.revisions.queries import first_promises
 
 # Of the promise as it stands now.
 _STATE: Final = ("outcome", "reached_at", "excused")
@@ -34,6 +35,14 @@ class BreachesQuery(serializers.Serializer[Any]):
     tier = WordField(choices=TierCode.choices, required=False)
 
 
+class BrokenPromise(serializers.Serializer[Any]):
+    """As in a parcel's `promise`; of the pickup, if `kind` says so."""
+
+    original = serializers.DateTimeField(help_text="As promised at booking. It never changes.")
+    current = serializers.DateTimeField(help_text="As agreed now.")
+    judged_by = serializers.DateTimeField(help_text="The time that on-time is judged by.")
+
+
 class BreachAnswer(serializers.ModelSerializer[Breach]):
     """A promise that was not kept, and what became of it since."""
 
@@ -41,6 +50,7 @@ class BreachAnswer(serializers.ModelSerializer[Breach]):
     courier = serializers.CharField(source="courier.organisation.slug")
     merchant = serializers.CharField(source="merchant.slug")
     tier = serializers.CharField(source="tier.code")
+    promise = BrokenPromise()
     outcome = serializers.ChoiceField(choices=Outcome.choices, help_text="Current state of the promise.")
     reached_at = serializers.DateTimeField(allow_null=True)
     excused = serializers.BooleanField()
@@ -48,7 +58,7 @@ class BreachAnswer(serializers.ModelSerializer[Breach]):
     class Meta:
         model = Breach
         fields = (
-            "tracking_number", "kind", "courier", "merchant", "tier", "due_at", "reached_at", "outcome",
+            "tracking_number", "kind", "courier", "merchant", "tier", "promise", "reached_at", "outcome",
             "excused", "opened_at", "withdrawn_at",
         )  # fmt: skip
 
@@ -107,9 +117,17 @@ def _with_promises(breaches: Sequence[Breach]) -> Sequence[Breach]:
     """Give a page's breaches the state of their promises: a subquery would ask all shards of a cluster."""
     promises = Commitment.objects.filter(parcel_id__in=[breach.parcel_id for breach in breaches])
     found = {(promise.parcel_id, promise.kind): promise for promise in promises}
+    first = first_promises(list(found.values()))
     for breach in breaches:
+        promise = found.get((breach.parcel_id, breach.kind))
+        judged_by = promise.due_at if promise else breach.due_at
+        breach.promise = {  # type: ignore[attr-defined]
+            "original": first.get((breach.parcel_id, breach.kind), judged_by),
+            "current": promise.revised_due_at or judged_by if promise else judged_by,
+            "judged_by": judged_by,
+        }
         for name in _STATE:
-            setattr(breach, name, getattr(found.get((breach.parcel_id, breach.kind)), name, None))
+            setattr(breach, name, getattr(promise, name, None))
     return breaches
 
 

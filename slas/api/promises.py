@@ -65,9 +65,10 @@ class ToldStep(serializers.Serializer[Any]):
 class ToldPromise(serializers.Serializer[Any]):
     """Times carry the local offset of the end they belong to."""
 
+    original = serializers.DateTimeField(help_text="Delivery as it would be promised.")
+    current = serializers.DateTimeField(help_text="The same: nothing was changed since.")
     pickup_date = serializers.DateField()
     pickup_by = serializers.DateTimeField()
-    deliver_by = serializers.DateTimeField()
     cut_off_at = serializers.DateTimeField(help_text="The cut-off for this pickup day.")
     rolled = serializers.BooleanField(help_text="Pickup is later than requested.")
     rolled_days = serializers.IntegerField()
@@ -209,9 +210,10 @@ def _answer_json(answer: Answer, ends: Ends) -> dict[str, Any]:
 
 def _promise_json(promise: Promise, ends: Ends) -> dict[str, Any]:
     return {
+        "original": promise.deliver_by.isoformat(),
+        "current": promise.deliver_by.isoformat(),
         "pickup_date": promise.effective_date.isoformat(),
         "pickup_by": promise.pickup_by.isoformat(),
-        "deliver_by": promise.deliver_by.isoformat(),
         "cut_off_at": promise.cut_off_at.isoformat(),
         "rolled": promise.rolled,
         "rolled_days": promise.rolled_days,

@@ -3,7 +3,7 @@
 Runs in the scope of the file's owner: `visible_to` first, the database's policies behind it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from slas.exports.models import Export
 from slas.promises.models import ServiceTier, TierVersion
 from slas.rates.models import OnTimeRate
 from slas.rates.querysets import OnTimeRateQuerySet
-from slas.revisions.models import Revision
+from slas.revisions.queries import first_promises
 
 # A page of commitments is searched one month of parcels at a time: for a merchant with few parcels the search
 # reads the whole table, which must not be one query.
@@ -77,7 +77,7 @@ def read_page(export: Export, actor: Actor, *, position: str, limit: int) -> Pag
 
 def _page_of_commitments(export: Export, actor: Actor, position: str, limit: int) -> Page:
     rows, position = _commitments(export, actor, position, limit)
-    original_due_times = _first_promises(rows)
+    original_due_times = first_promises(rows)
     names = _names(rows, {row.merchant_id for row in rows} | {row.courier_id for row in rows})
     lines = [
         Line(
@@ -141,16 +141,6 @@ def _end_of_ids(last: date) -> int:
 
 def _ids_of(duration: timedelta) -> int:
     return parcel_id_at(EPOCH + duration)
-
-
-def _first_promises(rows: Sequence[Commitment]) -> dict[tuple[int, str], datetime]:
-    """The due times before the first revision, for commitments that have any."""
-    revised_ids = [row.parcel_id for row in rows if row.revised_due_at is not None]
-    if not revised_ids:
-        return {}
-    revisions = Revision.objects.filter(parcel_id__in=revised_ids).order_by("-pk")
-    # The oldest comes last, and wins.
-    return {(item.parcel_id, item.kind): item.previous_due_at for item in revisions}
 
 
 # --- cells -------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ COLUMNS: Final = (
     "courier",
     "price",
     "pickup_by",
-    "deliver_by",
+    "promise_current",
     "column",
     "problem",
     "detail",
@@ -178,7 +178,10 @@ def _row(
 def _available(result: Known | AllianceError) -> tuple[str, ...]:
     """What could be booked instead of a row whose promise or price changed, or whose day is full."""
     available = result.members.get("available") if isinstance(result, AllianceError) else None
-    return tuple((available or {}).get(name, "") for name in ("courier", "price", "pickup_by", "deliver_by"))
+    if not available:
+        return ("",) * 4
+    promise = available["promise"]
+    return available["courier"], available["price"], promise["pickup_by"], promise["current"]
 
 
 def _iso_text(moment: datetime) -> str:

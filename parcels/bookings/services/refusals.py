@@ -27,14 +27,18 @@ class Available(NamedTuple):
 
     def json(self) -> dict[str, Any]:
         """For programs: sent back as `courier` and `expected_...`, these values book it."""
+        deliver_by = self.promise.deliver_by.isoformat()
         return {
             "courier": self.offer.courier,
             "courier_name": self.offer.courier_name,
             "tier": self.group.tier.code.value,
             "price": yuan(self.fee_fen),
-            "pickup_date": self.promise.effective_date.isoformat(),
-            "pickup_by": self.promise.pickup_by.isoformat(),
-            "deliver_by": self.promise.deliver_by.isoformat(),
+            "promise": {
+                "original": deliver_by,
+                "current": deliver_by,
+                "pickup_date": self.promise.effective_date.isoformat(),
+                "pickup_by": self.promise.pickup_by.isoformat(),
+            },
         }
 
 

@@ -150,7 +150,9 @@ def test_file_gives_the_same_results_as_single_bookings(
         patched.setattr(booking_files, "SLICE", size)
         file = finished(merchant, text_of(*rows))
         file_results = [
-            (item["result"], item["courier"], item["deliver_by"]) if item["courier"] else (item["result"],)
+            (item["result"], item["courier"], item["promise_current"])
+            if item["courier"]
+            else (item["result"],)
             for item in results(file)
         ]
         assert file_results == singles

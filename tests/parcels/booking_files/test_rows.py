@@ -90,7 +90,7 @@ def test_row_is_booked_only_at_the_price_and_promise_it_expects(merchant: Actor)
     assert (cheap["column"], cheap["problem"]) == ("expected_price", "price_changed")
     assert (cheap["price"], cheap["courier"]) == ("12.00", "swift-express")
     assert "CNY 12.00" in cheap["detail"]
-    assert (later["problem"], later["deliver_by"]) == ("promise_changed", booked["deliver_by"])
+    assert (later["problem"], later["promise_current"]) == ("promise_changed", booked["promise_current"])
     assert (unread["column"], unread["price"]) == ("expected_price", "")
 
 
@@ -98,7 +98,9 @@ def test_result_of_a_booked_row_has_its_number_and_promise(merchant: Actor) -> N
     [result] = results(finished(merchant, text_of(row(reference="SO-1"))))
     [parcel] = parcels_of(merchant)
     assert (result["line"], result["reference"], result["tracking_number"]) == ("2", "SO-1", parcel.number)
-    assert result["deliver_by"] == parcel.deliver_by.astimezone(timezone.get_default_timezone()).isoformat()
+    assert (
+        result["promise_current"] == parcel.deliver_by.astimezone(timezone.get_default_timezone()).isoformat()
+    )
     assert (parcel.source, parcel.reference, parcel.recipient_name) == ("file", "SO-1", "王小明")
     with scope(Scope.everything()):
         assert Commitment.objects.filter(parcel_id=parcel.pk).count() == 2

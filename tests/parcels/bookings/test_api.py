@@ -36,7 +36,9 @@ def test_booking_returns_201_with_number_promise_and_location(
     assert answer["tracking_number"] == parcels()[0].number
     assert (answer["courier"], answer["price"], answer["reference"]) == ("swift-express", "12.50", "SO-1")
     assert response["Location"] == f"/api/v1/parcels/{answer['tracking_number']}"
-    assert merchant_api.get(response["Location"]).json()["deliver_by"] == answer["promise"]["deliver_by"]
+    assert (
+        merchant_api.get(response["Location"]).json()["promise"]["original"] == answer["promise"]["original"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -78,15 +80,15 @@ def test_booking_with_an_outdated_promise_is_409_with_the_current_promise(
     answer = response.json()
     assert answer["type"] == "urn:alliance:problem:promise_changed"
     expected = f"{tomorrow().date() + timedelta(days=1)}T20:00:00+08:00"
-    assert answer["available"]["deliver_by"] == expected
+    assert answer["available"]["promise"]["current"] == expected
     assert pointers(response) == [("/expected_deliver_by", "promise_changed")]
     # What holds now can be sent back as it came.
     now = answer["available"]
     body = body_for(
         ready_at=ready,
         courier=now["courier"],
-        expected_deliver_by=now["deliver_by"],
-        expected_pickup_by=now["pickup_by"],
+        expected_deliver_by=now["promise"]["current"],
+        expected_pickup_by=now["promise"]["pickup_by"],
         expected_price=now["price"],
     )
     assert merchant_api.post(PARCELS, body).status_code == 201

@@ -165,7 +165,7 @@ def test_if_full_refuse_books_another_courier_but_no_other_day(
     assert first.offer.offer_id == rival.pk
     assert isinstance(second, CapacityFull)
     assert "Next: Swift Express on Wed 25 Nov 2026, delivered by Thu 26 Nov 2026 20:00." in second.detail
-    assert second.members["available"]["deliver_by"] == today_at(20, days=2).isoformat()
+    assert second.members["available"]["promise"]["current"] == today_at(20, days=2).isoformat()
 
 
 def test_parcel_ready_earlier_today_is_ready_now(
@@ -214,7 +214,7 @@ def test_promise_that_no_quote_says_is_refused_while_there_is_room(
     ]
     for refused in book_all(merchant, requests):
         assert (type(refused), refused.reason) == (Conflict, "promise_changed")
-        assert refused.members["available"]["deliver_by"] == today_at(20, days=1).isoformat()
+        assert refused.members["available"]["promise"]["current"] == today_at(20, days=1).isoformat()
     assert parcels_of(merchant) == []
 
 
@@ -230,7 +230,7 @@ def test_pickup_that_moved_is_refused_though_the_delivery_did_not(
     )
     [refused] = book_all(merchant, [request])
     assert [error.pointer for error in refused.errors] == ["/expected_pickup_by"]
-    assert refused.members["available"]["pickup_by"] == today_at(20).isoformat()
+    assert refused.members["available"]["promise"]["pickup_by"] == today_at(20).isoformat()
 
 
 @pytest.mark.parametrize("change", [{}, {"courier": "swift-express"}, {"if_full": IfFull.NEXT}])
@@ -276,7 +276,7 @@ def test_outdated_expected_promise_is_refused_with_the_current_one(
     assert isinstance(refused, Conflict)
     assert refused.reason == "promise_changed"
     assert refused.detail == "The promise has changed: it is now delivered by Thu 26 Nov 2026 20:00."
-    assert refused.members["available"]["deliver_by"] == today_at(20, days=2).isoformat()
+    assert refused.members["available"]["promise"]["current"] == today_at(20, days=2).isoformat()
     assert parcels_of(merchant) == []
 
 

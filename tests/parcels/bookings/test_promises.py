@@ -71,7 +71,7 @@ def test_api_quote_booking_and_batch_apply_the_cut_off(
     single = merchant_api.post(PARCELS, body_for()).json()["promise"]
     batch = merchant_api.post(f"{PARCELS}/batch", {"parcels": [body_for()]}).json()
     for promise_data in (quoted, single, batch["results"][0]["promise"]):
-        assert promise_data["deliver_by"] == expected.deliver_by.isoformat()
+        assert promise_data["current"] == expected.deliver_by.isoformat()
         # The roll is not silent: a field, a count, and a note with cut-off and city.
         assert (promise_data["rolled"], promise_data["rolled_days"]) == (True, expected.rolled_days)
         assert "The cut-off in Hangzhou" in promise_data["note"]

@@ -25,7 +25,7 @@ def test_quote_returns_all_data_of_an_offer(merchant_api: APIClient, sold: Offer
     day = tomorrow().date()
     assert (answer["origin"]["code"], answer["currency"]) == ("CN-HGH", "CNY")
     assert (offer["courier"], offer["tier"], offer["price"]) == ("swift-express", "next_day", "12.50")
-    assert offer["promise"]["deliver_by"] == f"{day + timedelta(days=1)}T20:00:00+08:00"
+    assert offer["promise"]["current"] == f"{day + timedelta(days=1)}T20:00:00+08:00"
     assert offer["promise"]["cut_off_at"] == f"{day}T18:00:00+08:00"
     assert offer["promise"]["rolled"] is False
     assert offer["promise"]["steps"][-1]["code"] == "deliver_by"

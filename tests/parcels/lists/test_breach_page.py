@@ -310,7 +310,7 @@ class TestApi:
         data = breach_json(merchant_api, parcel)
         assert (data["tracking_number"], data["kind"], data["outcome"]) == (parcel.number, "delivery", "late")
         assert data["late_by_seconds"] == 3 * 3600
-        assert data["promise"]["promised_at"] == data["promise"]["due_at"]
+        assert data["promise"]["original"] == data["promise"]["judged_by"]
         assert data["attribution"]["party"] == "courier"
         assert [leg["leg"] for leg in data["attribution"]["legs"]] == ["waiting", "linehaul", "last_mile"]
         assert [item["code"] for item in data["scans"]] == ["delivered", "out_for_delivery", "picked_up"]

@@ -77,12 +77,12 @@ def test_line_has_all_columns_with_offsets(book: Book, merchant_client: Client) 
     [parcel] = book(hours_ago=40, reference="订单-1")
     scan(parcel, "delivered", 33)
     [row] = file_of(merchant_client)
-    assert (row["reference"], row["status"], row["delivery_outcome"]) == ("订单-1", "delivered", "late")
-    assert (row["merchant"], row["courier"], row["service"]) == ("Lotus Tea", "Swift Express", "next_day")
+    assert (row["reference"], row["status"], row["outcome"]) == ("订单-1", "delivered", "late")
+    assert (row["merchant"], row["courier"], row["tier"]) == ("Lotus Tea", "Swift Express", "next_day")
     assert (row["origin_code"], row["destination"]) == ("CN-HGH", "Chengdu")
     assert (row["weight_g"], row["fee_cny"]) == ("800", "12.50")
     assert row["delivered_at"].endswith("+08:00")
-    assert datetime.fromisoformat(row["deliver_by"]) == parcel.deliver_by
+    assert datetime.fromisoformat(row["promise_current"]) == parcel.deliver_by
     assert row["cancelled_at"] == ""
 
 

@@ -25,19 +25,22 @@ def send(api: APIClient, parcel: Parcel, **values: Any) -> Any:
 def test_api_moves_a_delivery_and_returns_both_days(parcel: Parcel, merchant_api: APIClient) -> None:
     before = merchant_api.get(f"/api/v1/parcels/{parcel.number}/revisions").json()
     assert before["revisions"] == []
-    assert before["revised_due_at"] is None
+    assert before["promise"]["current"] == before["promise"]["original"]
     assert before["possible_days"][0]["day"] == day(parcel, 1).isoformat()
     response = send(merchant_api, parcel)
     assert response.status_code == 201
     answer = response.json()
     [revision] = answer["revisions"]
-    assert answer["original_due_at"] == before["due_at"] == revision["previous_due_at"]
-    assert answer["due_at"] == answer["revised_due_at"] == revision["due_at"]
-    assert revision["due_at"].startswith(day(parcel).isoformat())
+    assert answer["promise"]["original"] == before["promise"]["current"] == revision["previous_promise"]
+    assert answer["promise"]["judged_by"] == answer["promise"]["current"] == revision["new_promise"]
+    assert revision["new_promise"].startswith(day(parcel).isoformat())
     assert (revision["requested_by"], revision["judged"]) == ("merchant", True)
     public = APIClient().get(f"/api/v1/tracking/{parcel.number}").json()
     promise = public["promise"]
-    assert (promise["deliver_by"], promise["original_deliver_by"]) == (answer["due_at"], before["due_at"])
+    assert (promise["current"], promise["original"]) == (
+        answer["promise"]["current"],
+        before["promise"]["current"],
+    )
     assert promise["moved_by"] == "merchant"
     assert revision.pop("reason") == "Sold out"
     assert public["revisions"] == [revision]

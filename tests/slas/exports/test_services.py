@@ -52,7 +52,7 @@ def test_csv_has_each_commitment_once_with_its_values(
     for row, commitment in zip(rows, commitments, strict=True):
         assert row["tracking_number"][:2] == "CA"
         assert (row["milestone"], row["outcome"]) == (commitment.kind, commitment.outcome)
-        assert (row["due_at"], row["promised_at"]) == (commitment.due_at, commitment.due_at)
+        assert (row["judged_by"], row["promise_original"]) == (commitment.due_at, commitment.due_at)
         assert (row["reached_at"], row["due_date"]) == (commitment.reached_at, commitment.due_date)
         assert row["fee_cny"] * 100 == commitment.fee_fen
         assert (row["courier"], row["merchant_name"]) == (lane.courier.slug, "Lotus Tea")
@@ -80,7 +80,7 @@ def test_the_days_are_due_dates_and_both_are_included(lane: Lane, merchant: Acto
     first, last = ((NOON + day * DAY).date() for day in (1, 2))
     export = written(merchant, COMMITMENTS, CSV, first, last)
     due = Commitment.objects.filter(parcel_id__in=[by_day[1], by_day[2]])
-    assert {row["due_at"] for row in read_csv(export)} == {item.due_at.isoformat() for item in due}
+    assert {row["judged_by"] for row in read_csv(export)} == {item.due_at.isoformat() for item in due}
 
 
 def test_original_promise_is_exported_beside_the_revised_one(
@@ -97,7 +97,7 @@ def test_original_promise_is_exported_beside_the_revised_one(
         )  # fmt: skip
         before = after
     [row] = [understood(COMMITMENTS, row) for row in read_csv(written(merchant))]
-    assert [row[name] for name in ("promised_at", "due_at", "revised_due_at")] == [
+    assert [row[name] for name in ("promise_original", "judged_by", "promise_current")] == [
         NOON + DAY, NOON + 2 * DAY, NOON + 4 * DAY,
     ]  # fmt: skip
     assert row["due_date"] == (NOON + DAY).date()

@@ -48,8 +48,8 @@ def test_every_version_returns_its_promise_with_steps(
     )  # fmt: skip
     newest, first = ask(merchant_api).json()
     assert (newest["version"], newest["in_force"], first["version"], first["in_force"]) == (2, True, 1, False)
-    assert newest["promise"]["deliver_by"] == "2026-10-03T20:00:00+08:00"
-    assert first["promise"]["deliver_by"] == "2026-10-02T20:00:00+08:00"
+    assert newest["promise"]["current"] == "2026-10-03T20:00:00+08:00"
+    assert first["promise"]["current"] == "2026-10-02T20:00:00+08:00"
     assert [step["text"] for step in newest["promise"]["steps"]] == [
         "Booked Wed 30 Sep 2026 17:40, Hangzhou time.",
         "In time for the cut-off in Hangzhou, 18:00, so pickup is on Wed 30 Sep 2026.",
@@ -90,8 +90,8 @@ def test_version_and_known_at_select_the_answer(
     )
     [then] = ask(courier_api, version=2).json()
     [later] = ask(courier_api, version=2, known_at=announced.isoformat()).json()
-    assert then["promise"]["deliver_by"] == "2026-10-02T20:00:00+08:00"
-    assert later["promise"]["deliver_by"] == "2026-10-03T20:00:00+08:00"
+    assert then["promise"]["current"] == "2026-10-02T20:00:00+08:00"
+    assert later["promise"]["current"] == "2026-10-03T20:00:00+08:00"
 
 
 def test_rolled_pickup_is_explained(merchant_api: APIClient) -> None:

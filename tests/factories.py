@@ -12,11 +12,38 @@ from alliance.choices import OrganisationKind, OrganisationStatus, Role
 from alliance.members.services.api_keys import create_api_key
 from alliance.members.services.organisations import free_slug
 from alliance.models import Contact, Member, Organisation, User
+from alliance.public_ids import IdKind, public_id, row_id
 from alliance.tenancy import Actor, Scope, scope
 from couriers.models import Courier
 from parcels.models import Merchant
 
 PASSWORD = "correct-horse-battery"
+# Ids that tests can name: above those that the sequence gives, and no larger than a lock can be.
+KNOWN = {"Swift Express": 2_000_000_001, "Rival Logistics": 2_000_000_002, "Lotus Tea": 2_000_000_003}
+SWIFT = public_id(IdKind.COURIER, KNOWN["Swift Express"])
+RIVAL = public_id(IdKind.COURIER, KNOWN["Rival Logistics"])
+LOTUS = public_id(IdKind.MERCHANT, KNOWN["Lotus Tea"])
+ID_KINDS = {
+    "Offer": IdKind.OFFER,
+    "PickupAddress": IdKind.PICKUP_ADDRESS,
+    "SavedRecipient": IdKind.RECIPIENT,
+    "Pickup": IdKind.PICKUP,
+    "BookingFile": IdKind.BOOKING_FILE,
+    "AllocationRule": IdKind.ALLOCATION_RULE,
+    "Excuse": IdKind.EXCUSE,
+    "CreditEntry": IdKind.CREDIT_ENTRY,
+    "Export": IdKind.EXPORT,
+}
+
+
+def id_of(row: Any) -> str:
+    """A row's id as the API tells it."""
+    return public_id(ID_KINDS[type(row).__name__], row.pk)
+
+
+def pk_of(public: str) -> int:
+    """The row's number of an id that the API told."""
+    return row_id(IdKind(public.partition("_")[0]), public)
 
 
 def courier_organisation(name: str, status: str = OrganisationStatus.ACTIVE) -> Organisation:
@@ -38,7 +65,11 @@ def merchant_organisation(name: str, *, age: timedelta = timedelta(days=365)) ->
 
 
 def _organisation(kind: str, name: str, status: str) -> Organisation:
-    organisation = Organisation.objects.create(kind=kind, name=name, slug=free_slug(name), status=status)
+    pk = KNOWN.get(name)
+    if Organisation.objects.filter(pk=pk).exists():
+        pk = None
+    values = {"kind": kind, "name": name, "slug": free_slug(name), "status": status}
+    organisation = Organisation.objects.create(pk=pk, **values)
     Contact.objects.create(organisation=organisation, name="Chen Xiaoyan", phone="0571 8502 2088")
     return organisation
 

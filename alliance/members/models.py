@@ -21,6 +21,7 @@ from alliance.members.querysets import (
     MemberQuerySet,
     OrganisationQuerySet,
 )
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, Scope, scope
 from alliance.wording import listed
 
@@ -157,6 +158,12 @@ class Organisation(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def public_id(self) -> str:
+        """The id of the courier or merchant outside; the operator is told to nobody."""
+        is_courier = self.kind == OrganisationKind.COURIER
+        return public_id(IdKind.COURIER if is_courier else IdKind.MERCHANT, self.pk)
 
 
 class Member(models.Model):

@@ -11,6 +11,7 @@ from alliance.clocks import local_clock
 from alliance.errors import AllianceError
 from alliance.identifiers import tracking_number
 from alliance.models import City
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor
 from alliance.texts import one_line
 from parcels.api.booking_bodies import lists_pieces
@@ -60,7 +61,11 @@ def offer_json(offer: QuotedOffer, ends: Ends) -> JSON:
     reason = offer.reason and {
         "code": offer.reason.value,
         "text": quoted_reason(offer),
-        "rule": offer.rule and {"id": offer.rule.id, "name": offer.rule.name},
+        "rule": offer.rule
+        and {
+            "id": public_id(IdKind.ALLOCATION_RULE, offer.rule.id),
+            "name": offer.rule.name,
+        },
     }
     return {
         "courier": offer.offer.courier,
@@ -248,8 +253,10 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
         **stated,
         "contradiction": parcel.contradiction or None,
         "tier": parcel.tier.code,
-        "merchant": parcel.merchant.organisation.slug,
-        "courier": parcel.courier.organisation.slug,
+        "merchant": parcel.merchant.organisation.public_id,
+        "merchant_name": parcel.merchant.organisation.name,
+        "courier": parcel.courier.organisation.public_id,
+        "courier_name": parcel.courier.organisation.name,
         "origin": end_json(parcel.origin),
         "destination": end_json(parcel.destination),
         "weight_g": parcel.weight_g,

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from alliance.cities import MOST_LETTERS, CityFinder, UnknownCity, cities_of
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
+from alliance.public_ids import IdKind, row_id_or_none
 from alliance.tenancy import Actor
 from alliance.texts import one_line, plain
 from alliance.unknown_fields import unknown_fields
@@ -50,7 +51,6 @@ RETURN_FIELDS = frozenset(
         "expected_pickup_by", "expected_price", "if_full",
     }
 )  # fmt: skip
-_MAX_ID = 2**63 - 1
 _MAX_WEIGHT = 2**31 - 1
 
 
@@ -65,18 +65,18 @@ class Places:
             text for body in objects for key in ("origin", "destination") if _is_code(text := body.get(key))
         }
         self._cities = CityFinder(cities_of(codes))
-        ids: set[Any] = {address_id for body in objects if _is_id(address_id := body.get("pickup_address"))}
+        ids = {_address_id(body.get("pickup_address")) for body in objects} - {None}
         if ids:
-            self._addresses.update({pk: None for pk in ids})
+            self._addresses.update({pk: None for pk in ids if pk})
             addresses = PickupAddress.objects.visible_to(actor).filter(pk__in=ids).select_related("city")
             self._addresses.update({address.pk: address.city for address in addresses})
         named = {recipient_of(body) for body in objects} - {None}
         recipients = SavedRecipient.objects.visible_to(actor).filter(pk__in=named) if named else ()
         self._recipients = {recipient.pk: recipient for recipient in recipients}
 
-    def recipient(self, recipient_id: object) -> SavedRecipient | None:
+    def recipient(self, recipient_id: int | None) -> SavedRecipient | None:
         """Return one of the actor's saved recipients."""
-        return self._recipients.get(recipient_id) if _is_id(recipient_id) else None
+        return None if recipient_id is None else self._recipients.get(recipient_id)
 
     def city(self, text: str) -> City:
         """Return the city named by a text. Raises UnknownCity."""
@@ -136,9 +136,9 @@ def read_order(body: object, places: Places, *, at: datetime) -> list[BookingReq
 
 
 def recipient_of(body: object) -> int | None:
-    """The number of the saved recipient that a booking names, if it names one."""
+    """The row of the saved recipient that a booking names, if it names one."""
     value = body.get("recipient_id") if isinstance(body, Mapping) else None
-    return value if _is_id(value) else None
+    return row_id_or_none(IdKind.RECIPIENT, value)
 
 
 def _written(inner: "_Reader | None") -> Recipient:
@@ -311,7 +311,7 @@ class _Reader:
         value = self._body.get("recipient_id")
         if value is None:
             return None
-        saved = self._places.recipient(value)
+        saved = self._places.recipient(row_id_or_none(IdKind.RECIPIENT, value))
         if self._body.get("recipient") is not None:
             self._wrong("recipient_id", _("Send a recipient or a recipient_id, not both."), "invalid")
         elif saved is None:
@@ -338,11 +338,12 @@ class _Reader:
         value = self._body.get("pickup_address")
         if value is None:
             return None, None
-        city = self._places.city_of_address(value) if _is_id(value) else None
+        address_id = _address_id(value)
+        city = None if address_id is None else self._places.city_of_address(address_id)
         if city is None:
             self._wrong("pickup_address", _("Unknown pickup address."), "unknown")
             return 0, None
-        return value, city
+        return address_id, city
 
     def _city(self, name: str, *, required: bool) -> City | None:
         text = self.text(name, required=required)
@@ -370,8 +371,8 @@ def _is_code(value: object) -> bool:
     return isinstance(value, str) and len(value) <= 16 and value.isascii() and value.isprintable()
 
 
-def _is_id(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MAX_ID
+def _address_id(value: object) -> int | None:
+    return row_id_or_none(IdKind.PICKUP_ADDRESS, value)
 
 
 def under(pointer: str, errors: Iterable[FieldError]) -> Iterator[FieldError]:

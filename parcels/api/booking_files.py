@@ -18,8 +18,10 @@ from rest_framework.views import APIView
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.parsing import Body, refuse_body, refuse_unknown_parameters
+from alliance.api.public_ids import PublicIdField
 from alliance.csv_files.writing import stream
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
+from alliance.public_ids import IdKind
 from alliance.tenancy import Actor
 from alliance.workbooks.writing import CONTENT_TYPE, write_workbook
 from parcels.api.parcels import IDEMPOTENCY_KEY
@@ -64,7 +66,7 @@ class BookingFileBody(Body):
 
 
 class BookingFileAnswer(serializers.Serializer[Any]):
-    id = serializers.IntegerField()
+    id = PublicIdField(IdKind.BOOKING_FILE)
     name = serializers.CharField()
     state = serializers.ChoiceField(
         choices=[choice for choice in BookingFileState.choices if choice[0] != BookingFileState.DRAFT]
@@ -154,7 +156,7 @@ class BookingFileResultsView(APIView):
         summary="Download a booking file's results",
         description="One line per processed row: tracking number and promise, or the reason why it was not "
         "booked.",
-        parameters=[OpenApiParameter("file_id", int, OpenApiParameter.PATH), AS_TYPE],
+        parameters=[AS_TYPE],
         responses={(200, "text/csv"): OpenApiTypes.STR, (200, CONTENT_TYPE): OpenApiTypes.BINARY},
         tags=["booking"],
     )
@@ -171,7 +173,7 @@ class BookingFileRejectedView(APIView):
         summary="Download a booking file's rejected rows",
         description="The rejected rows under our columns with the reason, which is ignored when the "
         "corrected file is uploaded.",
-        parameters=[OpenApiParameter("file_id", int, OpenApiParameter.PATH), AS_TYPE],
+        parameters=[AS_TYPE],
         responses={(200, "text/csv"): OpenApiTypes.STR, (200, CONTENT_TYPE): OpenApiTypes.BINARY},
         tags=["booking"],
     )

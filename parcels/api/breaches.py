@@ -12,9 +12,11 @@ from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
 from alliance.api.parsing import refuse_unknown_parameters
+from alliance.api.public_ids import PublicIdField
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
+from alliance.public_ids import IdKind
 from alliance.tenancy import require
 from parcels.choices import ScanCode
 from parcels.models import Parcel, Scan
@@ -87,7 +89,7 @@ class BreachAttribution(S):
 
 
 class BreachExcuse(S):
-    id = serializers.IntegerField()
+    id = PublicIdField(IdKind.EXCUSE)
     state = serializers.ChoiceField(choices=ExcuseState.choices)
     reason = serializers.ChoiceField(choices=ExcuseReason.choices)
     note = serializers.CharField()
@@ -121,7 +123,9 @@ class BreachDetail(S):
     tracking_number = serializers.CharField()
     kind = serializers.ChoiceField(choices=CommitmentKind.choices)
     courier = serializers.CharField()
+    courier_name = serializers.CharField()
     merchant = serializers.CharField()
+    merchant_name = serializers.CharField()
     origin = serializers.CharField(help_text="City code.")
     destination = serializers.CharField(help_text="City code.")
     promise = BreachPromise()
@@ -195,8 +199,10 @@ def breach_json(report: BreachReport, scans: list[TrackedScan], scans_next: str)
     return {
         "tracking_number": tracking_number(commitment.parcel_id),
         "kind": commitment.kind,
-        "courier": commitment.courier.organisation.slug,
-        "merchant": commitment.merchant.slug,
+        "courier": commitment.courier.organisation.public_id,
+        "courier_name": commitment.courier.organisation.name,
+        "merchant": commitment.merchant.public_id,
+        "merchant_name": commitment.merchant.name,
         "origin": commitment.origin.code,
         "destination": commitment.destination.code,
         "promise": {

@@ -4,7 +4,12 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
 
+from alliance.public_ids import IdKind, public_id
+
 NUMBER = "CA180HFPF3JNCPRS"
+_COURIER = {"courier": public_id(IdKind.COURIER, 21), "courier_name": "Swift Express"}
+_ADDRESS = public_id(IdKind.PICKUP_ADDRESS, 12)
+_MERCHANT = {"merchant": public_id(IdKind.MERCHANT, 35), "merchant_name": "Lotus Tea"}
 _LANE = {"origin": "CN-HGH", "destination": "CN-CTU", "weight_g": 800}
 _ENDS = {
     "origin": {"code": "CN-HGH", "name": "Hangzhou"},
@@ -59,8 +64,7 @@ _STEP = {
 }
 _PROMISE = {**_BRIEF_PROMISE, "steps": [_STEP]}
 _OFFER = {
-    "courier": "swift-express",
-    "courier_name": "Swift Express",
+    **_COURIER,
     "grade": "gold",
     "tier": "next_day",
     "price": "12.00",
@@ -85,8 +89,7 @@ _BOOKED = {
     "reference": "SO-2026-1187",
     "status": "booked",
     "tier": "next_day",
-    "courier": "swift-express",
-    "courier_name": "Swift Express",
+    **_COURIER,
     "price": "12.00",
     "currency": "CNY",
     "declared_value": None,
@@ -130,8 +133,8 @@ _PARCEL = {
     "lost": None,
     "expected": None,
     "tier": "next_day",
-    "merchant": "lotus-tea",
-    "courier": "swift-express",
+    **_MERCHANT,
+    **_COURIER,
     **_ENDS,
     "weight_g": 800,
     "declared_value": None,
@@ -157,7 +160,7 @@ _TRACKED: dict[str, Any] = {
     "to_do": ["If another day suits you better, choose it below."],
     "ask": "Questions? Ask Swift Express and give the tracking number, or ask the shop.",
     "equivalents": {"aftership": "OutForDelivery", "easypost": "out_for_delivery", "kuaidi100": "5"},
-    "courier": "Swift Express",
+    **_COURIER,
     "tier": "next_day",
     "origin": {"code": "CN-HGH", "name": "Hangzhou", "time_zone": "Asia/Shanghai"},
     "destination": {"code": "CN-CTU", "name": "Chengdu", "time_zone": "Asia/Shanghai"},
@@ -368,15 +371,15 @@ PICKUP = [
     _answer_example(
         "One requested, one with a typing mistake",
         {
-            "id": 1182,
+            "id": public_id(IdKind.PICKUP, 1182),
             "state": "requested",
             "day": "2026-11-23",
             "window": {"start": "2026-11-23T10:00:00+08:00", "end": "2026-11-23T12:00:00+08:00"},
             "proposed": None,
-            "courier": "swift-express",
-            "merchant": "Lotus Tea",
+            **_MERCHANT,
+            **_COURIER,
             "pickup_address": {
-                "id": 7,
+                "id": _ADDRESS,
                 "name": "Warehouse",
                 "city": {"code": "CN-HGH", "name": "Hangzhou"},
                 "address": "文三路90号",
@@ -435,11 +438,10 @@ RETURN_DECLINED = [_request_example("Worn", {"answer": "It has been worn."})]
 _MANIFEST: dict[str, Any] = {
     "manifest_number": "MF7K2M9Q4X1CH",
     "state": "open",
-    "merchant_name": "Lotus Tea",
-    "courier": "swift-express",
-    "courier_name": "Swift Express",
+    **_MERCHANT,
+    **_COURIER,
     "origin": {"code": "CN-HGH", "name": "Hangzhou"},
-    "pickup_address": {"id": 12, "name": "西溪仓库", "address": "文一西路 998 号"},
+    "pickup_address": {"id": _ADDRESS, "name": "西溪仓库", "address": "文一西路 998 号"},
     "date": "2026-11-23",
     "number_of_day": 1,
     "counts": {
@@ -455,7 +457,7 @@ _ACCEPTED = {"index": 0, "tracking_number": NUMBER, "status": "accepted"}
 MANIFEST = [
     OpenApiExample(
         "All parcels of a day",
-        value={"courier": "swift-express", "pickup_address": 12, "date": "2026-11-23"},
+        value={"courier": _COURIER["courier"], "pickup_address": _ADDRESS, "date": "2026-11-23"},
         request_only=True,
     ),
     OpenApiExample("Some parcels", value={"tracking_numbers": [NUMBER]}, request_only=True),

@@ -23,7 +23,7 @@ S = serializers.Serializer[Any]
 OF_WHOM: Final = OpenApiParameter(
     "organisation",
     str,
-    description="Required for ops, not allowed otherwise: the short name of a merchant or courier.",
+    description="Required for ops, not allowed otherwise: the id of a merchant or courier.",
 )
 MONTH: Final = OpenApiParameter(
     "month", str, OpenApiParameter.PATH, description="YYYY-MM, in Beijing time.", pattern=r"^\d{4}-\d{2}$"
@@ -54,11 +54,12 @@ class FreightMonthAnswer(FreightAnswer):
 
 class FreightMonthsAnswer(S):
     organisation = serializers.CharField()
+    organisation_name = serializers.CharField()
     results = FreightMonthAnswer(many=True)
 
 
 class FreightPartAnswer(FreightAnswer):
-    code = serializers.CharField(help_text="Short name.")
+    code = serializers.CharField(help_text="Id of the merchant or courier.")
     name = serializers.CharField()
     settled_on = serializers.DateField(allow_null=True, help_text="Of a final month that is settled.")
     settled_reference = serializers.CharField()
@@ -66,6 +67,7 @@ class FreightPartAnswer(FreightAnswer):
 
 class FreightStatementAnswer(FreightMonthAnswer):
     organisation = serializers.CharField()
+    organisation_name = serializers.CharField()
     by_counterparty = FreightPartAnswer(many=True, help_text=f"{PARTS} at most: see the next page.")
     next_counterparties = serializers.URLField(
         allow_null=True, help_text="The same month with the counterparties that follow; null after the last."
@@ -87,7 +89,7 @@ class FreightStatementsView(APIView):
     def get(self, request: Request) -> Response:
         account = _account(request)
         months = [_month_json(month) for month in months_of(account, now=timezone.now())]
-        return Response({"organisation": account.organisation.slug, "results": months})
+        return Response({**_account_json(account), "results": months})
 
 
 class FreightStatementView(APIView):
@@ -107,7 +109,7 @@ class FreightStatementView(APIView):
         parts = parts_of(account, shown, after=_after(request), limit=PARTS + 1)
         return Response(
             {
-                "organisation": account.organisation.slug,
+                **_account_json(account),
                 **_month_json(shown),
                 "by_counterparty": [_part_json(part) for part in parts[:PARTS]],
                 "next_counterparties": _next(request, parts),
@@ -119,7 +121,7 @@ def _account(request: Request, *also: str) -> Account:
     actor = actor_of(request)
     require(actor, Capability.VIEW_FINANCE)
     refuse_unknown_parameters(request, "organisation", *also)
-    return account_of(actor, slug=request.query_params.get("organisation", ""))
+    return account_of(actor, organisation_id=request.query_params.get("organisation", ""))
 
 
 def _after(request: Request) -> int:
@@ -149,6 +151,10 @@ def _freight_json(freight: Freight) -> dict[str, Any]:
     }
 
 
+def _account_json(account: Account) -> dict[str, Any]:
+    return {"organisation": account.organisation.public_id, "organisation_name": account.organisation.name}
+
+
 def _month_json(month: FreightOfMonth) -> dict[str, Any]:
     return {
         "month": month.text,
@@ -163,7 +169,7 @@ def _part_json(part: FreightPart) -> dict[str, Any]:
     organisation, statement = part.organisation, part.statement
     settled_on = statement.settled_on if statement else None
     return {
-        "code": organisation.slug if organisation else "",
+        "code": organisation.public_id if organisation else "",
         "name": organisation.name if organisation else "",
         **_freight_json(part),
         "settled_on": settled_on and settled_on.isoformat(),

@@ -19,12 +19,14 @@ from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import Body, WordField, refuse_body, refuse_unknown_parameters
+from alliance.api.public_ids import PublicIdField
 from alliance.api.views import ApiView
 from alliance.choices import Capability
 from alliance.clocks import local_clock
 from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import Organisation
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, require
 from parcels.api import examples
 from parcels.api.answers import end_json, rejection_json
@@ -83,10 +85,10 @@ class ManifestBody(Body):
         max_length=BATCH_LIMIT,
         help_text=f"Up to {BATCH_LIMIT:,}. Without courier, day and place, those of the first that fits.",
     )
-    courier = serializers.CharField(max_length=80, required=False, help_text="Short name, as in quotes.")
+    courier = serializers.CharField(max_length=80, required=False, help_text="Its id, as in quotes.")
     date = serializers.DateField(required=False, help_text="The pickup day, as promised.")
-    pickup_address = serializers.IntegerField(
-        required=False, min_value=1, max_value=2**63 - 1, help_text="One of your pickup addresses."
+    pickup_address = PublicIdField(
+        IdKind.PICKUP_ADDRESS, required=False, help_text="One of your pickup addresses."
     )
 
 
@@ -128,7 +130,7 @@ class RemarkBody(Body):
 
 
 class PlaceAnswer(S):
-    id = serializers.IntegerField()
+    id = PublicIdField(IdKind.PICKUP_ADDRESS)
     name = serializers.CharField()
     address = serializers.CharField()
 
@@ -146,8 +148,9 @@ class CountsAnswer(S):
 class ManifestAnswer(S):
     manifest_number = serializers.CharField(help_text="The text of its barcode.")
     state = serializers.ChoiceField(choices=ManifestState.choices)
+    merchant = serializers.CharField(help_text="Its id.")
     merchant_name = serializers.CharField()
-    courier = serializers.CharField(help_text="Short name.")
+    courier = serializers.CharField(help_text="Its id.")
     courier_name = serializers.CharField()
     origin = EndAnswer()
     pickup_address = PlaceAnswer(allow_null=True)
@@ -422,11 +425,17 @@ def manifest_json(manifest: Manifest, counts: Counts) -> JSON:
     return {
         "manifest_number": manifest.number,
         "state": manifest.state,
+        "merchant": manifest.merchant.organisation.public_id,
         "merchant_name": manifest.merchant.organisation.name,
-        "courier": manifest.courier.organisation.slug,
+        "courier": manifest.courier.organisation.public_id,
         "courier_name": manifest.courier.organisation.name,
         "origin": end_json(manifest.origin),
-        "pickup_address": address and {"id": address.pk, "name": address.name, "address": address.address},
+        "pickup_address": address
+        and {
+            "id": public_id(IdKind.PICKUP_ADDRESS, address.pk),
+            "name": address.name,
+            "address": address.address,
+        },
         "date": manifest.day.isoformat(),
         "number_of_day": manifest.ordinal,
         "counts": {
@@ -488,8 +497,8 @@ def _make(actor: Actor, data: JSON) -> Made:
     return make_manifest_of_day(actor=actor, pickup=pickup, at=now)
 
 
-def _courier_id(slug: str, errors: list[FieldError]) -> int | None:
-    found = Organisation.objects.filter(kind="courier", slug=slug).values_list("pk", flat=True).first()
+def _courier_id(public_id: str, errors: list[FieldError]) -> int | None:
+    found = Organisation.objects.couriers_by_id(public_id).values_list("pk", flat=True).first()
     if found is None:
         errors.append(FieldError("/courier", _("Unknown courier."), "unknown"))
     return found

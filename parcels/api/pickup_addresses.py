@@ -10,7 +10,9 @@ from rest_framework.response import Response
 
 from alliance.api.authentication import actor_of
 from alliance.api.parsing import refuse_unknown_parameters
+from alliance.api.public_ids import PublicIdField
 from alliance.choices import Capability
+from alliance.public_ids import IdKind
 from alliance.tenancy import require
 from parcels.api.answers import end_json
 from parcels.api.serializers import EndAnswer
@@ -18,7 +20,7 @@ from parcels.models import PickupAddress
 
 
 class PickupAddressAnswer(serializers.ModelSerializer[PickupAddress]):
-    id = serializers.IntegerField(help_text="Sent as `pickup_address`.")
+    id = PublicIdField(IdKind.PICKUP_ADDRESS, help_text="Sent as `pickup_address`.")
     city = serializers.SerializerMethodField()
 
     class Meta:

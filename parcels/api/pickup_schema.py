@@ -5,6 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from alliance.api.parsing import Body, MomentField, WordField
+from alliance.api.public_ids import PublicIdField
+from alliance.public_ids import IdKind
 from parcels.api.serializers import EndAnswer, ProblemItem
 from parcels.bookings.rules import BATCH_LIMIT
 from parcels.choices import ParcelStatus, PickupStage, PickupState
@@ -40,10 +42,12 @@ class PickupBody(WindowBody):
         "`pickup_address`.",
     )
     courier = serializers.CharField(
-        max_length=80, required=False, help_text="Short name; else that of the first parcel."
+        max_length=80, required=False, help_text="Its id; else that of the first parcel."
     )
-    pickup_address = serializers.IntegerField(
-        required=False, help_text="Id of an address of yours; else that of the first parcel."
+    pickup_address = PublicIdField(
+        IdKind.PICKUP_ADDRESS,
+        required=False,
+        help_text="Id of an address of yours; else that of the first parcel.",
     )
     note = serializers.CharField(
         max_length=NOTE_LENGTH,
@@ -70,7 +74,7 @@ class WindowAnswer(S):
 
 
 class PickupPlace(S):
-    id = serializers.IntegerField()
+    id = PublicIdField(IdKind.PICKUP_ADDRESS)
     name = serializers.CharField()
     city = EndAnswer()
     address = serializers.CharField()
@@ -81,7 +85,7 @@ class PickupPlace(S):
 class PickupAnswer(S):
     """A pickup request. Times carry the offset of its address."""
 
-    id = serializers.IntegerField()
+    id = PublicIdField(IdKind.PICKUP)
     state = serializers.ChoiceField(
         choices=PickupStage.choices,
         help_text="`accepted` becomes `done` or `missed` by the scans of its parcels.",
@@ -90,7 +94,9 @@ class PickupAnswer(S):
     window = WindowAnswer(help_text="As requested, then as agreed.")
     proposed = WindowAnswer(allow_null=True, help_text="The courier's own window, if it proposed one.")
     courier = serializers.CharField()
+    courier_name = serializers.CharField()
     merchant = serializers.CharField()
+    merchant_name = serializers.CharField()
     pickup_address = PickupPlace()
     parcels = serializers.IntegerField(help_text="Without cancelled ones.")
     picked_up = serializers.IntegerField()

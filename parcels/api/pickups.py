@@ -16,11 +16,12 @@ from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.parsing import Body, refuse_body, refuse_unknown_parameters
 from alliance.api.views import ApiView
-from alliance.choices import Capability, OrganisationKind
+from alliance.choices import Capability
 from alliance.clocks import moment_text
 from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound
 from alliance.identifiers import tracking_number
 from alliance.models import Organisation
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, require
 from parcels.api import examples
 from parcels.api.answers import end_json, rejection_json
@@ -261,8 +262,8 @@ def _asked(actor: Actor, values: JSON, now: datetime) -> Asked:
     return Asked(parcels, values["start"], values["end"], courier_id, address_id, values["note"])
 
 
-def _courier(slug: str) -> int:
-    couriers = Organisation.objects.filter(kind=OrganisationKind.COURIER, slug=slug)
+def _courier(public_id: str) -> int:
+    couriers = Organisation.objects.couriers_by_id(public_id)
     courier_id = couriers.values_list("pk", flat=True).first()
     if courier_id is None:
         raise InvalidInput(errors=[FieldError("/courier", _("Unknown courier."), "unknown")])
@@ -314,15 +315,17 @@ def _item(parcel: Parcel, zone: str) -> JSON:
 def _json(view: View) -> JSON:
     pickup, address, zone = view.pickup, view.address, view.zone
     return {
-        "id": pickup.pk,
+        "id": public_id(IdKind.PICKUP, pickup.pk),
         "state": view.stage.value,
         "day": pickup.day.isoformat(),
         "window": _window(view.window),
         "proposed": view.proposed and _window(view.proposed),
-        "courier": pickup.courier.organisation.slug,
-        "merchant": view.merchant,
+        "courier": pickup.courier.organisation.public_id,
+        "courier_name": pickup.courier.organisation.name,
+        "merchant": public_id(IdKind.MERCHANT, pickup.merchant_id),
+        "merchant_name": view.merchant,
         "pickup_address": {
-            "id": address.pk,
+            "id": public_id(IdKind.PICKUP_ADDRESS, address.pk),
             "name": address.name,
             "city": end_json(address.city),
             "address": address.address,

@@ -13,10 +13,12 @@ from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import Body, refuse_body, refuse_unknown_parameters
+from alliance.api.public_ids import PublicIdField
 from alliance.choices import Capability
 from alliance.cities import MOST_LETTERS, UnknownCity, resolve_city
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import require
 from parcels.api import examples
 from parcels.api import serializers as schema
@@ -53,7 +55,7 @@ class SavedRecipientBody(Body):
 
 
 class SavedRecipientAnswer(serializers.Serializer[Any]):
-    id = serializers.IntegerField(help_text="Sent as `recipient_id` of a booking.")
+    id = PublicIdField(IdKind.RECIPIENT, help_text="Sent as `recipient_id` of a booking.")
     name = serializers.CharField()
     phone = serializers.CharField()
     city = schema.EndAnswer()
@@ -161,7 +163,7 @@ def _city(text: str) -> City:
 def _json(recipient: SavedRecipient, *, unmasked: bool = False) -> JSON:
     texts = shown(recipient, unmasked=unmasked)
     return {
-        "id": recipient.pk,
+        "id": public_id(IdKind.RECIPIENT, recipient.pk),
         "name": texts.name,
         "phone": texts.phone,
         "city": end_json(recipient.city),

@@ -15,10 +15,12 @@ from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination, Narrowed
 from alliance.api.parsing import Body, WordField, refuse_unknown_parameters
+from alliance.api.public_ids import PublicIdField
 from alliance.api.views import ApiView
 from alliance.choices import Capability
 from alliance.errors import Conflict, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
+from alliance.public_ids import IdKind
 from alliance.tenancy import Actor, require
 from couriers.homes.lists import at_homes
 from parcels.api import answers, examples
@@ -45,9 +47,10 @@ class ReturnBody(S):
 
     tier = WordField(choices=TierCode.choices)
     courier = serializers.CharField(
-        required=False, help_text="Short name, as in a quote. Default: the recommended courier."
+        required=False, help_text="Its id, as in a quote. Default: the recommended courier."
     )
-    pickup_address = serializers.IntegerField(
+    pickup_address = PublicIdField(
+        IdKind.PICKUP_ADDRESS,
         required=False,
         allow_null=True,
         help_text="Where it goes: one of your pickup addresses. Default: your default one.",

@@ -5,6 +5,8 @@ from typing import Any
 from rest_framework import serializers
 
 from alliance.api.parsing import WordField
+from alliance.api.public_ids import PublicIdField
+from alliance.public_ids import IdKind
 from couriers.choices import Grade
 from parcels.bookings.rules import BATCH_LIMIT, MOST_PIECES, IfFull
 from parcels.choices import Contradiction, ParcelStatus
@@ -39,8 +41,8 @@ class QuoteBody(S):
     """What is to be carried. The origin may be left to a pickup address."""
 
     origin = serializers.CharField(max_length=120, required=False, help_text=CITY_HELP)
-    pickup_address = serializers.IntegerField(
-        required=False, allow_null=True, help_text="One of your pickup addresses."
+    pickup_address = PublicIdField(
+        IdKind.PICKUP_ADDRESS, required=False, allow_null=True, help_text="One of your pickup addresses."
     )
     destination = serializers.CharField(max_length=120, help_text=CITY_HELP)
     weight_g = serializers.IntegerField(min_value=1)
@@ -95,10 +97,10 @@ class BookingBody(QuoteBody):
 
     tier = WordField(choices=TierCode.choices)
     recipient = RecipientBody(required=False, allow_null=True, help_text="This or `recipient_id`.")
-    recipient_id = serializers.IntegerField(
+    recipient_id = PublicIdField(
+        IdKind.RECIPIENT,
         required=False,
         allow_null=True,
-        min_value=1,
         help_text="`id` of a saved recipient in the destination city, instead of `recipient`.",
     )
     reference = serializers.CharField(
@@ -106,7 +108,7 @@ class BookingBody(QuoteBody):
     )
     courier = serializers.CharField(
         required=False,
-        help_text="Short name of a courier, as in the quote: books with this courier on the promised day, or "
+        help_text="Id of a courier, as in the quote: books with this courier on the promised day, or "
         "is refused. Default: the recommended courier.",
     )
     expected_deliver_by = serializers.DateTimeField(
@@ -191,7 +193,7 @@ class OnTimeAnswer(S):
 
 
 class RuleAnswer(S):
-    id = serializers.IntegerField()
+    id = PublicIdField(IdKind.ALLOCATION_RULE)
     name = serializers.CharField()
 
 
@@ -209,7 +211,7 @@ class InsteadAnswer(S):
 
 
 class OfferAnswer(S):
-    courier = serializers.CharField(help_text="Short name, for booking.")
+    courier = serializers.CharField(help_text="Its id, for booking.")
     courier_name = serializers.CharField()
     grade = serializers.ChoiceField(
         choices=Grade.choices, help_text="From its newest final scorecard; couriers on probation come last."
@@ -358,7 +360,9 @@ class ParcelFields(S):
     )
     tier = serializers.CharField()
     merchant = serializers.CharField()
+    merchant_name = serializers.CharField()
     courier = serializers.CharField()
+    courier_name = serializers.CharField()
     origin = EndAnswer()
     destination = EndAnswer()
     weight_g = serializers.IntegerField(allow_null=True)

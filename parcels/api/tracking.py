@@ -20,6 +20,7 @@ from alliance.api.parsing import refuse_unknown_parameters
 from alliance.api.views import ApiView, takes_json
 from alliance.clocks import moment_text
 from alliance.errors import FieldError, InvalidInput
+from alliance.public_ids import IdKind, public_id
 from alliance.web.http import limit_by_address, scoped_by_itself
 from parcels.api import examples
 from parcels.api.revisions import PublicRevision, revision_json
@@ -74,6 +75,7 @@ class TrackingAnswer(StateAnswer):
     ask = serializers.CharField(help_text="Whom to ask.")
     equivalents = Equivalents()
     courier = serializers.CharField()
+    courier_name = serializers.CharField()
     tier = serializers.ChoiceField(choices=TierCode.choices)
     origin = TrackedCity()
     destination = TrackedCity()
@@ -162,7 +164,8 @@ def tracking_json(public_parcel: PublicParcel, place: str = "", *, now: datetime
             "easypost": EASYPOST[parcel.status],
             "kuaidi100": KUAIDI100[parcel.status],
         },
-        "courier": names.courier,
+        "courier": public_id(IdKind.COURIER, parcel.courier_id),
+        "courier_name": names.courier,
         "tier": names.tier.code,
         "origin": _city_json(names.origin),
         "destination": _city_json(names.destination),

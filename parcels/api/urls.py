@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+import alliance.api.public_ids  # noqa: F401 -- for the kinds of ids in addresses
 from alliance.web.http import around_transaction
 from parcels.api import parcels, pickups
 from parcels.api.booking_files import (
@@ -45,14 +46,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("quotes", parcels.QuoteView.as_view(), name="quote_create"),
     path("pickup-addresses", PickupAddressListView.as_view(), name="pickup_address_list"),
     path("recipients", RecipientsView.as_view(), name="recipient_list"),
-    path("recipients/<int:recipient_id>", RecipientView.as_view(), name="recipient_detail"),
+    path("recipients/<rcp:recipient_id>", RecipientView.as_view(), name="recipient_detail"),
     path("pickups", pickups.PickupsView.as_view(), name="pickup_list"),
-    path("pickups/<int:pickup_id>", pickups.PickupView.as_view(), name="pickup_detail"),
-    path("pickups/<int:pickup_id>/accept", pickups.PickupAcceptView.as_view(), name="pickup_accept"),
-    path("pickups/<int:pickup_id>/propose", pickups.PickupProposeView.as_view(), name="pickup_propose"),
-    path("pickups/<int:pickup_id>/decline", pickups.PickupDeclineView.as_view(), name="pickup_decline"),
-    path("pickups/<int:pickup_id>/agree", pickups.PickupAgreeView.as_view(), name="pickup_agree"),
-    path("pickups/<int:pickup_id>/cancel", pickups.PickupCancelView.as_view(), name="pickup_cancel"),
+    path("pickups/<pck:pickup_id>", pickups.PickupView.as_view(), name="pickup_detail"),
+    path("pickups/<pck:pickup_id>/accept", pickups.PickupAcceptView.as_view(), name="pickup_accept"),
+    path("pickups/<pck:pickup_id>/propose", pickups.PickupProposeView.as_view(), name="pickup_propose"),
+    path("pickups/<pck:pickup_id>/decline", pickups.PickupDeclineView.as_view(), name="pickup_decline"),
+    path("pickups/<pck:pickup_id>/agree", pickups.PickupAgreeView.as_view(), name="pickup_agree"),
+    path("pickups/<pck:pickup_id>/cancel", pickups.PickupCancelView.as_view(), name="pickup_cancel"),
     path("parcels", parcels.ParcelListView.as_view(), name="parcel_list"),
     path("parcels/batch", parcels.ParcelBatchView.as_view(), name="parcel_batch"),
     path("parcels/cancel", ParcelBatchCancelView.as_view(), name="parcel_batch_cancel"),
@@ -62,15 +63,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
         around_transaction(uploaded_workbook)(BookingFilesView.as_view()),
         name="booking_files",
     ),
-    path("booking-files/<int:file_id>", BookingFileView.as_view(), name="booking_file"),
-    path("booking-files/<int:file_id>/cancel", BookingFileCancelView.as_view(), name="booking_file_cancel"),
+    path("booking-files/<bkf:file_id>", BookingFileView.as_view(), name="booking_file"),
+    path("booking-files/<bkf:file_id>/cancel", BookingFileCancelView.as_view(), name="booking_file_cancel"),
     path(
-        "booking-files/<int:file_id>/rejected",
+        "booking-files/<bkf:file_id>/rejected",
         BookingFileRejectedView.as_view(),
         name="booking_file_rejected",
     ),
     path(
-        "booking-files/<int:file_id>/results", BookingFileResultsView.as_view(), name="booking_file_results"
+        "booking-files/<bkf:file_id>/results", BookingFileResultsView.as_view(), name="booking_file_results"
     ),
     path("parcels/<str:tracking_number>", parcels.ParcelDetailView.as_view(), name="parcel_detail"),
     path("parcels/<str:tracking_number>/cancel", parcels.ParcelCancelView.as_view(), name="parcel_cancel"),

@@ -73,7 +73,7 @@ def play(stage: Stage, *, days: int, on_day: Callable[[int, date], None]) -> Cou
     first = today - timedelta(days=days - 1)
     storm = _declare_storm(stage, today - timedelta(days=STORM_DAYS_AGO))
     typhoon = declare_storm(stage.ops, STORM_PROVINCE, storm)
-    by_courier = {seller.slug: seller for seller in stage.sellers}
+    by_courier = {seller.public_id: seller for seller in stage.sellers}
     for number in range(days):
         day = first + timedelta(days=number)
         bookings = sorted(_bookings(stage, day), key=lambda item: item[0])
@@ -144,7 +144,7 @@ def _request(stage: Stage, buyer: Buyer, at: datetime) -> BookingRequest:
         weight_g=min(int(random.lognormvariate(6.9, 0.7)) + 80, 9_500),
         ready_at=at + timedelta(minutes=random.randint(5, 40)),
         recipient=recipient(random, destination),
-        courier=seller.slug if random.random() < PINNED else "",
+        courier=seller.public_id if random.random() < PINNED else "",
         reference=f"{at:%y%m%d}-{random.randint(100_000, 999_999)}",
         pickup_address_id=buyer.address_id,
         if_full=IfFull.NEXT,

@@ -44,7 +44,7 @@ class Seller:
 
     cast: DemoCourier
     actor: Actor
-    slug: str
+    public_id: str
     cities: tuple[City, ...]
 
 
@@ -89,9 +89,9 @@ def make_couriers(ops: Actor, cities: Sequence[City], *, founded: datetime, unti
         application_id = _apply(user, cast.name, cast, cities, submit=True, now=founded)
         with scope(Scope.everything()):
             courier = approve_application(actor=ops, application_id=application_id, now=founded)
-            slug = courier.organisation.slug
+            public_id = courier.organisation.public_id
         served = tuple(cities[place] for place in cast.cities)
-        sellers.append(Seller(cast, actor_of_user(user), slug, served))
+        sellers.append(Seller(cast, actor_of_user(user), public_id, served))
     for number, (name, submits) in enumerate(APPLICANTS):
         user = _user(f"applicant{number + 1}@alliance.example", "")
         _apply(user, name, COURIERS[number], cities, submit=submits, now=until - timedelta(hours=30))

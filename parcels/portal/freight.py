@@ -158,7 +158,7 @@ def freight_settle(request: ActorRequest, statement_id: int) -> HttpResponse:
         return redirect(request.path)
     names = Organisation.objects.in_bulk([statement.merchant_id, statement.courier_id])
     # Ops have no month of their own: they go back to the courier's.
-    whose = f"?{urlencode({'organisation': names[statement.courier_id].slug})}" if actor.is_ops else ""
+    whose = f"?{urlencode({'organisation': names[statement.courier_id].public_id})}" if actor.is_ops else ""
     context = {
         "statement": statement,
         "merchant": names[statement.merchant_id],
@@ -206,7 +206,7 @@ def _add(request: ActorRequest, account: Account, shown: FreightOfMonth, form: S
 
 
 def _account(request: ActorRequest) -> Account:
-    return account_of(request.actor, slug=request.GET.get("organisation", ""))
+    return account_of(request.actor, organisation_id=request.GET.get("organisation", ""))
 
 
 def _month(request: ActorRequest, text: str) -> tuple[Account, FreightOfMonth]:
@@ -215,7 +215,7 @@ def _month(request: ActorRequest, text: str) -> tuple[Account, FreightOfMonth]:
 
 
 def _params(request: ActorRequest, account: Account) -> dict[str, Any]:
-    return {"organisation": account.organisation.slug} if request.actor.is_ops else {}
+    return {"organisation": account.organisation.public_id} if request.actor.is_ops else {}
 
 
 def _query(request: ActorRequest, account: Account) -> str:

@@ -25,7 +25,7 @@ class SurchargeForm(forms.Form):
     merchant = forms.CharField(
         label=_("Merchant"),
         max_length=80,
-        help_text=_("Its short name, as below its name in the list above."),
+        help_text=_("Its id, as below its name in the list above."),
     )
     amount = SignedPriceField(
         label=_("Amount in yuan"), help_text=_("Negative to take something off: -12.50.")

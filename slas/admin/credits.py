@@ -227,7 +227,7 @@ class StatementAdmin(OrganisationSearchAdmin):
     @admin.display(description=gettext_lazy("entries and files"))
     def opened(self, statement: Statement) -> str:
         address = reverse("slas:statement_detail", args=[spell(statement.month)])
-        query = urlencode({"organisation": statement.organisation.slug})
+        query = urlencode({"organisation": statement.organisation.public_id})
         return format_html('<a class="text-link" href="{}?{}">{}</a>', address, query, _("Open"))
 
 

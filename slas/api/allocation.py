@@ -14,10 +14,12 @@ from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
 from alliance.api.parsing import Body, BodyPart, WordField, refuse_unknown_parameters
-from alliance.choices import Capability, OrganisationKind
+from alliance.api.public_ids import PublicIdField
+from alliance.choices import Capability
 from alliance.cities import MOST_LETTERS, UnknownCity, resolve_area
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City, Organisation
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import require
 from slas.allocation.models import AllocationRule
 from slas.allocation.rules import LIMITS, OF_COURIERS
@@ -55,7 +57,7 @@ class AreaField(serializers.CharField):
 
 
 class ShareBody(BodyPart):
-    courier = serializers.CharField(max_length=80, help_text="Short name, as in quotes.")
+    courier = serializers.CharField(max_length=80, help_text="Its id, as in quotes.")
     share = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=100, help_text="Percent, of a split only."
     )
@@ -64,7 +66,8 @@ class ShareBody(BodyPart):
 class RuleBody(BodyPart):
     """One rule. Conditions that are left out hold for every parcel."""
 
-    id = serializers.IntegerField(
+    id = PublicIdField(
+        IdKind.ALLOCATION_RULE,
         required=False,
         allow_null=True,
         help_text="Not looked at, so that what was read can be sent: the name says which rule it is.",
@@ -112,7 +115,7 @@ class CourierShareAnswer(S):
 
 
 class OwnRuleAnswer(S):
-    id = serializers.IntegerField()
+    id = PublicIdField(IdKind.ALLOCATION_RULE)
     name = serializers.CharField()
     active = serializers.BooleanField()
     tier = serializers.ChoiceField(choices=TierCode.choices, allow_null=True)
@@ -170,9 +173,8 @@ class AllocationRulesView(APIView):
 
 
 def _terms(given: list[dict[str, Any]]) -> list[RuleTerms]:
-    slugs = {item["courier"] for rule in given for item in rule.get("couriers", ())}
-    couriers = Organisation.objects.filter(kind=OrganisationKind.COURIER, slug__in=slugs)
-    ids = dict(couriers.values_list("slug", "pk"))
+    named = {item["courier"] for rule in given for item in rule.get("couriers", ())}
+    ids = {courier.public_id: courier.pk for courier in Organisation.objects.couriers_by_id(*named)}
     tiers = {tier.code: tier for tier in ServiceTier.objects.all()}
     terms: list[RuleTerms] = []
     errors: list[FieldError] = []
@@ -225,14 +227,12 @@ def _unused(place: int, rule: dict[str, Any]) -> Iterator[FieldError]:
 
 
 def _answer(rules: list[AllocationRule]) -> dict[str, Any]:
-    ids = {int(pk) for rule in rules for pk in rule.couriers}
-    slugs = dict(Organisation.objects.filter(pk__in=ids).values_list("pk", "slug"))
-    return {"rules": [_rule_json(rule, slugs) for rule in rules]}
+    return {"rules": [_rule_json(rule) for rule in rules]}
 
 
-def _rule_json(rule: AllocationRule, slugs: dict[int, str]) -> dict[str, Any]:
+def _rule_json(rule: AllocationRule) -> dict[str, Any]:
     return {
-        "id": rule.pk,
+        "id": public_id(IdKind.ALLOCATION_RULE, rule.pk),
         "name": rule.name,
         "active": rule.is_active,
         "tier": rule.tier.code if rule.tier else None,
@@ -245,7 +245,8 @@ def _rule_json(rule: AllocationRule, slugs: dict[int, str]) -> dict[str, Any]:
         "reference_prefix": rule.reference_prefix,
         "action": rule.action,
         "couriers": [
-            {"courier": slugs.get(int(pk), ""), "share": share or None} for pk, share in rule.couriers.items()
+            {"courier": public_id(IdKind.COURIER, int(pk)), "share": share or None}
+            for pk, share in rule.couriers.items()
         ],
         "least_reliability": f"{rule.least_score / 10:.1f}" if rule.action == RuleAction.CHEAPEST else None,
         "highest_price": yuan(rule.most_fen) if rule.most_fen else None,

@@ -47,8 +47,10 @@ class BreachAnswer(serializers.ModelSerializer[Breach]):
     """A promise that was not kept, and what became of it since."""
 
     tracking_number = serializers.SerializerMethodField()
-    courier = serializers.CharField(source="courier.organisation.slug")
-    merchant = serializers.CharField(source="merchant.slug")
+    courier = serializers.CharField(source="courier.organisation.public_id")
+    courier_name = serializers.CharField(source="courier.organisation.name")
+    merchant = serializers.CharField(source="merchant.public_id")
+    merchant_name = serializers.CharField(source="merchant.name")
     tier = serializers.CharField(source="tier.code")
     promise = BrokenPromise()
     outcome = serializers.ChoiceField(choices=Outcome.choices, help_text="Current state of the promise.")
@@ -58,8 +60,8 @@ class BreachAnswer(serializers.ModelSerializer[Breach]):
     class Meta:
         model = Breach
         fields = (
-            "tracking_number", "kind", "courier", "merchant", "tier", "promise", "reached_at", "outcome",
-            "excused", "opened_at", "withdrawn_at",
+            "tracking_number", "kind", "courier", "courier_name", "merchant", "merchant_name", "tier",
+            "promise", "reached_at", "outcome", "excused", "opened_at", "withdrawn_at",
         )  # fmt: skip
 
     def get_tracking_number(self, breach: Breach) -> str:

@@ -4,6 +4,8 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
 
+from alliance.public_ids import IdKind, public_id
+
 _TERMS = {"price": "18.00", "daily_capacity": 80}
 
 
@@ -53,8 +55,8 @@ RULES = [
                     "name": "Two carriers",
                     "action": "split",
                     "couriers": [
-                        {"courier": "swift-express", "share": 60},
-                        {"courier": "rival-logistics", "share": 40},
+                        {"courier": public_id(IdKind.COURIER, 21), "share": 60},
+                        {"courier": public_id(IdKind.COURIER, 22), "share": 40},
                     ],
                 },
             ]

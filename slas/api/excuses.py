@@ -22,10 +22,12 @@ from alliance.api.parsing import (
     refuse_body,
     refuse_unknown_parameters,
 )
+from alliance.api.public_ids import PublicIdField
 from alliance.choices import Capability
 from alliance.database.cluster import is_distributed
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.public_ids import IdKind, row_id
 from alliance.tenancy import Actor, require
 from couriers.homes.lists import at_homes
 from slas.api import examples
@@ -94,11 +96,13 @@ class ClaimBody(Body):
 class ExcuseAnswer(S):
     """A claim, or an excuse of the alliance's own, and what was decided."""
 
-    id = serializers.IntegerField()
+    id = PublicIdField(IdKind.EXCUSE)
     tracking_number = serializers.CharField(source="number")
     kind = serializers.ChoiceField(choices=CommitmentKind.choices)
-    courier = serializers.CharField(source="courier.organisation.slug")
-    merchant = serializers.CharField(source="merchant.slug")
+    courier = serializers.CharField(source="courier.organisation.public_id")
+    courier_name = serializers.CharField(source="courier.organisation.name")
+    merchant = serializers.CharField(source="merchant.public_id")
+    merchant_name = serializers.CharField(source="merchant.name")
     state = serializers.ChoiceField(choices=ExcuseState.choices)
     reason = serializers.ChoiceField(choices=ExcuseReason.choices)
     note = serializers.CharField()
@@ -257,7 +261,7 @@ def _is_there(body: Any) -> bool:
     if not is_distributed():
         return True
     parcel_id = parse_tracking_number(body["tracking_number"])
-    return Excuse.objects.filter(pk=body["id"], parcel_id=parcel_id).exists()
+    return Excuse.objects.filter(pk=row_id(IdKind.EXCUSE, body["id"]), parcel_id=parcel_id).exists()
 
 
 def _parcel_id(number: str) -> int:

@@ -18,6 +18,8 @@ from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import Body, WordField, refuse_unknown_parameters
+from alliance.api.public_ids import PublicIdField
+from alliance.public_ids import IdKind
 from slas.api import examples
 from slas.choices import ExportContent, ExportFormat, ExportState
 from slas.exports.files import MEDIA_TYPES
@@ -50,6 +52,7 @@ class ExportBody(Body):
 class ExportAnswer(serializers.ModelSerializer[Export]):
     """A file, how far it is, and where it is to be had."""
 
+    id = PublicIdField(IdKind.EXPORT)
     to = serializers.DateField(source="last")
     state = serializers.ChoiceField(choices=ExportState.choices)
     rows_done = serializers.IntegerField(source="done", help_text="Rows written so far.")
@@ -146,7 +149,6 @@ class ExportDetailView(APIView):
         operation_id="exports_retrieve",
         summary="Read an export",
         description="Its progress, and the download link once the file is ready.",
-        parameters=[OpenApiParameter("export_id", int, OpenApiParameter.PATH)],
         responses=ExportAnswer,
         tags=["exports"],
     )
@@ -181,7 +183,6 @@ class ExportFileView(APIView):
         description="Use the link in `file_url`, which contains `expires` and `signature`. 404 "
         "`export_expired` after its time, 409 `export_not_ready` before it is written.",
         parameters=[
-            OpenApiParameter("export_id", int, OpenApiParameter.PATH),
             OpenApiParameter("expires", str, description="From `file_url`."),
             OpenApiParameter("signature", str, description="From `file_url`."),
         ],

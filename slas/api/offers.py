@@ -12,8 +12,10 @@ from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
 from alliance.api.parsing import Body, CityField, WordField, refuse_unknown_parameters
+from alliance.api.public_ids import PublicIdField
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound
+from alliance.public_ids import IdKind
 from alliance.tenancy import require
 from slas.api import examples
 from slas.choices import TierCode
@@ -56,7 +58,7 @@ class OwnOfferBody(OwnOfferTermsBody):
 class OwnOfferAnswer(S):
     """An offer of your own."""
 
-    id = serializers.IntegerField()
+    id = PublicIdField(IdKind.OFFER)
     tier = serializers.ChoiceField(choices=TierCode.choices, source="tier.code")
     origin = serializers.CharField(source="origin.code", help_text="City code.")
     destination = serializers.CharField(source="destination.code")

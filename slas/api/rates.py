@@ -63,8 +63,8 @@ class RatesQuery(serializers.Serializer[Any]):
         help_text="Last due date, local to where it fell due. Default: today.",
     )
     kind = WordField(choices=CommitmentKind.choices, default=CommitmentKind.DELIVERY)
-    courier = NamesField(required=False, help_text="Short names of couriers.")
-    merchant = NamesField(required=False, help_text="Short names of merchants.")
+    courier = NamesField(required=False, help_text="Ids of couriers.")
+    merchant = NamesField(required=False, help_text="Ids of merchants.")
     tier = NamesField(required=False, help_text=f"Services: {', '.join(TierCode.values)}.")
     origin = NamesField(required=False, help_text="Cities by code, such as CN-HGH, or by name.")
     destination = NamesField(required=False, help_text="Cities by code or name.")
@@ -107,11 +107,11 @@ class PartyName(serializers.Serializer[Any]):
 
 
 class CourierName(PartyName):
-    courier = serializers.CharField(help_text="Short name, as in queries.")
+    courier = serializers.CharField(help_text="Its id, as in queries.")
 
 
 class MerchantName(PartyName):
-    merchant = serializers.CharField(help_text="Short name, as in queries.")
+    merchant = serializers.CharField(help_text="Its id, as in queries.")
 
 
 class LaneName(serializers.Serializer[Any]):

@@ -55,7 +55,8 @@ class CardAnswer(serializers.Serializer[Any]):
     """A courier's month. Provisional until it is final; final ones never change."""
 
     month = serializers.RegexField(MONTH)
-    courier = serializers.CharField(help_text="Short name.")
+    courier = serializers.CharField(help_text="Its id.")
+    courier_name = serializers.CharField()
     state = serializers.ChoiceField(choices=ScorecardState.choices)
     final_on = serializers.DateField(help_text="The month does not change from that day.")
     score = serializers.DecimalField(5, 2, allow_null=True, help_text="From 0 to 100.")
@@ -76,13 +77,13 @@ class CardDetailAnswer(CardAnswer):
 class CardsQuery(serializers.Serializer[Any]):
     """Which scorecards to list."""
 
-    courier = serializers.CharField(required=False, help_text="Short name; for ops, who see all.")
+    courier = serializers.CharField(required=False, help_text="Its id; for ops, who see all.")
     state = WordField(choices=ScorecardState.choices, required=False)
 
 
 class CardQuery(serializers.Serializer[Any]):
     courier = serializers.CharField(
-        required=False, help_text="Short name; required for ops, couriers see their own."
+        required=False, help_text="Its id; required for ops, couriers see their own."
     )
 
 
@@ -237,9 +238,9 @@ def _cards(actor: Actor) -> QuerySet[Scorecard]:
     return cards.select_related("rules", "courier__organisation")
 
 
-def _courier_id(slug: str) -> int:
+def _courier_id(public_id: str) -> int:
     # In the actor's scope: a courier finds itself, ops find every courier.
-    courier = Organisation.objects.filter(slug=slug, kind="courier").first()
+    courier = Organisation.objects.couriers_by_id(public_id).first()
     if courier is None:
         raise InvalidInput(errors=[FieldError("/courier", _("Unknown courier."), "unknown")])
     return courier.pk
@@ -248,7 +249,8 @@ def _courier_id(slug: str) -> int:
 def _card_json(card: Scorecard) -> dict[str, Any]:
     return {
         "month": f"{card.month:%Y-%m}",
-        "courier": card.courier.organisation.slug,
+        "courier": card.courier.organisation.public_id,
+        "courier_name": card.courier.organisation.name,
         "state": card.state.value,
         "final_on": final_on(card.month),
         "score": card.score,

@@ -14,7 +14,9 @@ from rest_framework.views import APIView
 from alliance.api.authentication import actor_of
 from alliance.api.pagination import CursorPagination, Narrowed, seal_of, wrong_cursor
 from alliance.api.parsing import refuse_unknown_parameters
+from alliance.api.public_ids import PublicIdField
 from alliance.choices import Capability
+from alliance.public_ids import IdKind
 from alliance.tenancy import require
 from couriers.homes.lists import at_homes
 from slas.choices import CommitmentKind, CreditCause, TierCode
@@ -37,7 +39,7 @@ from slas.promises.prices import yuan
 OF_WHOM = OpenApiParameter(
     "organisation",
     str,
-    description="Required for ops, not allowed otherwise: the short name of a merchant or courier.",
+    description="Required for ops, not allowed otherwise: the id of a merchant or courier.",
 )
 MONTH = OpenApiParameter(
     "month", str, OpenApiParameter.PATH, description="YYYY-MM, in Beijing time.", pattern=r"^\d{4}-\d{2}$"
@@ -63,14 +65,13 @@ class MonthAnswer(serializers.Serializer[Any]):
 
 
 class MonthsAnswer(serializers.Serializer[Any]):
-    organisation = serializers.CharField(
-        help_text="Short name of the merchant or courier of these statements."
-    )
+    organisation = serializers.CharField(help_text="Id of the merchant or courier of these statements.")
+    organisation_name = serializers.CharField()
     results = MonthAnswer(many=True)
 
 
 class PartAnswer(serializers.Serializer[Any]):
-    code = serializers.CharField(help_text="A tier's code, an organisation's short name, or a cause.")
+    code = serializers.CharField(help_text="A tier's code, an organisation's id, or a cause.")
     name = serializers.CharField(help_text="In the language of the request.")
     entries = serializers.IntegerField()
     credited = serializers.CharField()
@@ -80,6 +81,7 @@ class PartAnswer(serializers.Serializer[Any]):
 
 class StatementAnswer(MonthAnswer):
     organisation = serializers.CharField()
+    organisation_name = serializers.CharField()
     credited = serializers.CharField()
     taken_back = serializers.CharField()
     by_tier = PartAnswer(many=True)
@@ -95,10 +97,13 @@ class StatementAnswer(MonthAnswer):
 class EntryAnswer(serializers.ModelSerializer[CreditEntry]):
     """One line of the ledger: written once, never changed; what was wrong is put right by another."""
 
+    id = PublicIdField(IdKind.CREDIT_ENTRY)
     tracking_number = serializers.CharField(source="number")
     kind = serializers.ChoiceField(choices=CommitmentKind.choices)
-    merchant = serializers.CharField(source="merchant.slug")
-    courier = serializers.CharField(source="courier.organisation.slug")
+    merchant = serializers.CharField(source="merchant.public_id")
+    merchant_name = serializers.CharField(source="merchant.name")
+    courier = serializers.CharField(source="courier.organisation.public_id")
+    courier_name = serializers.CharField(source="courier.organisation.name")
     tier = serializers.ChoiceField(choices=TierCode.choices, source="tier.code")
     promised = serializers.DateTimeField(source="due_at")
     reached = serializers.DateTimeField(source="reached_at", allow_null=True)
@@ -113,8 +118,8 @@ class EntryAnswer(serializers.ModelSerializer[CreditEntry]):
     class Meta:
         model = CreditEntry
         fields = (
-            "id", "tracking_number", "kind", "merchant", "courier", "tier", "promised", "reached", "late_by",
-            "cause", "amount", "written_at",
+            "id", "tracking_number", "kind", "merchant", "merchant_name", "courier", "courier_name", "tier",
+            "promised", "reached", "late_by", "cause", "amount", "written_at",
         )  # fmt: skip
 
     def get_amount(self, entry: CreditEntry) -> str:
@@ -135,7 +140,7 @@ class StatementsView(APIView):
     def get(self, request: Request) -> Response:
         account = _account(request)
         months = [_total_json(month) for month in months_of(account, now=timezone.now())]
-        return Response({"organisation": account.organisation.slug, "results": months})
+        return Response({**_account_json(account), "results": months})
 
 
 class StatementView(APIView):
@@ -196,7 +201,7 @@ def _account(request: Request, *also: str) -> Account:
     actor = actor_of(request)
     require(actor, Capability.VIEW_FINANCE)
     refuse_unknown_parameters(request, "organisation", *also)
-    return account_of(actor, slug=request.query_params.get("organisation", ""))
+    return account_of(actor, organisation_id=request.query_params.get("organisation", ""))
 
 
 def _place_asked(request: Request) -> tuple[int, int] | None:
@@ -225,9 +230,13 @@ def _total_json(month: MonthTotal | MonthSums) -> dict[str, Any]:
     }
 
 
+def _account_json(account: Account) -> dict[str, Any]:
+    return {"organisation": account.organisation.public_id, "organisation_name": account.organisation.name}
+
+
 def _statement_json(account: Account, summary: Summary) -> dict[str, Any]:
     return {
-        "organisation": account.organisation.slug,
+        **_account_json(account),
         **_total_json(summary.sums),
         **_sums_json(summary.sums),
         "by_tier": [_part_json(part) for part in summary.tiers],

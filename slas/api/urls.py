@@ -2,6 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+import alliance.api.public_ids  # noqa: F401 -- for the kinds of ids in addresses
 from slas.api import allocation, breaches, excuses, exports, offers, promises, scorecards, statements
 from slas.api.rates import RatesView
 from slas.api.tiers import TierListView
@@ -13,12 +14,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("promises", promises.PromisesView.as_view(), name="promises"),
     path("closures", promises.ClosuresView.as_view(), name="closures"),
     path("offers", offers.OfferListView.as_view(), name="offer_list"),
-    path("offers/<int:offer_id>", offers.OfferDetailView.as_view(), name="offer_detail"),
+    path("offers/<off:offer_id>", offers.OfferDetailView.as_view(), name="offer_detail"),
     path("allocation-rules", allocation.AllocationRulesView.as_view(), name="allocation_rules"),
     path("rates", RatesView.as_view(), name="rates"),
     path("exports", exports.ExportListView.as_view(), name="export_list"),
-    path("exports/<int:export_id>", exports.ExportDetailView.as_view(), name="export_detail"),
-    path("exports/<int:export_id>/file", exports.ExportFileView.as_view(), name="export_file"),
+    path("exports/<exp:export_id>", exports.ExportDetailView.as_view(), name="export_detail"),
+    path("exports/<exp:export_id>/file", exports.ExportFileView.as_view(), name="export_file"),
     path("scorecards", scorecards.ScorecardListView.as_view(), name="scorecard_list"),
     path("scorecards/<str:month>", scorecards.ScorecardView.as_view(), name="scorecard_detail"),
     path("scorecard-rules", scorecards.ScoreRulesView.as_view(), name="scorecard_rules"),
@@ -31,5 +32,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("breaches", breaches.BreachesView.as_view(), name="breaches"),
     path("excuses", excuses.ExcusesView.as_view(), name="excuses"),
-    path("excuses/<int:excuse_id>/withdraw", excuses.ExcuseWithdrawView.as_view(), name="excuse_withdraw"),
+    path("excuses/<exc:excuse_id>/withdraw", excuses.ExcuseWithdrawView.as_view(), name="excuse_withdraw"),
 ]

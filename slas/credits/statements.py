@@ -9,7 +9,7 @@ from typing import Any, Final
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from alliance.choices import Capability, OrganisationKind
+from alliance.choices import Capability
 from alliance.database.written_once import WrittenOnce
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.models import Organisation
@@ -139,24 +139,24 @@ _ORGANISATION: Final = WrittenOnce(lambda pk: Organisation.objects.filter(pk=pk)
 _STATEMENTS: Final = WrittenOnce(lambda pk: Statement.objects.filter(organisation_id=pk))
 
 
-def account_of(actor: Actor, *, slug: str = "") -> Account:
+def account_of(actor: Actor, *, organisation_id: str = "") -> Account:
     """The account an actor reads: its own, or for ops that of the named organisation.
 
     Raises NotPermitted without the capability, InvalidInput when ops name none, or members another.
     """
     require(actor, Capability.VIEW_FINANCE)
     if not actor.is_ops:
-        if slug:
+        if organisation_id:
             message = _("You see your own statements: leave this out.")
             raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])
         [organisation] = _ORGANISATION.rows(actor.tenant_id)
         return Account(organisation, actor)
-    if not slug:
+    if not organisation_id:
         message = _("Name the merchant or courier whose statements you want.")
         raise InvalidInput(errors=[FieldError("/organisation", message, "required")])
-    kinds = [OrganisationKind.MERCHANT, OrganisationKind.COURIER]
-    # PostgreSQL refuses NUL characters, and no slug contains one.
-    organisation = None if "\0" in slug else Organisation.objects.filter(slug=slug, kind__in=kinds).first()
+    organisations = Organisation.objects
+    named = organisations.merchants_by_id(organisation_id) | organisations.couriers_by_id(organisation_id)
+    organisation = named.first()
     if organisation is None:
         message = _("Unknown merchant or courier.")
         raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])
@@ -239,7 +239,14 @@ def counterparties_of(
     found = list(rows[:limit])
     names = Organisation.objects.in_bulk([key for key, *_sums in found])
     return [
-        Part(entries, credited, taken_back, name=names[key].name, code=names[key].slug, organisation_id=key)
+        Part(
+            entries,
+            credited,
+            taken_back,
+            name=names[key].name,
+            code=names[key].public_id,
+            organisation_id=key,
+        )
         for key, entries, credited, taken_back, _total in found
     ]
 

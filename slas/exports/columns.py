@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from alliance.identifiers import tracking_number
+from alliance.public_ids import IdKind, public_id
 from slas.choices import ExportContent
 from slas.commitments.rules import accountable_rate, raw_rate
 
@@ -35,17 +36,13 @@ class Kind(StrEnum):
 class Names:
     """The public names for a page's ids."""
 
-    # Slug and name.
-    organisations: dict[int, tuple[str, str]] = field(default_factory=dict)
+    organisations: dict[int, str] = field(default_factory=dict)
     cities: dict[int, str] = field(default_factory=dict)
     tiers: dict[int, str] = field(default_factory=dict)
     versions: dict[int, int] = field(default_factory=dict)
 
-    def slug(self, organisation_id: int | None) -> str | None:
-        return None if organisation_id is None else self.organisations[organisation_id][0]
-
     def name(self, organisation_id: int | None) -> str | None:
-        return None if organisation_id is None else self.organisations[organisation_id][1]
+        return None if organisation_id is None else self.organisations[organisation_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +76,11 @@ def _count(name: str) -> Column:
 
 
 _PARTIES = (
-    _column("courier", Kind.CODE, lambda line: line.names.slug(line.courier_id)),
+    _column("courier", Kind.CODE, lambda line: public_id(IdKind.COURIER, line.courier_id)),
     _column("courier_name", Kind.CODE, lambda line: line.names.name(line.courier_id)),
-    _column("merchant", Kind.CODE, lambda line: line.names.slug(line.merchant_id)),
+    _column(
+        "merchant", Kind.CODE, lambda line: line.merchant_id and public_id(IdKind.MERCHANT, line.merchant_id)
+    ),
     _column("merchant_name", Kind.CODE, lambda line: line.names.name(line.merchant_id)),
 )
 _JOURNEY = (

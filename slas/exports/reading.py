@@ -181,9 +181,8 @@ def _page_of_cells(export: Export, actor: Actor, position: str, limit: int) -> P
 
 def _names(rows: Iterable[Any], organisations: set[int]) -> Names:
     cities = {row.origin_id for row in rows} | {row.destination_id for row in rows}
-    slugs_and_names = Organisation.objects.filter(pk__in=organisations).values_list("pk", "slug", "name")
     return Names(
-        organisations={pk: (slug, name) for pk, slug, name in slugs_and_names},
+        organisations=dict(Organisation.objects.filter(pk__in=organisations).values_list("pk", "name")),
         cities=dict(City.objects.filter(pk__in=cities).values_list("pk", "code")),
         tiers=dict(ServiceTier.objects.values_list("pk", "code")),
         versions=dict(TierVersion.objects.values_list("pk", "number")),

@@ -16,6 +16,7 @@ from alliance.clocks import local_clock, wall_clock
 from alliance.database.literals import moments, numbers
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import raw_rows
 from couriers.choices import Grade
 from slas.allocation.in_force import rules_in_force
@@ -49,6 +50,7 @@ class OnSale:
 
     offer_id: int
     courier_id: int
+    # Its id outside.
     courier: str
     courier_name: str
     price_fen: int
@@ -251,12 +253,13 @@ def _parameters(lanes: list[Lane], places: dict[int, Place], at: datetime) -> di
 def _ranked_offers(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[Lane, int], list[OnSale]]:
     """Return the offers of each lane and tier, best first."""
     by_lane: dict[tuple[Lane, int], list[OnSale]] = {}
-    for _tiers, _closures, _rules, offer_id, courier_id, slug, name, grade, tier_id, *more in rows:
+    for _tiers, _closures, _rules, offer_id, courier_id, name, grade, tier_id, *more in rows:
         if offer_id is None:
             continue
         origin_id, destination_id, price_fen, met, late, overdue, excused = more
         record = NO_RECORD if met is None else Record(met, late, overdue, excused)
-        offer = OnSale(offer_id, courier_id, slug, name, price_fen, record, Grade(grade))
+        courier = public_id(IdKind.COURIER, courier_id)
+        offer = OnSale(offer_id, courier_id, courier, name, price_fen, record, Grade(grade))
         by_lane.setdefault((Lane(origin_id, destination_id), tier_id), []).append(offer)
     for offers in by_lane.values():
         offers.sort(key=lambda offer: rank_key(offer.merit, offer.price_fen, offer.offer_id))

@@ -27,7 +27,6 @@ MARKET: Final = StoredStatement(
         "rules": "text",
         "offer_id": "bigint",
         "courier_id": "bigint",
-        "slug": "text",
         "name": "text",
         "grade": "text",
         "tier_id": "int",
@@ -57,7 +56,7 @@ BEGIN
                     AND r.due_date > w.today - {RECORD_DAYS} AND r.due_date <= w.today
                 GROUP BY r.organisation_id, r.tier_id
             )
-            SELECT o.id, o.courier_id, g.slug::text, g.name::text, k.grade::text, o.tier_id::int, o.origin_id,
+            SELECT o.id, o.courier_id, g.name::text, k.grade::text, o.tier_id::int, o.origin_id,
                 o.destination_id, o.price_fen, record.met, record.late, record.overdue, record.excused
             FROM slas_offer o
             JOIN alliance_organisation g ON g.id = o.courier_id AND g.status = 'active'

@@ -66,7 +66,7 @@ def _partners(actor: Actor, text: str) -> list[Hit]:
     icon = "building-store" if actor.is_courier else "truck"
     rates = reverse("slas:rate_list")
     return [
-        Hit(item.name, f"{rates}?{urlencode({other: item.slug})}", icon, _("On-time rates"))
+        Hit(item.name, f"{rates}?{urlencode({other: item.public_id})}", icon, _("On-time rates"))
         for item in found[:FEW]
     ]
 

@@ -123,7 +123,7 @@ class RateQueryForm(forms.Form):
         self.data[name] = selected  # type: ignore[index]
 
     def _add_search(self, name: str, label: str) -> None:
-        """Add a field for a short name, which suggests some while a part of a name is typed."""
+        """Add a field for an id, which suggests some while a part of a name is typed."""
         field = forms.CharField(label=label, required=False, max_length=4_000)
         options = f"{name}-options"
         field.widget = forms.TextInput(attrs={

@@ -155,7 +155,7 @@ def statement_pdf(request: ActorRequest, month: str) -> HttpResponse:
 
 def _account(request: ActorRequest) -> Account:
     actor = request.actor
-    return account_of(actor, slug=request.GET.get("organisation", ""))
+    return account_of(actor, organisation_id=request.GET.get("organisation", ""))
 
 
 def _month(request: ActorRequest, text: str) -> tuple[Account, MonthSums]:
@@ -164,11 +164,11 @@ def _month(request: ActorRequest, text: str) -> tuple[Account, MonthSums]:
 
 
 def _query(account: Account, actor: Actor) -> str:
-    return f"?{urlencode({'organisation': account.organisation.slug})}" if actor.is_ops else ""
+    return f"?{urlencode({'organisation': account.organisation.public_id})}" if actor.is_ops else ""
 
 
 def _params(account: Account, actor: Actor) -> dict[str, list[str]]:
-    return {"organisation": [account.organisation.slug]} if actor.is_ops else {}
+    return {"organisation": [account.organisation.public_id]} if actor.is_ops else {}
 
 
 def _entries(sums: MonthSums) -> Listing:

@@ -74,7 +74,7 @@ def _merchants(actor: Actor) -> list[Choice] | None:
 
 def _organisations(ids: Iterable[int]) -> list[Choice]:
     organisations = Organisation.objects.filter(pk__in=list(ids)).order_by("name")
-    return list(organisations.values_list("slug", "name"))
+    return [(organisation.public_id, organisation.name) for organisation in organisations]
 
 
 def _by_province(cities: Iterable[City]) -> list[tuple[str, list[Choice]]]:

@@ -83,7 +83,7 @@ def namer(group_by: GroupBy, keys: Iterable[Any]) -> Namer:
     match group_by:
         case GroupBy.COURIER | GroupBy.MERCHANT:
             parties = Organisation.objects.in_bulk(list(keys))
-            return lambda pk: (parties[pk].name, parties[pk].slug)
+            return lambda pk: (parties[pk].name, parties[pk].public_id)
         case GroupBy.TIER:
             tiers = ServiceTier.objects.in_bulk(list(keys))
             return lambda pk: (tiers[pk].name, tiers[pk].code)

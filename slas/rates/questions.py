@@ -1,6 +1,6 @@
 """Questions in names and codes, resolved to queries by id."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -8,7 +8,6 @@ from typing import Final
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from alliance.choices import OrganisationKind
 from alliance.cities import CityFinder, UnknownCity
 from alliance.errors import FieldError, InvalidInput
 from alliance.models import City, Organisation
@@ -28,7 +27,7 @@ EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
 
 @dataclass(frozen=True, slots=True)
 class RateQuestion:
-    """A question with names from outside: short names, codes, names of cities and provinces.
+    """A question with names from outside: ids, codes, names of cities and provinces.
 
     `names` has the values of each filter in FILTERS that is used; several values mean "any of these".
     """
@@ -90,21 +89,18 @@ def _groups(names: Sequence[str], errors: list[FieldError]) -> tuple[GroupBy, ..
     return tuple(GroupBy(name) for name in valid)
 
 
-def _couriers(slugs: Sequence[str]) -> tuple[int, ...]:
+def _couriers(ids: Sequence[str]) -> tuple[int, ...]:
     # In the actor's scope: a courier finds itself, merchants and ops find every courier.
-    return _organisations(slugs, OrganisationKind.COURIER, _("Unknown courier “%(name)s”."))
+    return _organisations(ids, Organisation.objects.couriers_by_id(*ids), _("Unknown courier “%(name)s”."))
 
 
-def _merchants(slugs: Sequence[str]) -> tuple[int, ...]:
-    # A courier finds every merchant by name, but in its cells only those it carried for.
-    return _organisations(slugs, OrganisationKind.MERCHANT, _("Unknown merchant “%(name)s”."))
+def _merchants(ids: Sequence[str]) -> tuple[int, ...]:
+    # A courier finds every merchant by its id, but in its cells only those it carried for.
+    return _organisations(ids, Organisation.objects.merchants_by_id(*ids), _("Unknown merchant “%(name)s”."))
 
 
-def _organisations(slugs: Sequence[str], kind: str, message: str) -> tuple[int, ...]:
-    ids_by_slug = dict(
-        Organisation.objects.filter(slug__in=_clean(slugs, message), kind=kind).values_list("slug", "pk")
-    )
-    return _ids_of(slugs, ids_by_slug, message)
+def _organisations(ids: Sequence[str], found: Iterable[Organisation], message: str) -> tuple[int, ...]:
+    return _ids_of(ids, {organisation.public_id: organisation.pk for organisation in found}, message)
 
 
 def _tiers(codes: Sequence[str]) -> tuple[int, ...]:

@@ -85,7 +85,7 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     delivered = ScanLine(last.number, "delivered", booked_at + timedelta(hours=28))
     record_scans(actor=owner(courier), lines=[delivered], now=now)
     refresh_watch_list(now=now)
-    request = bookings.request_for(hangzhou, chengdu, now, courier=offer.courier.organisation.slug)
+    request = bookings.request_for(hangzhou, chengdu, now, courier=offer.courier.organisation.public_id)
     booked = book_parcel(actor=owner(merchant), request=request, at=now)
     depot = PickupAddress.objects.create(
         merchant_id=merchant.pk, name="Depot", city=hangzhou, address="文三路 1 号"

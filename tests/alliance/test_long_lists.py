@@ -210,7 +210,7 @@ def test_no_list_and_no_filter_sorts_or_counts_a_hot_table(
 @pytest.mark.parametrize("model", [model for model in LISTS if admin.site._registry[model].search_fields])
 def test_search_uses_an_index(model: type[Model], ops_client: Client, merchant_organisation: Model) -> None:
     number = tracking_number(new_parcel_id(timezone.now()))
-    slug = merchant_organisation.slug  # type: ignore[attr-defined]
+    slug = merchant_organisation.public_id  # type: ignore[attr-defined]
     for term in (number, "PO-1", slug, "closure 12", "a", "茶业", "owner@", "ca_0123456789_", "杭州"):
         for sql, nodes in plans_of(ops_client, f"{address_of(model)}?{SEARCH_VAR}={term}", is_ordered=False):
             table_nodes = [node for node in nodes if _table(node) in TABLES]

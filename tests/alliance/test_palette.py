@@ -60,10 +60,10 @@ def test_partners_are_those_with_parcels_in_common(
         acquaint([(merchant_organisation.pk, courier_organisation.pk)])
     merchant, courier = client_of(merchant_organisation), client_of(courier_organisation)
     assert found(merchant, "swift")["Partners"] == [
-        ("Swift Express", f"/rates/?courier={courier_organisation.slug}")
+        ("Swift Express", f"/rates/?courier={courier_organisation.public_id}")
     ]
     assert found(courier, "lotus")["Partners"] == [
-        ("Lotus Tea", f"/rates/?merchant={merchant_organisation.slug}")
+        ("Lotus Tea", f"/rates/?merchant={merchant_organisation.public_id}")
     ]
     assert "Partners" not in found(merchant, "rival")
     for _label, url in found(merchant, "swift")["Partners"] + found(courier, "lotus")["Partners"]:

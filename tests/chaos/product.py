@@ -40,7 +40,7 @@ def populate(folder: Path, port: int) -> None:
         "port": port,
         "cities": stage.CITIES,
         "merchants": [_key(member) for member in members if member.kind == "merchant"],
-        "couriers": {member.slug: _key(member) for member in members if member.kind == "courier"},
+        "couriers": {member.public_id: _key(member) for member in members if member.kind == "courier"},
     }
     (folder / WORLD).write_text(json.dumps(world))
 

@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 
 from alliance.models import City, Organisation
 from parcels.choices import ScanCode, ScanReason
+from tests.factories import SWIFT
 from tests.helpers.profiles import scaled
 from tests.parcels.helpers.bookings import body_for
 from tests.parcels.helpers.parcels import booked_parcels
@@ -69,7 +70,7 @@ bookings = objects(
         "ready_at": moments,
         "recipient": objects({"name": texts, "phone": texts, "address": texts}),
         "reference": texts,
-        "courier": st.just("swift-express"),
+        "courier": st.just(SWIFT),
         "expected_deliver_by": moments,
         "if_full": st.sampled_from(["next", "refuse"]),
         "pickup_address": st.integers(),

@@ -14,7 +14,6 @@
 -- returns rules text
 -- returns offer_id bigint
 -- returns courier_id bigint
--- returns slug text
 -- returns name text
 -- returns grade text
 -- returns tier_id int
@@ -36,7 +35,7 @@ BEGIN
         is_lifted,
         market.*
         FROM (SELECT *
-        FROM slas_market_049a4e7c5042(%(merchant_id)s,
+        FROM slas_market_89db07c84ede(%(merchant_id)s,
         %(origin_id)s,
         %(destination_id)s,
         %(today)s,

@@ -11,7 +11,6 @@
 -- returns rules text
 -- returns offer_id bigint
 -- returns courier_id bigint
--- returns slug text
 -- returns name text
 -- returns grade text
 -- returns tier_id int
@@ -50,7 +49,7 @@ BEGIN
                     AND r.due_date > w.today - 30 AND r.due_date <= w.today
                 GROUP BY r.organisation_id, r.tier_id
             )
-            SELECT o.id, o.courier_id, g.slug::text, g.name::text, k.grade::text, o.tier_id::int, o.origin_id,
+            SELECT o.id, o.courier_id, g.name::text, k.grade::text, o.tier_id::int, o.origin_id,
                 o.destination_id, o.price_fen, record.met, record.late, record.overdue, record.excused
             FROM slas_offer o
             JOIN alliance_organisation g ON g.id = o.courier_id AND g.status = 'active'

@@ -17,6 +17,7 @@ from alliance.errors import AllianceError, FieldError, InvalidInput
 from alliance.models import City
 from alliance.numbers import whole_number
 from alliance.phones import read_phone
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor
 from alliance.texts import one_line
 from alliance.workbooks.cells import MARK, CellKind, mark_of, text_in
@@ -122,7 +123,9 @@ class Rows:
         self._addresses: dict[str, PickupAddress] = {}
         for address in addresses:
             self._addresses[one_line(address.name).casefold()] = address
-        self._addresses.update({str(address.pk): address for address in addresses})
+        self._addresses.update(
+            {public_id(IdKind.PICKUP_ADDRESS, address.pk): address for address in addresses}
+        )
 
     def cells(self, record: Record) -> dict[str, str]:
         """The row's cells by column, with white space collapsed; none for an unreadable row."""

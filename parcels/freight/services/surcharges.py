@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from alliance import audit
-from alliance.choices import Capability, OrganisationKind
+from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotPermitted
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import Organisation
@@ -81,7 +81,7 @@ def add_surcharge(*, actor: Actor, courier_id: int, terms: SurchargeTerms, now: 
         object_id=surcharge.pk,
         organisation_id=courier_id,
         detail={
-            "merchant": merchant.slug,
+            "merchant": merchant.public_id,
             "month": spell(terms.month),
             "amount": yuan(surcharge.amount_fen),
             "reason": surcharge.reason,
@@ -91,10 +91,8 @@ def add_surcharge(*, actor: Actor, courier_id: int, terms: SurchargeTerms, now: 
     return surcharge
 
 
-def _merchant(slug: str) -> Organisation | None:
-    if "\0" in slug:
-        return None
-    return Organisation.objects.filter(slug=slug, kind=OrganisationKind.MERCHANT).first()
+def _merchant(public_id: str) -> Organisation | None:
+    return Organisation.objects.merchants_by_id(public_id).first()
 
 
 def _is_customer(merchant: Organisation, courier_id: int) -> bool:

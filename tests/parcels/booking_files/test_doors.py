@@ -14,6 +14,7 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.booking_files.services import files as booking_files
 from parcels.booking_files.services.files import book_file
 from parcels.models import BookingFile
+from tests.factories import pk_of
 from tests.parcels.helpers.booking_files import finished, reread, row, started, text_of, upload_of
 from tests.parcels.helpers.bookings import parcels_of
 
@@ -192,7 +193,7 @@ def test_api_accepts_a_file_and_reports_its_progress(merchant: Actor, merchant_a
     progress = answer.json()
     assert (progress["state"], progress["lines"], progress["results"]) == ("queued", 3, None)
     assert answer["Location"] == f"{API}/{progress['id']}"
-    book_file(file_id=progress["id"])
+    book_file(file_id=pk_of(progress["id"]))
     progress = merchant_api.get(answer["Location"]).json()
     assert (progress["state"], progress["rows_done"], progress["booked"], progress["rejected"]) == (
         "done",

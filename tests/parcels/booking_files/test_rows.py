@@ -15,6 +15,7 @@ from parcels.booking_files.services.files import FileKnown, book_file, cancel_bo
 from parcels.bookings.services.cancelling import cancel_parcel
 from parcels.models import BookingFile, PickupAddress
 from slas.models import Commitment, Offer
+from tests.factories import SWIFT
 from tests.parcels.helpers.booking_files import (
     HEADER,
     counts,
@@ -88,7 +89,7 @@ def test_row_is_booked_only_at_the_price_and_promise_it_expects(merchant: Actor)
     cheap, booked, later, unread = results(file)
     assert (booked["result"], booked["price"]) == ("booked", "12.00")
     assert (cheap["column"], cheap["problem"]) == ("expected_price", "price_changed")
-    assert (cheap["price"], cheap["courier"]) == ("12.00", "swift-express")
+    assert (cheap["price"], cheap["courier"]) == ("12.00", SWIFT)
     assert "CNY 12.00" in cheap["detail"]
     assert (later["problem"], later["promise_current"]) == ("promise_changed", booked["promise_current"])
     assert (unread["column"], unread["price"]) == ("expected_price", "")

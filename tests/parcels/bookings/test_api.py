@@ -8,10 +8,12 @@ from django.urls import reverse
 from rest_framework.test import APIClient
 
 from alliance.models import City, IdempotentRequest
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, PickupAddress
 from slas.models import Offer
 from tests import factories
+from tests.factories import SWIFT, id_of
 from tests.helpers.owner import execute_as_owner
 from tests.parcels.helpers.bookings import BATCH, PARCELS, body_for, book, pointers, tomorrow
 from tests.slas.helpers.offers import fill, reserved
@@ -34,7 +36,7 @@ def test_booking_returns_201_with_number_promise_and_location(
     assert response.status_code == 201
     answer = response.json()
     assert answer["tracking_number"] == parcels()[0].number
-    assert (answer["courier"], answer["price"], answer["reference"]) == ("swift-express", "12.50", "SO-1")
+    assert (answer["courier"], answer["price"], answer["reference"]) == (SWIFT, "12.50", "SO-1")
     assert response["Location"] == f"/api/v1/parcels/{answer['tracking_number']}"
     assert (
         merchant_api.get(response["Location"]).json()["promise"]["original"] == answer["promise"]["original"]
@@ -63,9 +65,17 @@ def test_booking_from_a_pickup_address_needs_no_origin(
             contact_name="Li",
             contact_phone="1",
         )
-    book(merchant_api, origin=..., pickup_address=address.pk)
+    book(merchant_api, origin=..., pickup_address=id_of(address))
     assert parcels()[0].pickup_address_id == address.pk
-    for wrong in (address.pk + 1, 0, -1, 2**70, "1", True):
+    for wrong in (
+        public_id(IdKind.PICKUP_ADDRESS, address.pk + 1),
+        address.pk,
+        -1,
+        2**70,
+        "adr_1",
+        "1",
+        True,
+    ):
         response = merchant_api.post(PARCELS, body_for(origin=..., pickup_address=wrong))
         assert pointers(response) == [("/pickup_address", "unknown")]
 
@@ -118,7 +128,7 @@ def test_booking_a_full_courier_is_409_with_the_alternative(
     merchant_api: APIClient, sold: Offer, ready: str
 ) -> None:
     fill(sold, tomorrow().date())
-    response = merchant_api.post(PARCELS, body_for(ready_at=ready, courier="swift-express"))
+    response = merchant_api.post(PARCELS, body_for(ready_at=ready, courier=SWIFT))
     assert response.status_code == 409
     assert response.json()["type"] == "urn:alliance:problem:capacity_full"
     assert "Next: Swift Express on" in response.json()["detail"]

@@ -18,6 +18,7 @@ from parcels.bookings.services.booking import book_parcels
 from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel, PickupAddress
 from slas.models import Commitment, Offer, Tally
+from tests.factories import RIVAL, SWIFT
 from tests.parcels.helpers.bookings import RECIPIENT, booked, parcels_of, request_for
 from tests.slas.helpers.offers import fill, offer, reserved, today_at
 
@@ -145,7 +146,7 @@ def test_batch_fills_recommended_courier_then_next_courier_then_next_day(
 def test_requested_courier_is_booked_or_refused_but_never_replaced(
     merchant: Actor, sold: Offer, rival: Offer, hangzhou: City, chengdu: City
 ) -> None:
-    results = book_all(merchant, [request_for(hangzhou, chengdu, NOON, courier="rival-logistics")] * 7)
+    results = book_all(merchant, [request_for(hangzhou, chengdu, NOON, courier=RIVAL)] * 7)
     assert [getattr(item, "fee_fen", None) for item in results] == [1500] * 5 + [None] * 2
     refused = results[-1]
     assert isinstance(refused, CapacityFull)
@@ -194,9 +195,7 @@ def test_expected_promise_of_a_later_day_is_booked_for_that_day(
 ) -> None:
     """The next day that a quote shows for a full courier can be booked."""
     fill(sold, TODAY)
-    request = request_for(
-        hangzhou, chengdu, NOON, courier="swift-express", expected_deliver_by=today_at(20, days=2)
-    )
+    request = request_for(hangzhou, chengdu, NOON, courier=SWIFT, expected_deliver_by=today_at(20, days=2))
     [booking] = book_all(merchant, [request])
     assert booking.promise.effective_date == TOMORROW
     assert reserved(sold, TOMORROW) == 1
@@ -210,7 +209,7 @@ def test_promise_that_no_quote_says_is_refused_while_there_is_room(
     later = {"expected_deliver_by": today_at(20, days=5)}
     requests = [
         request_for(hangzhou, chengdu, NOON, **later, **choice)
-        for choice in ({}, {"courier": "swift-express"}, {"if_full": IfFull.NEXT})
+        for choice in ({}, {"courier": SWIFT}, {"if_full": IfFull.NEXT})
     ]
     for refused in book_all(merchant, requests):
         assert (type(refused), refused.reason) == (Conflict, "promise_changed")
@@ -233,7 +232,7 @@ def test_pickup_that_moved_is_refused_though_the_delivery_did_not(
     assert refused.members["available"]["promise"]["pickup_by"] == today_at(20).isoformat()
 
 
-@pytest.mark.parametrize("change", [{}, {"courier": "swift-express"}, {"if_full": IfFull.NEXT}])
+@pytest.mark.parametrize("change", [{}, {"courier": SWIFT}, {"if_full": IfFull.NEXT}])
 def test_price_that_changed_is_refused_with_the_new_one(
     merchant: Actor, sold: Offer, hangzhou: City, chengdu: City, change: dict
 ) -> None:
@@ -262,7 +261,7 @@ def test_expected_price_of_a_full_courier_is_refused_with_the_next_courier(
         available = refused.members["available"]
         assert (refused.reason, available["courier"], available["price"]) == (
             "price_changed",
-            "rival-logistics",
+            RIVAL,
             "58.00",
         )
 

@@ -15,6 +15,7 @@ from parcels.bookings.services.writing import Booked
 from parcels.choices import ParcelStatus
 from parcels.models import Parcel
 from slas.models import Commitment, Offer
+from tests.factories import SWIFT
 from tests.parcels.helpers.bookings import booked, request_for
 from tests.slas.helpers.offers import offer, reserved, today_at
 
@@ -91,9 +92,9 @@ def test_capacity_of_a_cancelled_parcel_can_be_booked_again(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City
 ) -> None:
     only = offer(courier_organisation, chengdu, hangzhou, daily_capacity=1)
-    first = booked(merchant, chengdu, hangzhou, at=NOON, courier="swift-express")
+    first = booked(merchant, chengdu, hangzhou, at=NOON, courier=SWIFT)
     cancel(merchant, first)
-    booked(merchant, chengdu, hangzhou, at=NOON, courier="swift-express")
+    booked(merchant, chengdu, hangzhou, at=NOON, courier=SWIFT)
     assert reserved(only, TODAY) == 1
 
 

@@ -11,6 +11,7 @@ from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel
 from slas.models import Commitment, Offer
+from tests.factories import RIVAL, SWIFT
 from tests.parcels.bookings.test_portal import RECIPIENT, offers
 from tests.parcels.helpers.booking_files import HEADER, finished, results, row, text_of
 from tests.parcels.helpers.bookings import BATCH, PARCELS, QUOTES, body_for, book, pointers
@@ -94,9 +95,9 @@ def test_a_rule_looks_at_it(
 ) -> None:
     offer(rival_courier, sold.origin, sold.destination, price_fen=sold.price_fen * 3)
     rule(merchant, "Dear", "only", couriers=[rival_courier], least_declared_fen=100_000)
-    assert book(merchant_api, declared_value="1000")["courier"] == "rival-logistics"
-    assert book(merchant_api, declared_value="999.99")["courier"] == "swift-express"
-    assert book(merchant_api)["courier"] == "swift-express"
+    assert book(merchant_api, declared_value="1000")["courier"] == RIVAL
+    assert book(merchant_api, declared_value="999.99")["courier"] == SWIFT
+    assert book(merchant_api)["courier"] == SWIFT
     body = body_for(recipient=..., declared_value="1000")
     quoted = merchant_api.post(QUOTES, body).json()["offers"]
-    assert {each["courier"] for each in quoted if each["recommended"]} == {"rival-logistics"}
+    assert {each["courier"] for each in quoted if each["recommended"]} == {RIVAL}

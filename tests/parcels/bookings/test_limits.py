@@ -118,7 +118,7 @@ def test_suspended_courier_is_not_booked(
 ) -> None:
     booked(merchant, hangzhou, chengdu, at=NOON)
     suspend(sold.courier_id)
-    for courier in ("", courier_organisation.slug):
+    for courier in ("", courier_organisation.public_id):
         with pytest.raises(InvalidInput) as refusal:
             booked(merchant, hangzhou, chengdu, at=NOON, courier=courier)
         assert refusal.value.errors[0].code == "not_offered"

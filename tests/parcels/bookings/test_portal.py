@@ -15,6 +15,7 @@ from alliance.tenancy import Actor, Scope, raw_rows, scope
 from parcels.bookings.services import booking
 from parcels.models import Parcel, PickupAddress
 from slas.models import Offer
+from tests.factories import SWIFT
 from tests.parcels.helpers.bookings import tomorrow
 from tests.slas.helpers.offers import fill, offer, record, reserved
 
@@ -65,7 +66,7 @@ def test_offers_show_promise_price_record_countdown_and_recommendation(
     response = offers(merchant_client)
     best, other = response.context["tiers"][0].offers
     page = response.content.decode()
-    assert (best.courier, best.recommended, other.recommended) == ("swift-express", True, False)
+    assert (best.courier, best.recommended, other.recommended) == (SWIFT, True, False)
     assert "The best on-time record on this lane: at least 95.7 %" in page
     assert "The courier&#x27;s grade is Member." in page
     assert "n = 1,000" in page
@@ -174,7 +175,7 @@ def test_booking_that_says_no_price_or_promise_is_asked_to_confirm(
     merchant_client: Client, sold: Offer
 ) -> None:
     url = reverse("parcels:parcel_book")
-    question = {**quote_params(), "courier": "swift-express", "service": "next_day"}
+    question = {**quote_params(), "courier": SWIFT, "service": "next_day"}
     response = merchant_client.post(f"{url}?{urlencode(question)}", RECIPIENT)
     assert response.status_code == 409
     assert "Check the price and the delivery time" in response.content.decode()
@@ -190,7 +191,7 @@ def test_ready_time_that_passed_while_typing_is_booked_from_now_on(
     merchant_client: Client, sold: Offer
 ) -> None:
     early = (timezone.localtime() - timedelta(minutes=8)).strftime("%Y-%m-%dT%H:%M")
-    question = {**quote_params(ready_at=early), "courier": "swift-express", "service": "next_day"}
+    question = {**quote_params(ready_at=early), "courier": SWIFT, "service": "next_day"}
     url = f"{reverse('parcels:parcel_book')}?{urlencode(question)}"
     shown = merchant_client.get(url)
     assert merchant_client.post(shown.context["offer"].book_url, RECIPIENT).status_code == 302

@@ -12,6 +12,7 @@ from alliance.tenancy import Actor, Scope, scope
 from couriers.models import Courier
 from parcels.models import PickupAddress
 from slas.models import Offer
+from tests.factories import RIVAL, SWIFT, id_of
 from tests.parcels.helpers.bookings import BATCH, PARCELS, QUOTES, body_for, pointers, tomorrow
 from tests.slas.helpers.offers import fill, offer, record
 
@@ -24,7 +25,7 @@ def test_quote_returns_all_data_of_an_offer(merchant_api: APIClient, sold: Offer
     [offer] = answer["offers"]
     day = tomorrow().date()
     assert (answer["origin"]["code"], answer["currency"]) == ("CN-HGH", "CNY")
-    assert (offer["courier"], offer["tier"], offer["price"]) == ("swift-express", "next_day", "12.50")
+    assert (offer["courier"], offer["tier"], offer["price"]) == (SWIFT, "next_day", "12.50")
     assert offer["promise"]["current"] == f"{day + timedelta(days=1)}T20:00:00+08:00"
     assert offer["promise"]["cut_off_at"] == f"{day}T18:00:00+08:00"
     assert offer["promise"]["rolled"] is False
@@ -59,7 +60,7 @@ def test_quote_refuses_a_pickup_address_elsewhere_as_bookings_do(
         merchant_api.post(PARCELS, body_for(pickup_address=elsewhere.pk)),
     ):
         assert pointers(response) == [("/pickup_address", "other_city")]
-    assert merchant_api.post(QUOTES, {**question, "pickup_address": here.pk}).status_code == 200
+    assert merchant_api.post(QUOTES, {**question, "pickup_address": id_of(here)}).status_code == 200
 
 
 def test_pickup_addresses_are_listed_with_the_ids_that_bookings_take(
@@ -82,7 +83,7 @@ def test_pickup_addresses_are_listed_with_the_ids_that_bookings_take(
             "is_default": False,
         }
     ]
-    assert [item["id"] for item in merchant_api.get(first["next"]).json()["results"]] == [depot.pk]
+    assert [item["id"] for item in merchant_api.get(first["next"]).json()["results"]] == [id_of(depot)]
     page = merchant_client.get(reverse("parcels:address_list")).content.decode()
     assert f"No. {depot.pk} in files and the API" in page
 
@@ -102,14 +103,14 @@ def test_quote_has_couriers_grades_and_recommends_by_them(
         Courier.objects.filter(pk=rival_courier.pk).update(grade="probation")
     body = {**body_for(recipient=..., tier=...), "ready_at": ready, "tier": "next_day"}
     first, last = merchant_api.post(QUOTES, body).json()["offers"]
-    assert (first["courier"], first["grade"], first["recommended"]) == ("swift-express", "gold", True)
+    assert (first["courier"], first["grade"], first["recommended"]) == (SWIFT, "gold", True)
     assert first["reason"] == {
         "code": "not_on_probation",
         "text": "The best on-time record on this lane among couriers not on probation. The courier's grade "
         "is Gold.",
         "rule": None,
     }
-    assert (last["courier"], last["grade"], last["reason"]) == ("rival-logistics", "probation", None)
+    assert (last["courier"], last["grade"], last["reason"]) == (RIVAL, "probation", None)
     # Still bookable by name, or if no other courier has capacity.
     assert last["capacity_left"] == 20
 
@@ -125,9 +126,9 @@ def test_quote_has_the_alternative_to_a_full_courier(
     offer(rival_courier, hangzhou, chengdu, price_fen=1400)
     fill(sold, tomorrow().date())
     answer = merchant_api.post(QUOTES, {**body_for(recipient=...), "ready_at": ready}).json()
-    full = next(item for item in answer["offers"] if item["courier"] == "swift-express")
+    full = next(item for item in answer["offers"] if item["courier"] == SWIFT)
     assert full["instead"] == {
-        "courier": "rival-logistics",
+        "courier": RIVAL,
         "day": str(tomorrow().date() + timedelta(days=1)),
     }
     assert full["promise"]["full_on"] == [str(tomorrow().date())]

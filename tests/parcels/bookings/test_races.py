@@ -12,6 +12,7 @@ from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel
 from slas.models import CapacityDay, Commitment
 from tests import factories
+from tests.factories import SWIFT
 from tests.parcels.helpers.bookings import booked, request_for
 from tests.slas.helpers.offers import fill, in_threads, offer, reserved, today_at
 
@@ -25,9 +26,7 @@ def book(merchant: Actor, request: BookingRequest) -> Booked:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    "pinned", [{"courier": "swift-express"}, {"expected_deliver_by": today_at(20, days=1)}]
-)
+@pytest.mark.parametrize("pinned", [{"courier": SWIFT}, {"expected_deliver_by": today_at(20, days=1)}])
 def test_50_bookings_for_20_places_book_20_and_refuse_30(
     merchant: Actor, courier_organisation: Organisation, hangzhou: City, chengdu: City, pinned: dict
 ) -> None:
@@ -102,7 +101,7 @@ def test_concurrent_cancelling_and_booking_lose_no_capacity(
 ) -> None:
     sold = offer(courier_organisation, hangzhou, chengdu, daily_capacity=20)
     standing = [booked(merchant, hangzhou, chengdu, at=NOON) for _number in range(10)]
-    request = request_for(hangzhou, chengdu, NOON, courier="swift-express")
+    request = request_for(hangzhou, chengdu, NOON, courier=SWIFT)
 
     def work(number: int) -> object:
         if number % 2:
@@ -139,7 +138,7 @@ def test_full_day_stays_full_during_concurrent_batches(
 ) -> None:
     sold = offer(courier_organisation, hangzhou, chengdu)
     fill(sold, TODAY, reserved=13)
-    request = request_for(hangzhou, chengdu, NOON, courier="swift-express")
+    request = request_for(hangzhou, chengdu, NOON, courier=SWIFT)
 
     def batch(_number: int) -> list[object]:
         with scope(Scope.of(merchant)):

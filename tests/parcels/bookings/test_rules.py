@@ -105,11 +105,11 @@ def test_a_limit_binds_a_booking_that_names_its_courier_and_a_preference_does_no
     merchant: Actor, lane: tuple[City, City], sold: Offer, rival: Offer, rival_courier: Organisation
 ) -> None:
     rule(merchant, "Cheap", "cheapest")
-    named = booked(merchant, *lane, at=NOON, courier=rival_courier.slug)
+    named = booked(merchant, *lane, at=NOON, courier=rival_courier.public_id)
     assert (named.offer.courier_id, named.rule) == (rival.courier_id, None)
     rule(merchant, "Not them", "never", couriers=[rival_courier])
     with pytest.raises(InvalidInput) as refusal:
-        booked(merchant, *lane, at=NOON, courier=rival_courier.slug)
+        booked(merchant, *lane, at=NOON, courier=rival_courier.public_id)
     [error] = refusal.value.errors
     assert (error.pointer, error.code) == ("/courier", "ruled_out")
     assert "“Not them”" in error.message

@@ -26,6 +26,7 @@ from slas.credits.months import ZONE, month_of, next_month, spell, start_of
 from slas.credits.services.closing import close_month
 from slas.models import CreditSum
 from tests import factories
+from tests.factories import LOTUS, SWIFT
 from tests.parcels.helpers.parcels import booked_parcels
 from tests.slas.helpers.commitments import HOUR, NOON
 
@@ -71,7 +72,7 @@ def figures(actor: Actor, organisation: Organisation, month: date = MONTH) -> tu
 
 
 def surcharge(courier: Actor, **given: Any) -> Surcharge:
-    terms = {"month": MONTH, "merchant": "lotus-tea", "amount_fen": 250, "reason": "Remote area", **given}
+    terms = {"month": MONTH, "merchant": LOTUS, "amount_fen": 250, "reason": "Remote area", **given}
     with scope(Scope.of(courier)):
         return add_surcharge(
             actor=courier, courier_id=courier.tenant_id, terms=SurchargeTerms(**terms), now=NOON + 2 * HOUR
@@ -145,13 +146,13 @@ def test_surcharges_are_the_couriers_and_of_its_customers(
     merchant: Actor, courier: Actor, booked: list[Parcel], rival_merchant: Organisation
 ) -> None:
     count_freight(now=NOON + 2 * HOUR)
-    terms = SurchargeTerms(MONTH, "lotus-tea", 1, "x")
+    terms = SurchargeTerms(MONTH, LOTUS, 1, "x")
     with scope(Scope.of(merchant)), pytest.raises(NotPermitted):
         add_surcharge(actor=merchant, courier_id=courier.tenant_id, terms=terms, now=NOON)
     wrong: list[tuple[dict[str, Any], str, str]] = [
         ({"merchant": "nobody"}, "/merchant", "unknown"),
         # Who has booked nothing with a courier is not known to it.
-        ({"merchant": rival_merchant.slug}, "/merchant", "unknown"),
+        ({"merchant": rival_merchant.public_id}, "/merchant", "unknown"),
         ({"number": "CA0000000000"}, "/number", "unknown"),
         ({"amount_fen": 0}, "/amount", "range"),
         ({"reason": " "}, "/reason", "required"),
@@ -200,7 +201,7 @@ def test_counterparties_come_page_by_page(
         for each in merchants:
             booked_parcels(each, courier_organisation, booked_at=NOON, fee_fen=each.pk)
     count_freight(now=NOON + 2 * HOUR)
-    surcharge(courier, merchant=merchants[3].slug)
+    surcharge(courier, merchant=merchants[3].public_id)
     account, found, after = Account(courier_organisation, courier), [], 0
     with scope(Scope.of(courier)):
         month = month_for(account, TEXT, now=NOON)
@@ -217,12 +218,10 @@ def test_the_pages_and_files_of_both_sides_say_the_same(
 ) -> None:  # fmt: skip
     assert "nothing has been counted yet" in merchant_client.get("/freight/").content.decode()
     count_freight(now=NOON + 2 * HOUR)
-    posted = courier_client.post(
-        URL, {"merchant": "lotus-tea", "amount": "2,50", "reason": "=1+1", "number": ""}
-    )
+    posted = courier_client.post(URL, {"merchant": LOTUS, "amount": "2,50", "reason": "=1+1", "number": ""})
     assert posted.status_code == 422
     assert posted.context["form"].errors
-    added = {"merchant": "lotus-tea", "amount": "-2.50", "reason": "=1+1", "number": booked[0].number}
+    added = {"merchant": LOTUS, "amount": "-2.50", "reason": "=1+1", "number": booked[0].number}
     assert courier_client.post(URL, added).status_code == 302
     assert merchant_client.post(URL, added).status_code == 409
     for client in (merchant_client, courier_client):
@@ -279,7 +278,7 @@ def test_the_api_says_the_same_to_both_sides(
     [month] = api.get(url).json()["results"]
     assert (month["month"], month["state"], month["amount_due"]) == (TEXT, "open", "20.00")
     [part] = api.get(f"{url}/{TEXT}").json()["by_counterparty"]
-    assert (part["code"], part["cancellations"], part["settled_on"]) == ("swift-express", "-10.00", None)
+    assert (part["code"], part["cancellations"], part["settled_on"]) == (SWIFT, "-10.00", None)
     monkeypatch.setattr(freight, "PARTS", 1)
     theirs = factories.api_client(courier, {"finance:read"})
     first = theirs.get(f"{url}/{TEXT}").json()

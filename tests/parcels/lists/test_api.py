@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 from alliance.models import AuditEntry, City, Organisation
 from alliance.tenancy import Scope, scope
 from slas.models import Offer
+from tests.factories import SWIFT
 from tests.parcels.helpers.bookings import BATCH, PARCELS, body_for, book
 from tests.slas.helpers.offers import offer
 
@@ -19,7 +20,7 @@ def test_parcel_is_visible_only_to_its_merchant_and_courier(
 ) -> None:
     url = f"{PARCELS}/{book(merchant_api)['tracking_number'].lower()}"
     assert merchant_api.get(url).status_code == 200
-    assert courier_api.get(url).json()["courier"] == "swift-express"
+    assert courier_api.get(url).json()["courier"] == SWIFT
     assert client.get(url).status_code == 401
     assert merchant_api.get(f"{PARCELS}/CA0000000000000000").status_code == 404
     assert merchant_api.get(f"{PARCELS}/nonsense").status_code == 404

@@ -9,10 +9,12 @@ from rest_framework.test import APIClient
 
 from alliance.choices import Capability
 from alliance.models import Organisation
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, Scope, scope
 from parcels.manifests.services.making import Made
 from parcels.models import Manifest, Parcel, PickupAddress
 from tests import factories
+from tests.factories import id_of
 from tests.parcels.helpers.bookings import pointers
 from tests.parcels.manifests.conftest import DAY, parcel_of, waiting_parcels
 
@@ -30,7 +32,7 @@ def driver(courier: Actor) -> APIClient:
 
 
 def body_of(courier: Organisation, address: PickupAddress) -> dict[str, Any]:
-    return {"courier": courier.slug, "pickup_address": address.pk, "date": DAY().isoformat()}
+    return {"courier": courier.public_id, "pickup_address": id_of(address), "date": DAY().isoformat()}
 
 
 def test_made_once_for_a_key_and_picked_up_once(
@@ -85,7 +87,14 @@ def test_numbers_that_do_not_fit_are_told_by_their_place(seller: APIClient, wait
     ("body", "pointer"),
     [
         ({}, "/courier"),
-        ({"courier": "nobody", "pickup_address": 1, "date": "2026-12-01"}, "/courier"),
+        (
+            {
+                "courier": "nobody",
+                "pickup_address": public_id(IdKind.PICKUP_ADDRESS, 1),
+                "date": "2026-12-01",
+            },
+            "/courier",
+        ),
         ({"tracking_numbers": []}, "/tracking_numbers"),
         ({"date": "tomorrow"}, "/date"),
         ({"day": "2026-12-01"}, "/day"),

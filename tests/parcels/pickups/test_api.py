@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from alliance.public_ids import IdKind, public_id
 from parcels.models import Parcel, PickupAddress
+from tests.factories import SWIFT, id_of
 from tests.parcels.helpers.bookings import pointers
 
 pytestmark = pytest.mark.django_db
@@ -49,7 +51,7 @@ def test_without_numbers_all_that_wait_for_the_courier_there_are_requested(
 ) -> None:
     del body["tracking_numbers"]
     assert pointers(merchant_api.post(PICKUPS, body, format="json")) == [("/tracking_numbers", "required")]
-    stop = {"courier": "swift-express", "pickup_address": address.pk}
+    stop = {"courier": SWIFT, "pickup_address": id_of(address)}
     answer = merchant_api.post(PICKUPS, {**body, **stop}, format="json").json()
     assert {each["tracking_number"] for each in answer["results"]} == {each.number for each in booked}
     gone = merchant_api.post(PICKUPS, {**body, **stop}, format="json")
@@ -65,7 +67,7 @@ def test_without_numbers_all_that_wait_for_the_courier_there_are_requested(
         ({"end": "2020-01-01T00:00:00Z"}, "/end", "order"),
         ({"note": "x" * 301}, "/note", "max_length"),
         ({"tracking_numbers": []}, "/tracking_numbers", "min_length"),
-        ({"pickup_address": 999_999_999}, "/pickup_address", "unknown"),
+        ({"pickup_address": public_id(IdKind.PICKUP_ADDRESS, 999_999_999)}, "/pickup_address", "unknown"),
         ({"dry_run": True}, "/dry_run", "unknown_field"),
     ],
 )

@@ -6,10 +6,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from alliance.models import AuditEntry, City
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, SavedRecipient
 from slas.models import Offer
-from tests.factories import api_client
+from tests.factories import api_client, id_of
 from tests.parcels.helpers.bookings import BATCH, PARCELS, body_for, pointers
 from tests.parcels.recipients.conftest import Save
 
@@ -32,20 +33,20 @@ def test_the_list_is_masked_searched_and_in_full_only_on_demand(
 ) -> None:
     save(name="李雷", phone="138 0000 2202")
     [found] = merchant_api.get(RECIPIENTS, {"search": "1101"}).json()["results"]
-    assert (found["id"], found["name"], found["is_masked"]) == (saved.pk, "张**", True)
+    assert (found["id"], found["name"], found["is_masked"]) == (id_of(saved), "张**", True)
     assert merchant_api.get(RECIPIENTS, {"unmask": "true"}).status_code == 403
     merchant_api = api_client(merchant, {"parcels:book", "parcels:unmask"})
     first = merchant_api.get(RECIPIENTS, {"page_size": 1, "unmask": "true"}).json()
     assert [row["phone"] for row in first["results"]] == ["138 0000 2202"]
     second = merchant_api.get(first["next"]).json()
-    assert [row["id"] for row in second["results"]] == [saved.pk]
+    assert [row["id"] for row in second["results"]] == [id_of(saved)]
     with scope(Scope.everything()):
         assert AuditEntry.objects.filter(verb="recipient.unmasked").count() == 2
 
 
 def test_a_deleted_recipient_is_gone(merchant_api: APIClient, saved: SavedRecipient) -> None:
-    assert merchant_api.delete(f"{RECIPIENTS}/{saved.pk}").status_code == 204
-    assert merchant_api.delete(f"{RECIPIENTS}/{saved.pk}").status_code == 404
+    assert merchant_api.delete(f"{RECIPIENTS}/{id_of(saved)}").status_code == 204
+    assert merchant_api.delete(f"{RECIPIENTS}/{id_of(saved)}").status_code == 404
 
 
 def test_a_booking_names_a_saved_recipient(
@@ -53,7 +54,7 @@ def test_a_booking_names_a_saved_recipient(
 ) -> None:
     with scope(Scope.everything()):
         SavedRecipient.objects.update(last_used_at=timezone.now() - timedelta(days=300))
-    response = merchant_api.post(PARCELS, body_for(recipient=..., recipient_id=saved.pk))
+    response = merchant_api.post(PARCELS, body_for(recipient=..., recipient_id=id_of(saved)))
     assert response.status_code == 201, response.content
     with scope(Scope.of(merchant)):
         parcel = Parcel.objects.get()
@@ -67,11 +68,11 @@ def test_a_batch_says_what_is_wrong_with_each_recipient(
 ) -> None:
     elsewhere = save(city=hangzhou)
     bodies = [
-        body_for(recipient=..., recipient_id=saved.pk),
-        body_for(recipient_id=saved.pk),
-        body_for(recipient=..., recipient_id=saved.pk + 999),
+        body_for(recipient=..., recipient_id=id_of(saved)),
+        body_for(recipient_id=id_of(saved)),
+        body_for(recipient=..., recipient_id=public_id(IdKind.RECIPIENT, saved.pk + 999)),
         body_for(recipient=..., recipient_id="x"),
-        body_for(recipient=..., recipient_id=elsewhere.pk),
+        body_for(recipient=..., recipient_id=id_of(elsewhere)),
         body_for(recipient=...),
     ]
     results = merchant_api.post(BATCH, bodies).json()["results"]

@@ -18,6 +18,7 @@ from parcels.models import Parcel
 from parcels.watch_list.queries import Place, WatchQuery, page_of_watched
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import WatchItem
+from tests.factories import SWIFT
 from tests.parcels.helpers.parcel_views import client_of, scan, text_of
 from tests.parcels.helpers.watch_list import due_in, history, refresh
 
@@ -381,7 +382,7 @@ def test_row_shows_all_data(
     assert row["tracking_number"] == parcel.number
     assert (row["reference"], row["courier"], row["reasons"]) == (
         "SO-77",
-        "swift-express",
+        SWIFT,
         ["silent", "at_risk"],
     )
     assert (row["origin"], row["destination"], row["tier"]) == ("CN-HGH", "CN-CTU", "next_day")

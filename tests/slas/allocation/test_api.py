@@ -8,6 +8,7 @@ from rest_framework.test import APIClient
 from alliance.models import AuditEntry, Organisation
 from alliance.tenancy import Actor
 from tests import factories
+from tests.factories import RIVAL, SWIFT
 from tests.slas.helpers.allocation import rule
 
 URL = "/api/v1/allocation-rules"
@@ -26,7 +27,7 @@ def api(merchant: Actor) -> APIClient:
 def test_the_whole_list_is_written_and_read(
     api: APIClient, courier_organisation: Organisation, rival_courier: Organisation
 ) -> None:
-    shares = [{"courier": "swift-express", "share": 60}, {"courier": "rival-logistics", "share": 40}]
+    shares = [{"courier": SWIFT, "share": 60}, {"courier": RIVAL, "share": 40}]
     split = {"name": "Split", "action": "split", "couriers": shares, "active": False}
     answer = api.put(URL, {"rules": [HEAVY, split]}).json()
     assert answer == api.get(URL).json()
@@ -76,7 +77,7 @@ def test_what_an_action_does_not_look_at_and_a_courier_named_twice_are_told(
     api: APIClient, courier_organisation: Organisation, rival_courier: Organisation
 ) -> None:
     """Otherwise a share of 60 is overwritten by the 50 after it, and a price limits nothing."""
-    shares = [("swift-express", 60), ("swift-express", 50), ("rival-logistics", 50)]
+    shares = [(SWIFT, 60), (SWIFT, 50), (RIVAL, 50)]
     wrong: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
         (
             {"action": "split", "couriers": [{"courier": name, "share": share} for name, share in shares]},
@@ -85,13 +86,13 @@ def test_what_an_action_does_not_look_at_and_a_courier_named_twice_are_told(
         (
             {
                 "action": "only",
-                "couriers": [{"courier": "swift-express", "share": 60}],
+                "couriers": [{"courier": SWIFT, "share": 60}],
                 "highest_price": "5.00",
             },
             [("/rules/0/highest_price", "unused"), ("/rules/0/couriers/0/share", "unused")],
         ),
         (
-            {"action": "cheapest", "least_reliability": "90", "couriers": [{"courier": "swift-express"}]},
+            {"action": "cheapest", "least_reliability": "90", "couriers": [{"courier": SWIFT}]},
             [("/rules/0/couriers", "unused")],
         ),
         ({"action": "stop", "least_reliability": "0"}, [("/rules/0/least_reliability", "unused")]),

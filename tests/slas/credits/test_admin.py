@@ -283,7 +283,7 @@ def test_statements_link_to_the_owners_page(lane: Lane, staff_client: Client, sy
         close_month(actor=system, month=month, now=start_of(next_month(month)))
         statement = Statement.objects.get(organisation=lane.courier)
     page = staff_client.get("/admin/slas/statement/").content.decode()
-    address = f"/statements/{spell(month)}/?organisation={lane.courier.slug}"
+    address = f"/statements/{spell(month)}/?organisation={lane.courier.public_id}"
     assert address in page
     assert staff_client.get(address).context["sums"].total == "2.00"
     change = f"/admin/slas/statement/{statement.pk}/change/"

@@ -9,6 +9,7 @@ from alliance.choices import Capability, Role
 from alliance.members.services.actors import actor_of_organisation
 from alliance.members.services.api_keys import create_api_key
 from alliance.models import Organisation
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, Scope, scope
 from slas.api.statements import PARTS
 from slas.credits.months import month_of, next_month, spell, start_of
@@ -61,7 +62,7 @@ def test_months_are_listed_newest_first(credited: Lane, merchant_books: APIClien
     with scope(Scope.everything()):
         close_month(actor=system, month=MONTH, now=start_of(next_month(MONTH)))
     answer = merchant_books.get(URL).json()
-    assert answer["organisation"] == credited.merchant.slug
+    assert answer["organisation"] == credited.merchant.public_id
     assert (answer["results"][0]["state"], answer["results"][0]["total"]) == ("final", "5.00")
     assert datetime.fromisoformat(answer["results"][0]["closed_at"]) == start_of(next_month(MONTH))
 
@@ -71,7 +72,7 @@ def test_month_equals_the_sum_of_its_parts(credited: Lane, courier_books: APICli
     sums = {"entries": 4, "credited": "7.00", "taken_back": "-2.00", "total": "5.00"}
     assert {name: answer[name] for name in sums} == sums
     assert answer["by_tier"] == [{"code": "next_day", "name": "Next day", **sums}]
-    assert answer["by_counterparty"] == [{"code": credited.merchant.slug, "name": "Lotus Tea", **sums}]
+    assert answer["by_counterparty"] == [{"code": credited.merchant.public_id, "name": "Lotus Tea", **sums}]
     assert [(part["code"], part["total"]) for part in answer["by_cause"]] == [
         ("late", "3.00"),
         ("overdue", "4.00"),
@@ -85,9 +86,8 @@ def test_counterparties_come_by_cursor(credited: Lane, courier_books: APIClient)
     last = courier_books.get(first["next_counterparties"]).json()
     shown = [*first["by_counterparty"], *last["by_counterparty"]]
     assert (len(first["by_counterparty"]), last["next_counterparties"]) == (PARTS, None)
-    with scope(Scope.everything()):
-        slugs = dict(Organisation.objects.values_list("pk", "slug"))
-    assert [part["code"] for part in shown] == [slugs[pk] for pk in (credited.merchant.pk, *others)]
+    ids = [public_id(IdKind.MERCHANT, pk) for pk in (credited.merchant.pk, *others)]
+    assert [part["code"] for part in shown] == ids
     assert courier_books.get(f"{URL}/{TEXT}", {"cursor": "300|1~x"}).status_code == 422
 
 
@@ -105,8 +105,8 @@ def test_entries_come_by_cursor_in_the_order_they_were_written(
     ]
     entry = entries[3]
     assert (entry["merchant"], entry["courier"], entry["tier"], entry["kind"], entry["late_by"]) == (
-        credited.merchant.slug,
-        credited.courier.slug,
+        credited.merchant.public_id,
+        credited.courier.public_id,
         "next_day",
         "delivery",
         24 * 3600,
@@ -163,5 +163,5 @@ def test_ops_name_whose(credited: Lane, ops_client: APIClient) -> None:
         assert (error["pointer"], error["code"]) == ("/organisation", "unknown")
     [error] = ops_client.get(URL, {"organisation": "nobody"}).json()["errors"]
     assert error["code"] == "unknown"
-    answer = ops_client.get(f"{URL}/{TEXT}", {"organisation": credited.courier.slug}).json()
-    assert (answer["organisation"], answer["total"]) == (credited.courier.slug, "5.00")
+    answer = ops_client.get(f"{URL}/{TEXT}", {"organisation": credited.courier.public_id}).json()
+    assert (answer["organisation"], answer["total"]) == (credited.courier.public_id, "5.00")

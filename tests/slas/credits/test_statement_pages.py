@@ -214,7 +214,7 @@ def test_statements_of_others_are_hidden(
             backend="django.contrib.auth.backends.ModelBackend",
         )
         assert [month.entries for month in client.get("/statements/").context["months"]] == [0]
-        response = client.get("/statements/", {"organisation": credited.merchant.slug})
+        response = client.get("/statements/", {"organisation": credited.merchant.public_id})
         assert response.status_code == 422
         assert "You see your own statements: leave this out." in response.content.decode()
 
@@ -234,10 +234,10 @@ def test_ops_read_whose_they_name(credited: Lane, ops_client: Client) -> None:
     assert ops_client.get("/statements/")["Location"] == "/admin/slas/statement/"
     assert ops_client.get(URL).status_code == 422
     assert ops_client.get(URL, {"organisation": "nobody"}).status_code == 422
-    query = {"organisation": credited.courier.slug}
+    query = {"organisation": credited.courier.public_id}
     response = ops_client.get(URL, query)
     assert "Owed to merchants (CNY) 205.00" in text_of(response)
-    assert f"?organisation={credited.courier.slug}" in response.content.decode()
+    assert f"?organisation={credited.courier.public_id}" in response.content.decode()
     assert ops_client.get("/statements/", query).context["months"][0].total == "205.00"
 
 

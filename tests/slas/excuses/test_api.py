@@ -17,6 +17,7 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.excuses.services.decisions import excuse_breach
 from slas.excuses.services.disruptions import Area, Cause, Period, declare_disruption, propose_excuses
 from slas.models import Excuse
+from tests.factories import LOTUS, SWIFT, pk_of
 from tests.helpers.owner import execute_as_owner
 from tests.slas.helpers.commitments import DAY, DELIVERY, NOON, Lane
 from tests.slas.helpers.excuses import decided, late_parcel, picture
@@ -58,10 +59,10 @@ class TestClaiming:
         result = response.json()
         assert response["Location"] == f"/api/v1/breaches/{result['tracking_number']}/delivery"
         assert result | {"id": 0, "claimed_at": ""} == {
-            "id": 0, "tracking_number": tracking_number(late), "kind": "delivery", "courier": "swift-express",
-            "merchant": "lotus-tea", "state": "claimed", "reason": "weather", "note": "Typhoon",
-            "claimed_by": "courier", "event": None, "evidence": "", "claimed_at": "", "decided_at": None,
-            "decision_note": "",
+            "id": 0, "tracking_number": tracking_number(late), "kind": "delivery", "courier": SWIFT,
+            "courier_name": "Swift Express", "merchant": LOTUS, "merchant_name": "Lotus Tea",
+            "state": "claimed", "reason": "weather", "note": "Typhoon", "claimed_by": "courier",
+            "event": None, "evidence": "", "claimed_at": "", "decided_at": None, "decision_note": "",
         }  # fmt: skip
 
     def test_with_a_file(self, late: int, courier_api: APIClient, settings: Any, tmp_path: Path) -> None:
@@ -187,7 +188,7 @@ class TestTakingBack:
             assert (response.status_code, response.json()["state"]) == (200, "withdrawn")
         second_response = courier_api.post(URL, body(late), format="json").json()
         with scope(Scope.everything()):
-            decided(system, [Excuse.objects.get(pk=second_response["id"])], "grant")
+            decided(system, [Excuse.objects.get(pk=pk_of(second_response["id"]))], "grant")
         refused = courier_api.post(f"{URL}/{second_response['id']}/withdraw")
         assert (refused.status_code, refused.json()["type"]) == (409, "urn:alliance:problem:decided")
 

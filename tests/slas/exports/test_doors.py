@@ -19,6 +19,7 @@ from slas.exports.services.requests import link_of
 from slas.exports.services.writing import write_export
 from slas.models import Export
 from slas.rates.services.folding import fold_tallies
+from tests.factories import id_of, pk_of
 from tests.parcels.helpers.parcel_views import client_of, text_of
 from tests.slas.helpers.commitments import Lane
 from tests.slas.helpers.exports import FIRST, LAST, ask, owner, read_csv, reread, some_promises, written
@@ -209,7 +210,7 @@ def test_the_api_writes_a_file_and_gives_its_link(promised: list[int], merchant_
     assert created["Location"] == f"{API}/{answer['id']}"
     early = merchant_api.get(f"{API}/{answer['id']}/file")
     assert (early.status_code, early.json()["type"]) == (403, "urn:alliance:problem:bad_link")
-    assert write_export(export_id=answer["id"])
+    assert write_export(export_id=pk_of(answer["id"]))
     done = merchant_api.get(created["Location"]).json()
     assert (done["state"], done["rows_done"], done["rows_total"]) == ("done", 6, 6)
     response = merchant_api.get(done["file_url"], HTTP_ACCEPT="application/vnd.apache.parquet")
@@ -241,7 +242,7 @@ def test_the_same_key_asks_for_one_file(merchant_api: APIClient) -> None:
     second_response = merchant_api.post(API, FORM, HTTP_IDEMPOTENCY_KEY="monthly")
     assert (second_response.status_code, second_response.json()) == (201, first.json())
     assert second_response["Idempotent-Replayed"] == "true"
-    assert only_export().pk == first.json()["id"]
+    assert id_of(only_export()) == first.json()["id"]
 
 
 def test_the_api_lists_page_by_page(merchant: Actor, merchant_api: APIClient, courier: Actor) -> None:
@@ -267,8 +268,8 @@ def test_unknown_parameters_are_refused(merchant: Actor, merchant_api: APIClient
 
 def test_api_hides_files_of_others(merchant_api: APIClient, courier: Actor) -> None:
     export = written(courier)
-    assert merchant_api.get(f"{API}/{export.pk}").status_code == 404
-    assert merchant_api.get(f"{API}/{export.pk}/file", link_of(export)).status_code == 404
+    assert merchant_api.get(f"{API}/{id_of(export)}").status_code == 404
+    assert merchant_api.get(f"{API}/{id_of(export)}/file", link_of(export)).status_code == 404
 
 
 def test_a_key_without_the_scope_is_refused(courier_api: APIClient) -> None:

@@ -16,6 +16,7 @@ from slas.exports.services import requests
 from slas.exports.services.writing import tend_exports, write_export
 from slas.models import Commitment, Export, OnTimeRate, Revision
 from slas.rates.services.folding import fold_tallies
+from tests.factories import LOTUS, SWIFT
 from tests.slas.helpers import commitments as judging
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane
 from tests.slas.helpers.exports import (
@@ -55,7 +56,7 @@ def test_csv_has_each_commitment_once_with_its_values(
         assert (row["judged_by"], row["promise_original"]) == (commitment.due_at, commitment.due_at)
         assert (row["reached_at"], row["due_date"]) == (commitment.reached_at, commitment.due_date)
         assert row["fee_cny"] * 100 == commitment.fee_fen
-        assert (row["courier"], row["merchant_name"]) == (lane.courier.slug, "Lotus Tea")
+        assert (row["courier"], row["merchant_name"]) == (lane.courier.public_id, "Lotus Tea")
         assert (row["origin"], row["destination"], row["tier"]) == ("CN-HGH", "CN-CTU", "next_day")
     assert {row["outcome"] for row in rows} == {Outcome.MET, Outcome.LATE, Outcome.PENDING}
 
@@ -133,7 +134,7 @@ def test_cells_add_up_to_the_commitments(
             wanted = Commitment.objects.filter(outcome=outcome).count()
             assert sum(row[outcome] for row in rows) == wanted, actor
     assert {row["merchant"] for row in read_csv(written(courier, RATES))} == {""}
-    assert {row["merchant"] for row in read_csv(written(system, RATES))} == {"lotus-tea"}
+    assert {row["merchant"] for row in read_csv(written(system, RATES))} == {LOTUS}
 
 
 def test_cells_are_read_page_by_page_without_a_gap(promised: list[int], merchant: Actor) -> None:
@@ -163,7 +164,7 @@ def test_members_export_their_own_rows_and_ops_all(
     assert len(numbers(written(merchant))) == len(numbers(written(courier))) == 20
     assert len(numbers(written(owner(rival_merchant)))) == 5
     assert len(numbers(written(system))) == 25
-    assert {row["courier"] for row in read_csv(written(courier, RATES))} == {"swift-express"}
+    assert {row["courier"] for row in read_csv(written(courier, RATES))} == {SWIFT}
 
 
 def test_file_of_another_organisation_is_not_found(

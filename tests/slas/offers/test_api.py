@@ -10,6 +10,7 @@ from alliance.tenancy import Actor, Scope, scope
 from slas.models import CapacityDay, Offer, ServiceTier
 from slas.offers.services.lanes import put_offer
 from slas.offers.services.offers import OfferTerms
+from tests.factories import id_of
 from tests.slas.helpers.offers import fill, in_threads, offer, today_at
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +60,7 @@ def test_offers_are_listed_by_cursor(
     second = offer(courier_organisation, chengdu, hangzhou)
     page = courier_api.get(OFFERS, {"page_size": 1}).json()
     rest = courier_api.get(page["next"]).json()
-    assert [item["id"] for item in page["results"] + rest["results"]] == [second.pk, first.pk]
+    assert [item["id"] for item in page["results"] + rest["results"]] == [id_of(second), id_of(first)]
     assert rest["next"] is None
 
 
@@ -68,7 +69,7 @@ def test_changed_capacity_applies_to_days_with_reservations(
 ) -> None:
     sold = offer(courier_organisation, hangzhou, chengdu)
     fill(sold, today_at(0, days=400).date(), reserved=1)
-    assert courier_api.patch(f"{OFFERS}/{sold.pk}", {"daily_capacity": 3}).status_code == 200
+    assert courier_api.patch(f"{OFFERS}/{id_of(sold)}", {"daily_capacity": 3}).status_code == 200
     with scope(Scope.everything()):
         assert CapacityDay.objects.get().limit == 3
 
@@ -100,7 +101,7 @@ def test_wrong_offers_are_refused_by_field(
     before = stored()
     assert pointers(courier_api.put(OFFERS, {**LANE, **TERMS, **change})) == [pointer]
     if pointer.lstrip("/") not in LANE:
-        assert pointers(courier_api.patch(f"{OFFERS}/{sold.pk}", change)) == [pointer]
+        assert pointers(courier_api.patch(f"{OFFERS}/{id_of(sold)}", change)) == [pointer]
     assert stored() == before
 
 
@@ -109,7 +110,7 @@ def test_offers_of_others_are_not_found(
 ) -> None:
     theirs = offer(rival_courier, hangzhou, chengdu)
     for send in (courier_api.get, courier_api.patch):
-        assert send(f"{OFFERS}/{theirs.pk}").status_code == 404
+        assert send(f"{OFFERS}/{id_of(theirs)}").status_code == 404
     assert courier_api.put(OFFERS, {**LANE, **TERMS}).status_code == 201
     assert len(stored()) == 2
 

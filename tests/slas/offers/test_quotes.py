@@ -362,7 +362,7 @@ def test_full_courier_names_the_alternative_and_the_day(
     assert full.full_on == (TODAY,)
     assert full.promise.effective_date == TOMORROW
     assert full.places_left == 20
-    assert full.next_courier == rival_courier.slug
+    assert full.next_courier == rival_courier.public_id
     assert not full.recommended
     assert by_offer[other.pk].recommended
     assert by_offer[other.pk].reason is Reason.ONLY_ROOM

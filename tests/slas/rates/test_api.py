@@ -13,6 +13,7 @@ from slas.api import rates as door
 from slas.choices import CommitmentKind, ExcuseReason, Outcome
 from slas.rates import queries
 from slas.rates.rules import GroupBy
+from tests.factories import LOTUS, SWIFT
 from tests.slas.helpers.commitments import DELIVERY, NOON, PICKUP, Lane, city
 from tests.slas.helpers.facts import Fact, write_cells
 
@@ -78,8 +79,8 @@ def test_every_figure_is_answered(facts: Lane, courier_api: APIClient) -> None:
         ("week", str(MONDAY)),
         ("month", f"{MONDAY:%Y-%m}"),
         ("weekday", 1),
-        ("courier", {"courier": "swift-express", "name": "Swift Express"}),
-        ("merchant", {"merchant": "lotus-tea", "name": "Lotus Tea"}),
+        ("courier", {"courier": SWIFT, "name": "Swift Express"}),
+        ("merchant", {"merchant": LOTUS, "name": "Lotus Tea"}),
         ("tier", "next_day"),
         ("origin", "CN-HGH"),
         ("destination", "CN-CTU"),
@@ -109,7 +110,7 @@ def test_groups_are_read_from_a_list_or_repeated_parameters(
 
 
 FOUND = [
-    {"courier": "swift-express"}, {"merchant": "lotus-tea"}, {"tier": "next_day"},
+    {"courier": SWIFT}, {"merchant": LOTUS}, {"tier": "next_day"},
     {"tier": "same_day,next_day"},
     {"origin": "CN-HGH"}, {"origin": "杭州"}, {"destination": ["CN-SHA", "Chengdu"]},
     {"origin_province": "Zhejiang"}, {"origin_province": "浙江"}, {"origin_province": "浙江省"},
@@ -134,11 +135,11 @@ def test_a_courier_names_merchants_of_its_parcels_only(
     facts: Lane, rival_merchant: Organisation, courier_api: APIClient
 ) -> None:
     """Whether there is another customer of that name is not told."""
-    response = courier_api.get(URL, {"merchant": rival_merchant.slug})
+    response = courier_api.get(URL, {"merchant": rival_merchant.public_id})
     assert (response.status_code, response.json()["errors"][0]["code"]) == (422, "unknown")
     with scope(Scope.everything()):
         acquaint([(rival_merchant.pk, facts.courier.pk)])
-    assert ask(courier_api, merchant=rival_merchant.slug)["total"]["n"] == 0
+    assert ask(courier_api, merchant=rival_merchant.public_id)["total"]["n"] == 0
 
 
 @pytest.mark.parametrize(
@@ -215,8 +216,8 @@ def test_ops_see_couriers_and_merchants(facts: Lane, ops_client: Client) -> None
     body = ops_client.get(URL, {"from": MONDAY, "group_by": "courier,merchant"}).json()
     [row] = body["results"]
     assert (row["courier"]["courier"], row["merchant"]["merchant"], row["n"]) == (
-        "swift-express",
-        "lotus-tea",
+        SWIFT,
+        LOTUS,
         6,
     )
 

@@ -17,6 +17,7 @@ from slas.choices import TierCode
 from slas.portal import rates
 from slas.rates import filter_choices
 from tests import factories
+from tests.factories import LOTUS, SWIFT
 from tests.slas.helpers.commitments import DAY, HOUR, Lane, city, tier
 from tests.slas.helpers.records import YESTERDAY, catch_up, judge_yesterday, promise
 
@@ -166,12 +167,12 @@ def test_merchants_are_a_list_while_they_are_few(
     judged: Lane, fixture_name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = request.getfixturevalue(fixture_name)
-    assert '<option value="lotus-tea">Lotus Tea</option>' in str(merchant_field(client))
+    assert f'<option value="{LOTUS}">Lotus Tea</option>' in str(merchant_field(client))
     monkeypatch.setattr(filter_choices, "MOST_MERCHANTS", 0)
     field = str(merchant_field(client, "merchant=lotus-tea"))
-    assert '<input type="text" name="merchant" value="lotus-tea"' in field
+    assert f'<input type="text" name="merchant" value="{LOTUS}"' in field
     assert 'hx-get="/rates/merchants/"' in field
-    assert page(client, merchant="lotus-tea").total.n == 6
+    assert page(client, merchant=LOTUS).total.n == 6
 
 
 def test_merchants_are_suggested_to_those_who_have_parcels_of_theirs(
@@ -179,8 +180,8 @@ def test_merchants_are_suggested_to_those_who_have_parcels_of_theirs(
 ) -> None:
     rival = factories.logged_in(factories.member_user("rival@alliance.example", rival_courier))
     for client, text, expected in (
-        (courier_client, "otus", '<option value="lotus-tea">Lotus Tea</option>'),
-        (ops_client, "otus", '<option value="lotus-tea">Lotus Tea</option>'),
+        (courier_client, "otus", f'<option value="{LOTUS}">Lotus Tea</option>'),
+        (ops_client, "otus", f'<option value="{LOTUS}">Lotus Tea</option>'),
         (courier_client, "", ""),
         (rival, "otus", ""),
     ):
@@ -190,7 +191,7 @@ def test_merchants_are_suggested_to_those_who_have_parcels_of_theirs(
 def test_rows_are_by_up_to_three_things(judged: Lane, ops_client: Client) -> None:
     query = {"group_by": ["month", "courier", "merchant"]}
     [line] = page(ops_client, **query).rows
-    assert line.codes == (f"{TODAY - DAY:%Y-%m}", "swift-express", "lotus-tea")
+    assert line.codes == (f"{TODAY - DAY:%Y-%m}", SWIFT, LOTUS)
     html = ops_client.get(URL, query).content.decode()
     assert html.count("selected>Courier</option>") == 1
 

@@ -16,6 +16,7 @@ from slas.rates.intervals import wilson_lower_bound
 from slas.rates.queries import answer_rates, rates_for, summary_for
 from slas.rates.rules import GroupBy, RateQuery, RateRow
 from slas.rates.services.folding import fold_tallies
+from tests.factories import SWIFT
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, PICKUP, Lane, city, reach, tier
 
 pytestmark = pytest.mark.django_db
@@ -191,7 +192,7 @@ def test_api_answers_rates_by_day(judged: Lane, courier_api: APIClient) -> None:
 @pytest.mark.parametrize(
     ("group_by", "expected"),
     [
-        ("courier", {"courier": {"courier": "swift-express", "name": "Swift Express"}}),
+        ("courier", {"courier": {"courier": SWIFT, "name": "Swift Express"}}),
         ("lane", {"lane": {"origin": "CN-HGH", "destination": "CN-CTU"}}),
         ("tier", {"tier": "next_day"}),
     ],
@@ -211,7 +212,7 @@ def test_api_filters_by_kind_tier_and_courier(judged: Lane, merchant_api: APICli
     assert met(kind="pickup") == 1
     assert met(tier="next_day") == 3
     assert met(tier="same_day") == 0
-    assert met(courier="swift-express") == 3
+    assert met(courier=SWIFT) == 3
 
 
 @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ def test_api_lists_breaches_newest_first_page_by_page(judged: Lane, courier_api:
     assert [breach["outcome"] for breach in seen] == ["late", "late", "overdue"]
     assert [breach["excused"] for breach in seen].count(True) == 1
     assert len({breach["tracking_number"] for breach in seen}) == 3
-    assert {breach["courier"] for breach in seen} == {"swift-express"}
+    assert {breach["courier"] for breach in seen} == {SWIFT}
 
 
 def test_api_lists_breaches_by_state(judged: Lane, merchant_api: APIClient) -> None:

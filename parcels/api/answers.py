@@ -1,6 +1,6 @@
 """JSON of quotes, bookings and parcels. Plain dictionaries, because a batch has up to a thousand results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -41,8 +41,8 @@ def quote_json(quote: Quote) -> JSON:
     request = quote.request
     return {
         "at": _local(quote.at, request.origin.time_zone),
-        "origin": end_json(request.origin),
-        "destination": end_json(request.destination),
+        **place_json("origin", request.origin),
+        **place_json("destination", request.destination),
         "weight_g": request.weight_g,
         "ready_at": local_clock(request.ready_at, request.origin.time_zone).isoformat(),
         "currency": CURRENCY,
@@ -217,10 +217,20 @@ def rejection_json(error: AllianceError) -> JSON:
     }
 
 
-def parcels_json(actor: Actor, parcels: Sequence[Parcel], *, unmasked: bool = False) -> list[JSON]:
-    """The JSON of a page of parcels, with their states, as far as the actor may see them."""
+def parcels_json(
+    actor: Actor,
+    parcels: Sequence[Parcel],
+    *,
+    unmasked: bool = False,
+    states: Mapping[int, ParcelState] | None = None,
+) -> list[JSON]:
+    """The JSON of a page of parcels, the same wherever one is shown, as far as the actor may see them.
+
+    `states` are theirs, if they were worked out before.
+    """
     now = timezone.now()
-    states = states_of(actor=actor, parcels=parcels, now=now)
+    if states is None:
+        states = states_of(actor=actor, parcels=parcels, now=now)
     shows_rule = sees_rule(actor)
     return [
         {
@@ -257,8 +267,8 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
         "merchant_name": parcel.merchant.organisation.name,
         "courier": parcel.courier.organisation.public_id,
         "courier_name": parcel.courier.organisation.name,
-        "origin": end_json(parcel.origin),
-        "destination": end_json(parcel.destination),
+        **place_json("origin", parcel.origin),
+        **place_json("destination", parcel.destination),
         "weight_g": parcel.weight_g,
         "declared_value": amount_or_none(parcel.declared_value_fen),
         "booked_at": _local(parcel.booked_at, here),
@@ -295,8 +305,9 @@ def city_json(city: City) -> JSON:
     }
 
 
-def end_json(city: City) -> JSON:
-    return {"code": city.code, "name": city.name}
+def place_json(name: str, city: City) -> JSON:
+    """A city by its code, and what people call it."""
+    return {name: city.code, f"{name}_name": city.name}
 
 
 def _ends_of(booked: Booked) -> Ends:

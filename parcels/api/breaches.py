@@ -18,6 +18,7 @@ from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.public_ids import IdKind
 from alliance.tenancy import require
+from parcels.api.answers import place_json
 from parcels.choices import ScanCode
 from parcels.models import Parcel, Scan
 from parcels.scans.timelines import SHOWN, TrackedScan, page_of_scans, remarks_of, shown_scans
@@ -127,7 +128,9 @@ class BreachDetail(S):
     merchant = serializers.CharField()
     merchant_name = serializers.CharField()
     origin = serializers.CharField(help_text="City code.")
+    origin_name = serializers.CharField(help_text="In the language of the request.")
     destination = serializers.CharField(help_text="City code.")
+    destination_name = serializers.CharField(help_text="In the language of the request.")
     promise = BreachPromise()
     outcome = serializers.ChoiceField(choices=Outcome.choices)
     reached_at = serializers.DateTimeField(allow_null=True)
@@ -203,8 +206,8 @@ def breach_json(report: BreachReport, scans: list[TrackedScan], scans_next: str)
         "courier_name": commitment.courier.organisation.name,
         "merchant": commitment.merchant.public_id,
         "merchant_name": commitment.merchant.name,
-        "origin": commitment.origin.code,
-        "destination": commitment.destination.code,
+        **place_json("origin", commitment.origin),
+        **place_json("destination", commitment.destination),
         "promise": {
             "tier": commitment.tier.code,
             "tier_version": commitment.version and commitment.version.number,

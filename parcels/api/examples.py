@@ -12,8 +12,10 @@ _ADDRESS = public_id(IdKind.PICKUP_ADDRESS, 12)
 _MERCHANT = {"merchant": public_id(IdKind.MERCHANT, 35), "merchant_name": "Lotus Tea"}
 _LANE = {"origin": "CN-HGH", "destination": "CN-CTU", "weight_g": 800}
 _ENDS = {
-    "origin": {"code": "CN-HGH", "name": "Hangzhou"},
-    "destination": {"code": "CN-CTU", "name": "Chengdu"},
+    "origin": "CN-HGH",
+    "origin_name": "Hangzhou",
+    "destination": "CN-CTU",
+    "destination_name": "Chengdu",
 }
 _RECIPIENT = {"name": "王小明", "phone": "13812345678", "address": "人民南路四段12号3单元1203室"}
 _MASKED = {"name": "王**", "phone": "138******78", "address": "人民南路四段***号***单元***室"}
@@ -162,8 +164,9 @@ _TRACKED: dict[str, Any] = {
     "equivalents": {"aftership": "OutForDelivery", "easypost": "out_for_delivery", "kuaidi100": "5"},
     **_COURIER,
     "tier": "next_day",
-    "origin": {"code": "CN-HGH", "name": "Hangzhou", "time_zone": "Asia/Shanghai"},
-    "destination": {"code": "CN-CTU", "name": "Chengdu", "time_zone": "Asia/Shanghai"},
+    **_ENDS,
+    "origin_time_zone": "Asia/Shanghai",
+    "destination_time_zone": "Asia/Shanghai",
     "promise": _STATED_PROMISE,
     "lost": None,
     "expected": {
@@ -381,7 +384,8 @@ PICKUP = [
             "pickup_address": {
                 "id": _ADDRESS,
                 "name": "Warehouse",
-                "city": {"code": "CN-HGH", "name": "Hangzhou"},
+                "city": "CN-HGH",
+                "city_name": "Hangzhou",
                 "address": "文三路90号",
                 "contact_name": "陈晓燕",
                 "contact_phone": "0571 8502 2088",
@@ -440,7 +444,8 @@ _MANIFEST: dict[str, Any] = {
     "state": "open",
     **_MERCHANT,
     **_COURIER,
-    "origin": {"code": "CN-HGH", "name": "Hangzhou"},
+    "origin": "CN-HGH",
+    "origin_name": "Hangzhou",
     "pickup_address": {"id": _ADDRESS, "name": "西溪仓库", "address": "文一西路 998 号"},
     "date": "2026-11-23",
     "number_of_day": 1,

@@ -29,10 +29,10 @@ from alliance.models import Organisation
 from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, require
 from parcels.api import examples
-from parcels.api.answers import end_json, rejection_json
+from parcels.api.answers import place_json, rejection_json
 from parcels.api.batches import NUMBERS
 from parcels.api.labels import FileNegotiation
-from parcels.api.serializers import EndAnswer, ProblemItem
+from parcels.api.serializers import ProblemItem
 from parcels.bookings.rules import BATCH_LIMIT
 from parcels.choices import ManifestState
 from parcels.manifests.files import as_pdf
@@ -152,7 +152,8 @@ class ManifestAnswer(S):
     merchant_name = serializers.CharField()
     courier = serializers.CharField(help_text="Its id.")
     courier_name = serializers.CharField()
-    origin = EndAnswer()
+    origin = serializers.CharField(help_text="City code.")
+    origin_name = serializers.CharField(help_text="In the language of the request.")
     pickup_address = PlaceAnswer(allow_null=True)
     date = serializers.DateField()
     number_of_day = serializers.IntegerField(help_text="A pickup may have several manifests a day.")
@@ -195,7 +196,8 @@ class ManifestLineAnswer(S):
     reference = serializers.CharField()
     outcome = serializers.ChoiceField(choices=[*OUTCOMES])
     status = serializers.CharField()
-    destination = EndAnswer()
+    destination = serializers.CharField(help_text="City code.")
+    destination_name = serializers.CharField(help_text="In the language of the request.")
     weight_g = serializers.IntegerField(allow_null=True)
 
 
@@ -429,7 +431,7 @@ def manifest_json(manifest: Manifest, counts: Counts) -> JSON:
         "merchant_name": manifest.merchant.organisation.name,
         "courier": manifest.courier.organisation.public_id,
         "courier_name": manifest.courier.organisation.name,
-        "origin": end_json(manifest.origin),
+        **place_json("origin", manifest.origin),
         "pickup_address": address
         and {
             "id": public_id(IdKind.PICKUP_ADDRESS, address.pk),
@@ -531,7 +533,7 @@ def _line_json(line: Line) -> JSON:
         "reference": parcel.reference,
         "outcome": line.outcome,
         "status": parcel.status,
-        "destination": end_json(parcel.destination),
+        **place_json("destination", parcel.destination),
         "weight_g": parcel.weight_g,
     }
 

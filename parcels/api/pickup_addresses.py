@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,22 +14,17 @@ from alliance.api.public_ids import PublicIdField
 from alliance.choices import Capability
 from alliance.public_ids import IdKind
 from alliance.tenancy import require
-from parcels.api.answers import end_json
-from parcels.api.serializers import EndAnswer
 from parcels.models import PickupAddress
 
 
 class PickupAddressAnswer(serializers.ModelSerializer[PickupAddress]):
     id = PublicIdField(IdKind.PICKUP_ADDRESS, help_text="Sent as `pickup_address`.")
-    city = serializers.SerializerMethodField()
+    city = serializers.CharField(source="city.code", help_text="City code.")
+    city_name = serializers.CharField(source="city.name", help_text="In the language of the request.")
 
     class Meta:
         model = PickupAddress
-        fields = ("id", "name", "city", "address", "contact_name", "contact_phone", "is_default")
-
-    @extend_schema_field(EndAnswer)
-    def get_city(self, address: PickupAddress) -> dict[str, Any]:
-        return end_json(address.city)
+        fields = ("id", "name", "city", "city_name", "address", "contact_name", "contact_phone", "is_default")
 
 
 class PickupAddressListView(generics.ListAPIView[PickupAddress]):

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from alliance.api.parsing import Body, MomentField, WordField
 from alliance.api.public_ids import PublicIdField
 from alliance.public_ids import IdKind
-from parcels.api.serializers import EndAnswer, ProblemItem
+from parcels.api.serializers import ProblemItem
 from parcels.bookings.rules import BATCH_LIMIT
 from parcels.choices import ParcelStatus, PickupStage, PickupState
 from parcels.pickups.rules import NOTE_LENGTH
@@ -76,7 +76,8 @@ class WindowAnswer(S):
 class PickupPlace(S):
     id = PublicIdField(IdKind.PICKUP_ADDRESS)
     name = serializers.CharField()
-    city = EndAnswer()
+    city = serializers.CharField(help_text="City code.")
+    city_name = serializers.CharField(help_text="In the language of the request.")
     address = serializers.CharField()
     contact_name = serializers.CharField()
     contact_phone = serializers.CharField()

@@ -24,7 +24,7 @@ from alliance.models import Organisation
 from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, require
 from parcels.api import examples
-from parcels.api.answers import end_json, rejection_json
+from parcels.api.answers import place_json, rejection_json
 from parcels.api.batches import parcel_id_of
 from parcels.api.parcels import IDEMPOTENCY_KEY
 from parcels.api.pickup_schema import (
@@ -327,7 +327,7 @@ def _json(view: View) -> JSON:
         "pickup_address": {
             "id": public_id(IdKind.PICKUP_ADDRESS, address.pk),
             "name": address.name,
-            "city": end_json(address.city),
+            **place_json("city", address.city),
             "address": address.address,
             "contact_name": address.contact_name,
             "contact_phone": address.contact_phone,

@@ -22,7 +22,7 @@ from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import require
 from parcels.api import examples
 from parcels.api import serializers as schema
-from parcels.api.answers import end_json
+from parcels.api.answers import place_json
 from parcels.api.parcels import IDEMPOTENCY_KEY
 from parcels.bookings.rules import text_problems
 from parcels.models import SavedRecipient
@@ -58,7 +58,8 @@ class SavedRecipientAnswer(serializers.Serializer[Any]):
     id = PublicIdField(IdKind.RECIPIENT, help_text="Sent as `recipient_id` of a booking.")
     name = serializers.CharField()
     phone = serializers.CharField()
-    city = schema.EndAnswer()
+    city = serializers.CharField(help_text="City code.")
+    city_name = serializers.CharField(help_text="In the language of the request.")
     address = serializers.CharField()
     remark = serializers.CharField()
     is_masked = serializers.BooleanField()
@@ -166,7 +167,7 @@ def _json(recipient: SavedRecipient, *, unmasked: bool = False) -> JSON:
         "id": public_id(IdKind.RECIPIENT, recipient.pk),
         "name": texts.name,
         "phone": texts.phone,
-        "city": end_json(recipient.city),
+        **place_json("city", recipient.city),
         "address": texts.address,
         "remark": texts.remark,
         "is_masked": not unmasked,

@@ -148,11 +148,6 @@ class CityAnswer(S):
     time_zone = serializers.CharField()
 
 
-class EndAnswer(S):
-    code = serializers.CharField()
-    name = serializers.CharField()
-
-
 class StepAnswer(S):
     """One sentence of why a promise is what it is."""
 
@@ -236,8 +231,10 @@ class UnavailableAnswer(S):
 
 class QuoteAnswer(S):
     at = serializers.DateTimeField()
-    origin = EndAnswer()
-    destination = EndAnswer()
+    origin = serializers.CharField(help_text="City code.")
+    origin_name = serializers.CharField(help_text="In the language of the request.")
+    destination = serializers.CharField(help_text="City code.")
+    destination_name = serializers.CharField(help_text="In the language of the request.")
     weight_g = serializers.IntegerField()
     ready_at = serializers.DateTimeField()
     currency = serializers.CharField()
@@ -363,8 +360,10 @@ class ParcelFields(S):
     merchant_name = serializers.CharField()
     courier = serializers.CharField()
     courier_name = serializers.CharField()
-    origin = EndAnswer()
-    destination = EndAnswer()
+    origin = serializers.CharField(help_text="City code.")
+    origin_name = serializers.CharField(help_text="In the language of the request.")
+    destination = serializers.CharField(help_text="City code.")
+    destination_name = serializers.CharField(help_text="In the language of the request.")
     weight_g = serializers.IntegerField(allow_null=True)
     declared_value = serializers.CharField(allow_null=True, help_text="CNY; null if none was declared.")
     price = serializers.CharField(

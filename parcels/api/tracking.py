@@ -39,12 +39,6 @@ BUCKET = "tracking"
 S = serializers.Serializer[Any]
 
 
-class TrackedCity(S):
-    code = serializers.CharField()
-    name = serializers.CharField()
-    time_zone = serializers.CharField()
-
-
 class TrackedEvent(S):
     code = serializers.ChoiceField(choices=ScanCode.choices)
     text = serializers.CharField(help_text="In the language of the request.")
@@ -77,8 +71,12 @@ class TrackingAnswer(StateAnswer):
     courier = serializers.CharField()
     courier_name = serializers.CharField()
     tier = serializers.ChoiceField(choices=TierCode.choices)
-    origin = TrackedCity()
-    destination = TrackedCity()
+    origin = serializers.CharField(help_text="City code.")
+    origin_name = serializers.CharField(help_text="In the language of the request.")
+    origin_time_zone = serializers.CharField()
+    destination = serializers.CharField(help_text="City code.")
+    destination_name = serializers.CharField(help_text="In the language of the request.")
+    destination_time_zone = serializers.CharField()
     revisions = PublicRevision(many=True, help_text="Agreed date changes, oldest first.")
     events = TrackedEvent(many=True, help_text=f"Latest first, at most {SHOWN}.")
     events_next = serializers.CharField(
@@ -167,8 +165,8 @@ def tracking_json(public_parcel: PublicParcel, place: str = "", *, now: datetime
         "courier": public_id(IdKind.COURIER, parcel.courier_id),
         "courier_name": names.courier,
         "tier": names.tier.code,
-        "origin": _city_json(names.origin),
-        "destination": _city_json(names.destination),
+        **_city_json("origin", names.origin),
+        **_city_json("destination", names.destination),
         "revisions": [revision_json(revision, zone) for revision in public_parcel.revisions],
         "events": [_event_json(tracked_scan, zone, labels) for tracked_scan in events],
         "events_next": events_next or None,
@@ -188,5 +186,5 @@ def _event_json(tracked_scan: TrackedScan, zone: str, labels: Mapping[str, str])
     }
 
 
-def _city_json(city: Any) -> dict[str, str]:
-    return {"code": city.code, "name": city.name, "time_zone": city.time_zone}
+def _city_json(end: str, city: Any) -> dict[str, str]:
+    return {end: city.code, f"{end}_name": city.name, f"{end}_time_zone": city.time_zone}

@@ -1,5 +1,6 @@
 """API of the watch list."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.urls import reverse
@@ -16,10 +17,9 @@ from alliance.api.pagination import seal_of, wrong_cursor
 from alliance.api.parsing import WordField, refuse_unknown_parameters
 from alliance.choices import Capability
 from alliance.clocks import local_clock
-from alliance.tenancy import require
-from parcels.api.states import StateAnswer, state_json
-from parcels.choices import Contradiction
-from parcels.tracking.advice import Reader
+from alliance.tenancy import Actor, require
+from parcels.api.answers import parcels_json
+from parcels.api.states import ParcelAnswer
 from parcels.watch_list.queries import Place, Watched, WatchQuery, page_of_watched, refreshed_at
 from slas.choices import Stage, TierCode, WatchReason
 
@@ -45,22 +45,12 @@ class WatchParameters(S):
     )
 
 
-class WatchedAnswer(StateAnswer):
-    """One parcel to look at, with its state. Times carry the destination's offset."""
+class WatchedAnswer(ParcelAnswer):
+    """One parcel to look at, as elsewhere, and why."""
 
-    tracking_number = serializers.CharField()
-    reference = serializers.CharField()
     reasons = serializers.ListField(
         child=serializers.ChoiceField(choices=WatchReason.choices), help_text="Most urgent first."
     )
-    contradiction = serializers.ChoiceField(
-        choices=Contradiction.choices, allow_null=True, help_text="How its scans contradict each other."
-    )
-    tier = serializers.ChoiceField(choices=TierCode.choices)
-    origin = serializers.CharField(help_text="City code.")
-    destination = serializers.CharField(help_text="City code.")
-    merchant = serializers.CharField()
-    courier = serializers.CharField()
     stage = serializers.ChoiceField(choices=Stage.choices, help_text="Progress of the parcel.")
     stage_at = serializers.DateTimeField(help_text="When it reached that stage.")
     last_scan_at = serializers.DateTimeField(allow_null=True)
@@ -125,27 +115,22 @@ class WatchView(APIView):
                 "next": page.after and _url(request, cursor=page.after),
                 "previous": page.before and _url(request, before=page.before),
                 "refreshed_at": last_refresh and timezone.localtime(last_refresh).isoformat(),
-                "results": [watched_json(watched) for watched in page.watched],
+                "results": _watched_json(actor, page.watched),
             }
         )
 
 
-def watched_json(watched: Watched) -> dict[str, Any]:
+def _watched_json(actor: Actor, page: Sequence[Watched]) -> list[dict[str, Any]]:
+    states = {watched.parcel.pk: watched.state for watched in page}
+    parcels = parcels_json(actor, [watched.parcel for watched in page], states=states)
+    return [{**parcel, **_why_json(watched)} for parcel, watched in zip(parcels, page, strict=True)]
+
+
+def _why_json(watched: Watched) -> dict[str, Any]:
     item, parcel, zone = watched.item, watched.parcel, watched.parcel.destination.time_zone
-    reader = Reader(parcel.courier.organisation.name, parcel.destination.name, zone, timezone.now())
-    state = state_json(watched.state, reader)
     last_scan_at = parcel.last_scan_at
     return {
-        "tracking_number": parcel.number,
-        "reference": parcel.reference,
         "reasons": [reason.value for reason in watched.reasons],
-        **state,
-        "contradiction": parcel.contradiction or None,
-        "tier": parcel.tier.code,
-        "origin": parcel.origin.code,
-        "destination": parcel.destination.code,
-        "merchant": parcel.merchant.organisation.public_id,
-        "courier": parcel.courier.organisation.public_id,
         "stage": item.stage,
         "stage_at": local_clock(item.stage_at, zone).isoformat(),
         "last_scan_at": last_scan_at and local_clock(last_scan_at, zone).isoformat(),

@@ -24,7 +24,7 @@ def test_quote_returns_all_data_of_an_offer(merchant_api: APIClient, sold: Offer
     answer = merchant_api.post(QUOTES, {**body_for(recipient=..., tier=...), "ready_at": ready}).json()
     [offer] = answer["offers"]
     day = tomorrow().date()
-    assert (answer["origin"]["code"], answer["currency"]) == ("CN-HGH", "CNY")
+    assert (answer["origin"], answer["currency"]) == ("CN-HGH", "CNY")
     assert (offer["courier"], offer["tier"], offer["price"]) == (SWIFT, "next_day", "12.50")
     assert offer["promise"]["current"] == f"{day + timedelta(days=1)}T20:00:00+08:00"
     assert offer["promise"]["cut_off_at"] == f"{day}T18:00:00+08:00"

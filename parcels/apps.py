@@ -37,13 +37,12 @@ class ParcelsConfig(AppConfig):
         )
         from parcels.labels.sql import NOTE_PRINTS  # noqa: PLC0415
         from parcels.manifests.sql import (  # noqa: PLC0415
-            HELD_PARCELS,
             MANIFEST_COUNTS,
             MANIFEST_PARCELS,
             PUT_PARCELS,
             WAITING_PARCELS,
         )
-        from parcels.pickups.sql import HOLD_FOR_PICKUP, JOIN_PICKUP  # noqa: PLC0415
+        from parcels.pickups.sql import JOIN_PICKUP  # noqa: PLC0415
         from parcels.portal.finders import FINDERS  # noqa: PLC0415
         from parcels.portal.menu import MENU, PAGES  # noqa: PLC0415
         from parcels.portal.view_lists import VIEW_LISTS  # noqa: PLC0415
@@ -54,6 +53,7 @@ class ParcelsConfig(AppConfig):
         from parcels.scans.sql_single import RECORD_SCAN  # noqa: PLC0415
         from parcels.stored_files import STORED_FILES  # noqa: PLC0415
         from parcels.tracking.sql import TRACKED_PARCEL  # noqa: PLC0415
+        from parcels.waiting.sql import HELD_PARCELS  # noqa: PLC0415
         from parcels.watch_list.sql import NEWS, SEEN, SIGHTINGS  # noqa: PLC0415
 
         FILE_KINDS.register(STORED_FILES)
@@ -62,7 +62,6 @@ class ParcelsConfig(AppConfig):
             BOOK_PARCELS,
             CANCEL_PARCELS,
             HELD_PARCELS,
-            HOLD_FOR_PICKUP,
             HOLD_PARCELS,
             JOIN_PICKUP,
             MANIFEST_COUNTS,

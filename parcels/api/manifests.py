@@ -1,25 +1,21 @@
 """API of manifests: make, list, print, pick up, cancel."""
 
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination
-from alliance.api.parsing import Body, WordField, refuse_body, refuse_unknown_parameters
-from alliance.api.public_ids import PublicIdField
+from alliance.api.parsing import refuse_body, refuse_unknown_parameters
 from alliance.api.views import ApiView
 from alliance.choices import Capability
 from alliance.clocks import local_clock
@@ -32,9 +28,17 @@ from parcels.api import examples
 from parcels.api.answers import place_json, rejection_json
 from parcels.api.batches import NUMBERS
 from parcels.api.labels import FileNegotiation
-from parcels.api.serializers import ProblemItem
-from parcels.bookings.rules import BATCH_LIMIT
-from parcels.choices import ManifestState
+from parcels.api.manifest_schema import (
+    LinesAnswer,
+    MadeAnswer,
+    ManifestAnswer,
+    ManifestBody,
+    ManifestPage,
+    ManifestQuery,
+    PickedUpAnswer,
+    PickUpBody,
+    RemarkBody,
+)
 from parcels.manifests.files import as_pdf
 from parcels.manifests.queries import (
     Counts,
@@ -47,7 +51,7 @@ from parcels.manifests.queries import (
     missing_lines,
     with_addresses,
 )
-from parcels.manifests.rules import MOST_PARCELS, REMARK_LENGTH
+from parcels.manifests.rules import MOST_PARCELS
 from parcels.manifests.services.making import (
     Made,
     Wanted,
@@ -58,11 +62,9 @@ from parcels.manifests.services.making import (
     remark_manifest,
 )
 from parcels.manifests.services.picking_up import PickedUp, Told, pick_up
-from parcels.manifests.texts import OUTCOMES
 from parcels.models import Manifest
 
 JSON = dict[str, Any]
-S = serializers.Serializer[Any]
 PARCELS_A_PAGE: Final = 500
 _NUMBER: Final = OpenApiParameter(
     "manifest_number", str, OpenApiParameter.PATH, description="Such as MF7K2M9Q4X1C0."
@@ -73,149 +75,6 @@ KEY: Final = OpenApiParameter(
     description="Any text of up to 255 characters. Sent again within 24 hours with the same body, it gets "
     "the same answer, and no second manifest is made.",
 )
-
-
-class ManifestBody(Body):
-    """Either `tracking_numbers`, or courier, day and place; together, the latter restrict the former."""
-
-    tracking_numbers = serializers.ListField(
-        child=serializers.CharField(max_length=64),
-        required=False,
-        min_length=1,
-        max_length=BATCH_LIMIT,
-        help_text=f"Up to {BATCH_LIMIT:,}. Without courier, day and place, those of the first that fits.",
-    )
-    courier = serializers.CharField(max_length=80, required=False, help_text="Its id, as in quotes.")
-    date = serializers.DateField(required=False, help_text="The pickup day, as promised.")
-    pickup_address = PublicIdField(
-        IdKind.PICKUP_ADDRESS, required=False, help_text="One of your pickup addresses."
-    )
-
-
-class MomentField(serializers.DateTimeField):
-    """A time with its offset: another clock's would be a guess."""
-
-    default_error_messages: ClassVar[dict[str, Any]] = {"naive": gettext_lazy("Include the UTC offset.")}
-
-    def to_internal_value(self, value: Any) -> Any:
-        try:
-            moment = parse_datetime(value) if isinstance(value, str) else None
-        except ValueError:
-            moment = None
-        if moment is not None and moment.utcoffset() is None:
-            self.fail("naive")
-        return super().to_internal_value(value)
-
-
-class PickUpBody(Body):
-    at = MomentField(
-        required=False, help_text="When you took the parcels over; RFC 3339 with an offset. Default: now."
-    )
-    missing = serializers.ListField(
-        child=serializers.CharField(max_length=64),
-        required=False,
-        max_length=MOST_PARCELS,
-        help_text="Tracking numbers that are on the manifest and were not there.",
-    )
-    extra = serializers.ListField(
-        child=serializers.CharField(max_length=64),
-        required=False,
-        max_length=BATCH_LIMIT,
-        help_text="Tracking numbers of this merchant that you took over, too.",
-    )
-
-
-class RemarkBody(Body):
-    remark = serializers.CharField(max_length=REMARK_LENGTH, allow_blank=True)
-
-
-class PlaceAnswer(S):
-    id = PublicIdField(IdKind.PICKUP_ADDRESS)
-    name = serializers.CharField()
-    address = serializers.CharField()
-
-
-class CountsAnswer(S):
-    listed = serializers.IntegerField(help_text="When it was made.")
-    to_pick_up = serializers.IntegerField()
-    picked_up = serializers.IntegerField()
-    cancelled = serializers.IntegerField(help_text="By the merchant, before the pickup.")
-    missing = serializers.IntegerField()
-    extra = serializers.IntegerField(help_text="Handed over beside the list; among those picked up.")
-    refused = serializers.IntegerField(help_text="Whose scan was refused.")
-
-
-class ManifestAnswer(S):
-    manifest_number = serializers.CharField(help_text="The text of its barcode.")
-    state = serializers.ChoiceField(choices=ManifestState.choices)
-    merchant = serializers.CharField(help_text="Its id.")
-    merchant_name = serializers.CharField()
-    courier = serializers.CharField(help_text="Its id.")
-    courier_name = serializers.CharField()
-    origin = serializers.CharField(help_text="City code.")
-    origin_name = serializers.CharField(help_text="In the language of the request.")
-    pickup_address = PlaceAnswer(allow_null=True)
-    date = serializers.DateField()
-    number_of_day = serializers.IntegerField(help_text="A pickup may have several manifests a day.")
-    counts = CountsAnswer()
-    made_at = serializers.DateTimeField()
-    picked_up_at = serializers.DateTimeField(allow_null=True)
-    cancelled_at = serializers.DateTimeField(allow_null=True)
-    merchant_remark = serializers.CharField()
-    courier_remark = serializers.CharField()
-
-
-class ItemAnswer(S):
-    """Of a rejected number: type, detail and errors, as in a problem document."""
-
-    index = serializers.IntegerField()
-    tracking_number = serializers.CharField()
-    status = serializers.ChoiceField(choices=["accepted", "rejected"])
-    type = serializers.CharField(required=False)
-    detail = serializers.CharField(required=False)
-    errors = ProblemItem(many=True, required=False)  # type: ignore[assignment]
-
-
-class MadeAnswer(S):
-    manifest = ManifestAnswer()
-    more = serializers.BooleanField(
-        help_text=f"More than {MOST_PARCELS:,} parcels wait: make another manifest."
-    )
-    results = ItemAnswer(many=True, help_text="One for each number sent, in order.")
-
-
-class PickedUpAnswer(S):
-    manifest = ManifestAnswer()
-    repeated = serializers.BooleanField(help_text="It was picked up before: nothing was changed.")
-    missing = ItemAnswer(many=True, help_text="One for each number sent, in order.")
-    extra = ItemAnswer(many=True)
-
-
-class ManifestLineAnswer(S):
-    tracking_number = serializers.CharField()
-    reference = serializers.CharField()
-    outcome = serializers.ChoiceField(choices=[*OUTCOMES])
-    status = serializers.CharField()
-    destination = serializers.CharField(help_text="City code.")
-    destination_name = serializers.CharField(help_text="In the language of the request.")
-    weight_g = serializers.IntegerField(allow_null=True)
-
-
-class LinesAnswer(S):
-    results = ManifestLineAnswer(many=True)
-    missing = ManifestLineAnswer(many=True, help_text="On the first page: parcels that were not found.")
-    next = serializers.CharField(allow_null=True, help_text="Send it as `after` for the next page.")
-
-
-class ManifestPage(S):
-    next = serializers.URLField(allow_null=True)
-    previous = serializers.URLField(allow_null=True)
-    results = ManifestAnswer(many=True)
-
-
-class ManifestQuery(S):
-    state = WordField(choices=ManifestState.choices, required=False)
-    date = serializers.DateField(required=False, help_text="The pickup day.")
 
 
 class ManifestListView(ApiView):
@@ -251,7 +110,7 @@ class ManifestListView(ApiView):
         description="A handover list of one courier, place and day. With `courier` and `date` (and "
         "`pickup_address`, if the parcels were booked with one): all parcels that are booked and on no other "
         f"manifest, up to {MOST_PARCELS:,}. With `tracking_numbers`: these; what does not fit is rejected by "
-        "itself, and the others are kept. 422 `nothing_to_list` if none is left. Its courier scans the "
+        "itself, and the others are kept. 409 `no_parcel` if none is left. Its courier scans the "
         "barcode of the PDF once, and has picked all up.",
         parameters=[KEY],
         request=ManifestBody,

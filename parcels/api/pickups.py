@@ -18,7 +18,7 @@ from alliance.api.parsing import Body, refuse_body, refuse_unknown_parameters
 from alliance.api.views import ApiView
 from alliance.choices import Capability
 from alliance.clocks import moment_text
-from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound
+from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput
 from alliance.identifiers import tracking_number
 from alliance.models import Organisation
 from alliance.public_ids import IdKind, public_id
@@ -41,7 +41,7 @@ from parcels.models import Parcel, Pickup, PickupAddress
 from parcels.pickups.queries import View, parcels_of, pickup_of, pickups_of, views_of, waiting_parcels
 from parcels.pickups.rules import Stop, Window
 from parcels.pickups.services import answering
-from parcels.pickups.services.requesting import Asked, Joined, Requested, request_pickup
+from parcels.pickups.services.requesting import Asked, Requested, request_pickup
 
 JSON = dict[str, Any]
 
@@ -281,7 +281,7 @@ def _all_waiting(
         raise InvalidInput(errors=[FieldError("/pickup_address", message, "unknown")])
     waiting = waiting_parcels(actor, now, Stop(courier_id, address_id))
     if not waiting:
-        raise NotFound(_("No parcel waits for this courier there."), code="no_parcel")
+        raise Conflict(_("No parcel waits for this courier there."), code="no_parcel")
     return [parcel.pk for parcel in waiting[0].parcels]
 
 
@@ -291,10 +291,10 @@ def _results(sent: list[object] | None, asked: Asked, requested: Requested) -> l
     for index, (each, result) in enumerate(zip(asked.parcels, requested.results, strict=True)):
         item = tracking_number(each) if sent is None and isinstance(each, int) else sent and sent[index]
         number = {"tracking_number": item} if isinstance(item, str) else {}
-        if isinstance(result, Joined):
-            answers.append({"index": index, **number, "status": "requested"})
-        else:
+        if isinstance(result, AllianceError):
             answers.append({"index": index, **number, "status": "rejected", **rejection_json(result)})
+        else:
+            answers.append({"index": index, **number, "status": "requested"})
     return answers
 
 

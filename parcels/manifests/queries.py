@@ -25,6 +25,7 @@ from parcels.choices import ParcelStatus
 from parcels.manifests.models import Manifest
 from parcels.manifests.rules import LOOKED_BACK, MOST_PARCELS, InvalidManifestNumber, parse_manifest_number
 from parcels.manifests.sql import MANIFEST_COUNTS, MANIFEST_PARCELS, WAITING_PARCELS
+from parcels.waiting.rules import Place
 from slas.listed import with_names
 
 # So many of the newest parcels tell from where a merchant books.
@@ -45,6 +46,10 @@ class Pickup:
     origin_id: int
     address_id: int | None
     day: date
+
+    @property
+    def place(self) -> Place:
+        return Place(self.courier_id, self.origin_id, self.address_id)
 
 
 @dataclass(frozen=True, slots=True)

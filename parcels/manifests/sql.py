@@ -29,32 +29,8 @@ BEGIN
     ORDER BY id LIMIT %(most)s;
 END""",  # noqa: S608 -- built of constants
 )
-_HELD: Final = """
-    SELECT id, merchant_id, courier_id, origin_id, pickup_address_id, pickup_date, status, manifest_id
-    FROM parcels_parcel
-    WHERE id = ANY(%(parcel_id)s) AND id BETWEEN %(low)s AND %(high)s
-    ORDER BY id
-    FOR NO KEY UPDATE"""
 _OF_SOME: Final = {"home": "bigint", "low": "bigint", "high": "bigint", "parcel_id": "bigint[]"}
-_PARCEL: Final = {
-    **{"of_parcel": "bigint", "merchant": "bigint", "courier": "bigint", "origin": "int"},
-    **{"address": "bigint", "day": "date", "has_status": "text", "manifest": "bigint"},
-}
 
-# Parcels as they are, locked as scans and cancellations lock them: until the transaction ends, none moves.
-HELD_PARCELS: Final = StoredStatement(
-    "parcels_held",
-    at_home=True,
-    parameters=_OF_SOME,
-    returns=_PARCEL,
-    body=f"""
-BEGIN
-    RETURN QUERY
-    SELECT h.id, h.merchant_id, h.courier_id, h.origin_id, h.pickup_address_id, h.pickup_date,
-        h.status::text, h.manifest_id
-    FROM ({_HELD}) AS h ORDER BY h.id;
-END""",  # noqa: S608 -- built of constants
-)
 # Put parcels, which the transaction holds, on a manifest, or on none (NULL).
 PUT_PARCELS: Final = StoredStatement(
     "parcels_put_on_manifest",

@@ -11,7 +11,9 @@ from alliance.clocks import local_clock
 from alliance.dates import date_text
 from alliance.durations import duration_text
 from alliance.errors import Conflict, FieldError
-from parcels.choices import ParcelStatus, PickupStage, PickupState
+from parcels.choices import PickupStage, PickupState
+from parcels.waiting import rules as waiting
+from parcels.waiting.rules import HeldParcel, Place
 
 SHORTEST: Final = timedelta(minutes=30)
 LONGEST: Final = timedelta(hours=12)
@@ -49,20 +51,6 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What decides whether a parcel may be in a pickup."""
-
-    status: str
-    courier_id: int
-    # Booked from the address; or from none, and the address is in its city of origin.
-    is_there: bool
-    ready_at: datetime
-    pickup_by: datetime | None
-    # It is in a request that is still open.
-    is_taken: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Stop:
     """Which courier comes to which address."""
 
@@ -96,29 +84,25 @@ def window_problems(window: Window, *, now: datetime) -> Iterator[FieldError]:
         yield FieldError(end, message, "two_days")
 
 
-def refusal_of(facts: Facts, stop: Stop, window: Window, *, now: datetime) -> Conflict | None:
+def refusal_of(
+    parcel: HeldParcel, place: Place, window: Window, *, is_taken: bool, now: datetime
+) -> Conflict | None:
     """Return why a parcel is not picked up in this window; None if it may be.
 
     A window that ends after the hour until which the pickup is promised would make the courier late by the
     merchant's own wish. Of a parcel that is late already, nothing more is promised: it goes with any window.
     """
-    if facts.status != ParcelStatus.BOOKED:
-        status = ParcelStatus(facts.status).label
-        return Conflict(_("This parcel needs no pickup: it is “%s”.") % status, code="not_booked")
-    if facts.courier_id != stop.courier_id:
-        message = _("Another courier carries this parcel: request its pickup there.")
-        return Conflict(message, code="other_courier")
-    if not facts.is_there:
-        return Conflict(_("This parcel is picked up at another address."), code="other_address")
-    if facts.is_taken:
+    if refusal := waiting.refusal_of(parcel, place):
+        return refusal
+    if is_taken:
         return Conflict(_("This parcel is in an open pickup request already."), code="in_pickup")
-    if facts.ready_at > max(window.starts_at, now):
-        params = {"at": _hour(facts.ready_at, window)}
+    if parcel.ready > max(window.starts_at, now):
+        params = {"at": _hour(parcel.ready, window)}
         return Conflict(
             _("This parcel is ready at %(at)s only: begin the window then.") % params, code="not_ready"
         )
-    if facts.pickup_by is not None and now < facts.pickup_by < window.ends_at:
-        params = {"at": _hour(facts.pickup_by, window)}
+    if parcel.promised_by is not None and now < parcel.promised_by < window.ends_at:
+        params = {"at": _hour(parcel.promised_by, window)}
         return Conflict(
             _("The pickup of this parcel is promised by %(at)s: end the window by then.") % params,
             code="after_promise",

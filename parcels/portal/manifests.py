@@ -117,7 +117,7 @@ def manifest_create(request: ActorRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made = make_manifest_of_day(actor=actor, pickup=form.pickup(actor), at=timezone.now())
-        except InvalidInput as error:
+        except Conflict as error:
             form.add_error(None, error.detail)
         else:
             return _told(request, made)
@@ -143,8 +143,9 @@ def manifest_selected(request: ActorRequest) -> HttpResponse:
             made = make_manifest_of_numbers(
                 actor=actor, numbers=group, wanted=Wanted(), at=timezone.now(), pointer=""
             )
-        except InvalidInput as error:
-            refused += [(group[int(each.field)], each.message) for each in error.errors]
+        except Conflict as error:
+            named = [(group[int(each.field)], each.message) for each in error.errors]
+            refused += [(number, message.removeprefix(f"{number}: ")) for number, message in named]
         else:
             manifests.append(made.manifest)
             refused += [

@@ -11,15 +11,17 @@
 -- returns day date
 -- returns has_status text
 -- returns manifest bigint
+-- returns request bigint
+-- returns ready timestamptz
+-- returns promised_by timestamptz
+-- returns grams int
 
 BEGIN
-    RETURN QUERY
-    SELECT h.id, h.merchant_id, h.courier_id, h.origin_id, h.pickup_address_id, h.pickup_date,
-        h.status::text, h.manifest_id
-    FROM (
-    SELECT id, merchant_id, courier_id, origin_id, pickup_address_id, pickup_date, status, manifest_id
-    FROM parcels_parcel
-    WHERE id = ANY(%(parcel_id)s) AND id BETWEEN %(low)s AND %(high)s
-    ORDER BY id
-    FOR NO KEY UPDATE) AS h ORDER BY h.id;
+RETURN QUERY
+SELECT id, merchant_id, courier_id, origin_id, pickup_address_id, pickup_date, status::text, manifest_id,
+    pickup_id, ready_at, pickup_by, weight_g
+FROM parcels_parcel
+WHERE id = ANY(%(parcel_id)s) AND id BETWEEN %(low)s AND %(high)s
+ORDER BY id
+FOR NO KEY UPDATE;
 END

@@ -13,17 +13,19 @@ from alliance import audit, events
 from alliance.choices import Capability
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound
 from alliance.file_jobs import first_due
-from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.locks import Lock, wait_for
 from alliance.models import City
 from alliance.tenancy import Actor, Scope, require, scope
 from alliance.text_faults import fault_of
 from parcels.bookings.models import PickupAddress
-from parcels.choices import ManifestState, ParcelStatus
-from parcels.manifests.holding import HeldParcel, hold, put
+from parcels.choices import ManifestState
+from parcels.manifests.holding import put
 from parcels.manifests.models import Manifest
 from parcels.manifests.queries import Pickup, manifest_for, parcels_on, waiting_parcels
 from parcels.manifests.rules import MOST_PARCELS, REMARK_LENGTH
+from parcels.waiting import rules as waiting
+from parcels.waiting.holding import hold
+from parcels.waiting.rules import HeldParcel, judge, none_fits, read_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Wanted:
 def make_manifest_of_day(*, actor: Actor, pickup: Pickup, at: datetime, most: int = MOST_PARCELS) -> Made:
     """Put on a manifest all parcels that wait for one pickup and are on no other.
 
-    Raises InvalidInput if there are none.
+    Raises Conflict if there are none.
     """
     _require_merchant(actor)
     zone = City.objects.get(pk=pickup.origin_id).time_zone
@@ -61,7 +63,7 @@ def make_manifest_of_day(*, actor: Actor, pickup: Pickup, at: datetime, most: in
         ids = [each.of_parcel for each in held.values() if _refusal(each, pickup) is None]
         if not ids:
             message = _("No parcel of this courier, place and day waits for a manifest.")
-            raise InvalidInput(message, code="nothing_to_list", errors=[FieldError("/date", message, "none")])
+            raise Conflict(message, code="no_parcel")
         return Made(_make(actor, pickup, ids, at), has_more=len(found) > most)
 
 
@@ -70,33 +72,30 @@ def make_manifest_of_numbers(
 ) -> Made:
     """Put given parcels on a manifest; each that does not fit is refused, and the others are kept.
 
-    Raises InvalidInput with a pointer to each if none fits.
+    Raises Conflict with a pointer to each if none fits.
     """
     _require_merchant(actor)
     with transaction.atomic():
         wait_for(Lock.MAKE_MANIFEST, of=actor.tenant_id)
         read = [read_number(number) for number in numbers]
         held = hold(each for each in read if isinstance(each, int))
-        pickup: Pickup | None = None
-        results: list[AllianceError | None] = []
-        ids: dict[int, None] = {}
-        for each in read:
-            refusal, found = _judge(each, held, ids, pickup, wanted, actor.tenant_id)
-            results.append(refusal)
-            if found is not None:
-                pickup = pickup or _pickup_of(found)
-                ids[found.of_parcel] = None
-        if pickup is None:
-            raise InvalidInput(
-                _("None of these parcels can be put on a manifest."),
-                code="nothing_to_list",
-                errors=[
-                    FieldError(f"{pointer}/{index}", each.detail, each.reason)
-                    for index, each in enumerate(results)
-                    if each is not None
-                ],
-            )
-        return Made(_make(actor, pickup, list(ids), at), results)
+        # What is not named is as of the first parcel that fits.
+        pickups: list[Pickup] = []
+
+        def refuse(parcel: HeldParcel) -> AllianceError | None:
+            pickup = pickups[0] if pickups else _as_wanted(parcel, wanted)
+            refusal = _refusal(parcel, pickup)
+            if refusal is None:
+                pickups.append(pickup)
+            return refusal
+
+        results = judge(read, held, merchant_id=actor.tenant_id, refuse=refuse)
+        if not pickups:
+            detail = _("None of these parcels can be put on a manifest.")
+            raise none_fits(read, results, detail, pointer=pointer)
+        ids = [each.of_parcel for each in results if isinstance(each, HeldParcel)]
+        refused = [each if isinstance(each, AllianceError) else None for each in results]
+        return Made(_make(actor, pickups[0], ids, at), refused)
 
 
 def pickups_of(*, actor: Actor, numbers: Sequence[str]) -> list[list[str]]:
@@ -194,49 +193,6 @@ def note(actor: Actor, manifest: Manifest, topic: events.Topic, at: datetime) ->
     audit.record(actor=actor, verb=str(topic), object_type="manifest", object_id=manifest.pk, detail=payload)
 
 
-def read_number(number: object) -> int | AllianceError:
-    """Return the id of a parcel's number, or what is wrong with it."""
-    if not isinstance(number, str):
-        return InvalidInput(_("Send the tracking number as a text."))
-    try:
-        return parse_tracking_number(number)
-    except InvalidTrackingNumber as error:
-        return NotFound(str(error), code="unknown_tracking_number")
-
-
-def unknown_parcel() -> NotFound:
-    return NotFound(_("You have no parcel with this number."), code="unknown_tracking_number")
-
-
-def not_waiting(status: str) -> Conflict | None:
-    """Why a parcel of a status cannot be picked up, if it cannot."""
-    if status == ParcelStatus.BOOKED:
-        return None
-    if status == ParcelStatus.CANCELLED:
-        return Conflict(_("This parcel was cancelled."), code="parcel_cancelled")
-    detail = _("This parcel has been picked up already: it is “%(status)s”.")
-    return Conflict(detail % {"status": ParcelStatus(status).label}, code="already_moving")
-
-
-def _judge(
-    read: int | AllianceError,
-    held: dict[int, HeldParcel],
-    listed: dict[int, None],
-    pickup: Pickup | None,
-    wanted: Wanted,
-    merchant_id: int,
-) -> tuple[AllianceError | None, HeldParcel | None]:
-    if isinstance(read, AllianceError):
-        return read, None
-    parcel = held.get(read)
-    if parcel is None or parcel.merchant != merchant_id:
-        return unknown_parcel(), None
-    if read in listed:
-        return Conflict(_("This number is in the list twice: it is put on once."), code="duplicate"), None
-    refusal = _refusal(parcel, pickup or _as_wanted(parcel, wanted))
-    return (refusal, None) if refusal else (None, parcel)
-
-
 def _as_wanted(parcel: HeldParcel, wanted: Wanted) -> Pickup:
     own = _pickup_of(parcel)
     place = (own.origin_id, own.address_id)
@@ -251,7 +207,7 @@ def _pickup_of(parcel: HeldParcel) -> Pickup:
 
 def _refusal(parcel: HeldParcel, pickup: Pickup) -> AllianceError | None:
     """Return why a parcel is not put on the manifest of a pickup, if it is not."""
-    if refusal := not_waiting(parcel.has_status):
+    if refusal := waiting.refusal_of(parcel, pickup.place):
         return refusal
     if parcel.manifest is not None:
         other = Manifest.objects.filter(pk=parcel.manifest).first()
@@ -259,11 +215,6 @@ def _refusal(parcel: HeldParcel, pickup: Pickup) -> AllianceError | None:
         return Conflict(detail, code="on_another_manifest")
     if parcel.day is None:
         return Conflict(_("This parcel has no pickup day."), code="no_pickup_day")
-    if parcel.courier != pickup.courier_id:
-        return Conflict(_("Another courier carries this parcel."), code="other_courier")
-    # One booked without an address goes with any in its city.
-    if parcel.origin != pickup.origin_id or parcel.address not in {None, pickup.address_id}:
-        return Conflict(_("This parcel is picked up at another address."), code="other_address")
     # One that should have been picked up before goes with what is picked up now.
     if parcel.day > pickup.day:
         detail = _("This parcel is picked up on a later day: %(day)s.") % {"day": parcel.day.isoformat()}

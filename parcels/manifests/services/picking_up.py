@@ -25,13 +25,15 @@ from alliance.jobs import after_commit
 from alliance.members.services.organisations import worker_of_organisation
 from alliance.tenancy import Actor, require
 from parcels.choices import ManifestState, ParcelStatus, ScanCode
-from parcels.manifests.holding import HeldParcel, hold, put
+from parcels.manifests.holding import put
 from parcels.manifests.models import Manifest
 from parcels.manifests.queries import manifest_for, parcels_on
 from parcels.manifests.rules import PARCELS_A_SLICE
-from parcels.manifests.services.making import locked, not_waiting, note, read_number, unknown_parcel
+from parcels.manifests.services.making import locked, note
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
+from parcels.waiting.holding import hold
+from parcels.waiting.rules import HeldParcel, not_waiting, read_number, unknown_parcel
 
 JOBS: Final = FileJobs(
     Manifest, lambda manifest_id: after_commit("parcels.tasks.pick_up_manifest", manifest_id)

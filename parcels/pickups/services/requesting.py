@@ -1,6 +1,6 @@
 """Ask a courier to pick parcels up."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,22 +11,15 @@ from alliance import audit, events
 from alliance.choices import Capability
 from alliance.database.at_home import rows_by_shard
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound
-from alliance.identifiers import tracking_number
 from alliance.tenancy import Actor, require
 from parcels.bookings.models import Parcel, PickupAddress
 from parcels.bookings.rules import text_problems
 from parcels.pickups.models import Pickup
 from parcels.pickups.queries import address_of
-from parcels.pickups.rules import (
-    MOST_PARCELS,
-    NOTE_LENGTH,
-    Facts,
-    Stop,
-    Window,
-    refusal_of,
-    window_problems,
-)
-from parcels.pickups.sql import HOLD_FOR_PICKUP, JOIN_PICKUP
+from parcels.pickups.rules import MOST_PARCELS, NOTE_LENGTH, Window, refusal_of, window_problems
+from parcels.pickups.sql import JOIN_PICKUP
+from parcels.waiting.holding import hold
+from parcels.waiting.rules import HeldParcel, Place, judge, none_fits, unknown_parcel
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +43,11 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
-    """A parcel that is in the request."""
-
-    parcel_id: int
-
-    @property
-    def number(self) -> str:
-        return tracking_number(self.parcel_id)
-
-
-@dataclass(frozen=True, slots=True)
 class Requested:
     """A request, and what became of each parcel that was named, in their order."""
 
     pickup: Pickup
-    results: list[Joined | AllianceError]
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A locked parcel. The names are those of the statement's columns."""
-
-    of_parcel: int
-    has_status: str
-    courier: int
-    address: int | None
-    city: int
-    ready: datetime
-    promised_by: datetime | None
-    request: int | None
-    grams: int | None
+    results: list[HeldParcel | AllianceError]
 
 
 def request_pickup(*, actor: Actor, asked: Asked, now: datetime) -> Requested:
@@ -92,18 +59,17 @@ def request_pickup(*, actor: Actor, asked: Asked, now: datetime) -> Requested:
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant:
         raise NotFound
-    stop, address = _stop(actor, asked)
+    address, place = _place(actor, asked)
     window = Window(asked.starts_at, asked.ends_at, address.city.time_zone)
     errors = [*window_problems(window, now=now), *note_problems("/note", asked.note)]
     if errors:
         raise InvalidInput(errors=errors)
     # Without a savepoint: on a cluster its release would be a message to each worker.
     with transaction.atomic(savepoint=False):
-        held = _hold(actor, asked.ids)
-        results = _judge(held, asked.parcels, stop, address.city_id, window, now)
-        joined = [each.parcel_id for each in results if isinstance(each, Joined)]
+        results = _judge(actor, asked, place, window, now)
+        joined = [each for each in results if isinstance(each, HeldParcel)]
         fits = len(joined) == len(results) if asked.is_whole else bool(joined)
-        pickup = _create(actor, asked, stop, window, [held[pk] for pk in joined], now) if fits else None
+        pickup = _create(actor, asked, address, place, window, joined, now) if fits else None
     # Not within: the caller's transaction goes on, for a page shows the form again.
     if pickup is None:
         raise _none(asked, results)
@@ -139,13 +105,19 @@ def record(actor: Actor, pickup: Pickup, topic: events.Topic, *, verb: str, at: 
 
 
 def _create(
-    actor: Actor, asked: Asked, stop: Stop, window: Window, parcels: Sequence[_Held], now: datetime
+    actor: Actor,
+    asked: Asked,
+    address: PickupAddress,
+    place: Place,
+    window: Window,
+    parcels: Sequence[HeldParcel],
+    now: datetime,
 ) -> Pickup:
     ids = [parcel.of_parcel for parcel in parcels]
     pickup = Pickup.objects.create(
         merchant_id=actor.tenant_id,
-        courier_id=stop.courier_id,
-        address_id=stop.address_id,
+        courier_id=place.courier_id,
+        address=address,
         day=window.day,
         starts_at=window.starts_at,
         ends_at=window.ends_at,
@@ -160,8 +132,8 @@ def _create(
     return pickup
 
 
-def _stop(actor: Actor, asked: Asked) -> tuple[Stop, PickupAddress]:
-    """Return the courier and the address: as named, else those of the first parcel that is the merchant's."""
+def _place(actor: Actor, asked: Asked) -> tuple[PickupAddress, Place]:
+    """Return the address and the courier: as named, else those of the first parcel that is the merchant's."""
     if not 1 <= len(asked.parcels) <= MOST_PARCELS:
         message = _("Give 1 to %(most)d parcels: these are %(count)d.") % {
             "most": MOST_PARCELS,
@@ -181,7 +153,7 @@ def _stop(actor: Actor, asked: Asked) -> tuple[Stop, PickupAddress]:
         if asked.address_id is None:
             message = _("You have no pickup address in the city of these parcels: add one.")
         raise InvalidInput(errors=[FieldError("/pickup_address", message, "unknown")])
-    return Stop(courier_id, address.pk), address
+    return address, Place(courier_id, address.city_id, address.pk)
 
 
 def _first(actor: Actor, asked: Asked) -> Parcel:
@@ -189,65 +161,27 @@ def _first(actor: Actor, asked: Asked) -> Parcel:
     found = Parcel.objects.visible_to(actor).in_bulk(asked.ids)
     first: Parcel | None = next((found[pk] for pk in asked.ids if pk in found), None)
     if first is None:
-        unknown = [each if isinstance(each, AllianceError) else _unknown() for each in asked.parcels]
+        unknown = [each if isinstance(each, AllianceError) else unknown_parcel() for each in asked.parcels]
         raise _none(asked, unknown)
     return first
 
 
-def _hold(actor: Actor, parcel_ids: Sequence[int]) -> dict[int, _Held]:
-    rows = rows_by_shard(HOLD_FOR_PICKUP, sorted({*parcel_ids}), {}, of_merchant=actor.tenant_id)
-    return {row[0]: _Held(*row) for row in rows}
-
-
 def _judge(
-    held: Mapping[int, _Held],
-    parcels: Sequence[int | AllianceError],
-    stop: Stop,
-    city_id: int,
-    window: Window,
-    now: datetime,
-) -> list[Joined | AllianceError]:
+    actor: Actor, asked: Asked, place: Place, window: Window, now: datetime
+) -> list[HeldParcel | AllianceError]:
+    held = hold(asked.ids)
     # What was open when the parcels were locked can only have been closed since.
     requests = {each.request for each in held.values() if each.request is not None}
     taken = set(Pickup.objects.filter(pk__in=requests).still_open(now).values_list("pk", flat=True))
-    results: list[Joined | AllianceError] = []
-    seen: set[int] = set()
-    for parcel_id in parcels:
-        if isinstance(parcel_id, AllianceError):
-            results.append(parcel_id)
-            continue
-        parcel = held.get(parcel_id)
-        if parcel is None:
-            results.append(_unknown())
-        elif parcel_id in seen:
-            results.append(Conflict(_("This number is in the list twice."), code="duplicate"))
-        else:
-            facts = Facts(
-                parcel.has_status,
-                parcel.courier,
-                parcel.address == stop.address_id or (parcel.address is None and parcel.city == city_id),
-                parcel.ready,
-                parcel.promised_by,
-                is_taken=parcel.request in taken,
-            )
-            results.append(refusal_of(facts, stop, window, now=now) or Joined(parcel_id))
-        seen.add(parcel_id)
-    return results
 
+    def refuse(parcel: HeldParcel) -> AllianceError | None:
+        return refusal_of(parcel, place, window, is_taken=parcel.request in taken, now=now)
 
-def _unknown() -> NotFound:
-    return NotFound(_("You have no parcel with this number."), code="unknown_tracking_number")
+    return judge(asked.parcels, held, merchant_id=actor.tenant_id, refuse=refuse)
 
 
 def _none(asked: Asked, results: Sequence[object]) -> Conflict:
-    """The refusal of a request of which nothing is left, with the reason of each parcel in its place."""
-    errors = []
-    for index, (each, result) in enumerate(zip(asked.parcels, results, strict=True)):
-        if isinstance(result, AllianceError):
-            number = f"{tracking_number(each)}: " if isinstance(each, int) else ""
-            pointer = f"/tracking_numbers/{index}"
-            errors.append(FieldError(pointer, f"{number}{result.detail}", result.reason))
     detail = _("None of these parcels can be in this pickup.")
-    if len(errors) < len(results):
+    if any(isinstance(each, HeldParcel) for each in results):
         detail = _("Some of these parcels cannot be in this pickup.")
-    return Conflict(detail, code="no_parcel", errors=errors)
+    return none_fits(asked.parcels, results, detail, pointer="/tracking_numbers")

@@ -26,6 +26,7 @@ from parcels.manifests.services.picking_up import PickedUp, Told, go_on, pick_up
 from parcels.models import Manifest, Parcel, PickupAddress, Scan
 from tests.parcels.helpers.parcel_views import scan
 from tests.parcels.manifests.conftest import (
+    DAY,
     another_address,
     made_of_day,
     other_day,
@@ -76,7 +77,7 @@ def test_manifest_of_a_day_has_what_waits_and_is_on_no_other(
     assert [*on.values()] == [None, first.manifest.pk, second.manifest.pk]
     assert (first.has_more, second.has_more) == (True, False)
     assert [first.manifest.ordinal, second.manifest.ordinal] == [1, 2]
-    with pytest.raises(InvalidInput, match="No parcel"):
+    with pytest.raises(Conflict, match="No parcel"):
         made_of_day(merchant, pickup)
 
 
@@ -116,7 +117,7 @@ def test_numbers_that_do_not_fit_are_refused_one_by_one(
         None, "unknown_tracking_number", "other_address", "other_day", "parcel_cancelled", "duplicate", None,
     ]  # fmt: skip
     assert made.manifest.listed == 2
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(Conflict) as refused:
         of_numbers(merchant, waiting[0].number)
     assert [(each.pointer, each.code) for each in refused.value.errors] == [
         ("/tracking_numbers/0", "on_another_manifest")
@@ -126,6 +127,19 @@ def test_numbers_that_do_not_fit_are_refused_one_by_one(
     assert groups == [[elsewhere[0].number, "CA000"], [later[0].number]]
 
 
+def test_address_and_day_that_were_named_hold_when_the_first_parcel_has_others(
+    merchant: Actor, merchant_organisation: Organisation, courier_organisation: Organisation,
+    address: PickupAddress, waiting: list[Parcel],
+) -> None:  # fmt: skip
+    [first] = waiting_parcels(
+        merchant_organisation, courier_organisation, None, pickup_date=DAY() - timedelta(days=1)
+    )
+    wanted = Wanted(origin_id=first.origin_id, address_id=address.pk, day=DAY())
+    made = of_numbers(merchant, first.number, waiting[0].number, wanted=wanted)
+    assert codes(made.results) == [None, None]
+    assert (made.manifest.pickup_address_id, made.manifest.day) == (address.pk, DAY())
+
+
 def test_nobody_lists_another_merchants_parcels(
     merchant: Actor, courier: Actor, courier_organisation: Organisation, made: Made
 ) -> None:
@@ -133,7 +147,7 @@ def test_nobody_lists_another_merchants_parcels(
 
     rival = factories.merchant_organisation("Bamboo Books")
     [theirs] = waiting_parcels(rival, courier_organisation, None)
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(Conflict) as refused:
         of_numbers(merchant, theirs.number)
     assert [each.code for each in refused.value.errors] == ["unknown_tracking_number"]
     with pytest.raises(NotPermitted):

@@ -55,7 +55,7 @@ def test_without_numbers_all_that_wait_for_the_courier_there_are_requested(
     answer = merchant_api.post(PICKUPS, {**body, **stop}, format="json").json()
     assert {each["tracking_number"] for each in answer["results"]} == {each.number for each in booked}
     gone = merchant_api.post(PICKUPS, {**body, **stop}, format="json")
-    assert (gone.status_code, gone.json()["type"].rsplit(":", 1)[1]) == (404, "no_parcel")
+    assert (gone.status_code, gone.json()["type"].rsplit(":", 1)[1]) == (409, "no_parcel")
     unknown = merchant_api.post(PICKUPS, {**body, **stop, "courier": "nobody"}, format="json")
     assert pointers(unknown) == [("/courier", "unknown")]
 

@@ -19,8 +19,8 @@ from parcels.pickups.services.answering import (
     decline_pickup,
     propose_window,
 )
-from parcels.pickups.services.requesting import Joined
 from parcels.pickups.services.retention import forget_old_pickups
+from parcels.waiting.rules import HeldParcel
 from slas.choices import CommitmentKind, Outcome
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, OnTimeRate
@@ -49,7 +49,7 @@ def outcome(parcel: Parcel) -> str:
         return Commitment.objects.get(parcel_id=parcel.pk, kind=CommitmentKind.PICKUP).outcome
 
 
-def reasons(results: list[Joined | AllianceError]) -> list[str]:
+def reasons(results: list[HeldParcel | AllianceError]) -> list[str]:
     return [each.reason if isinstance(each, AllianceError) else "" for each in results]
 
 
@@ -77,7 +77,7 @@ def test_a_request_has_the_parcels_that_fit_and_says_why_others_do_not(
     asked = request(merchant, [first, gone, other, foreign, apart, unready, second, first], nine)
     assert reasons(asked.results) == [
         "",
-        "not_booked",
+        "already_moving",
         "other_courier",
         "unknown_tracking_number",
         "other_address",

@@ -9,22 +9,18 @@ from django.utils.translation import gettext as _
 from reportlab.lib.colors import HexColor, black
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
-from reportlab.pdfgen.canvas import Canvas
 
 from alliance import paper_fonts as fonts
+from alliance.paper import FOOT, GREY, LINE, MARGIN, TINT, NumberedCanvas, fitting, lines_of, write
 from parcels.labels.barcodes import bars, squares, stretches
 
 WIDTH, HEIGHT = A4
-MARGIN: Final = 14 * mm
-FOOT: Final = 16 * mm
 ROW: Final = 6 * mm
 # Modules of a Code 128 that a scanner of a warehouse reads from an arm's length.
 _MODULE: Final = 0.33 * mm
 _BARS: Final = 15 * mm
 _SQUARE: Final = 30 * mm
 _SIGNING: Final = 42 * mm
-_INK, _GREY = HexColor("#1b2430"), HexColor("#5f6b7a")
-_LINE, _TINT = HexColor("#d8dde3"), HexColor("#f4f6f8")
 # Of a row: its number, what the parcel is, and a box to tick.
 _WIDTHS: Final = (11, 40, 38, 33, 17, 30, 13)
 _RIGHT: Final = frozenset({0, 4})
@@ -60,44 +56,18 @@ class Paper:
 def render(paper: Paper) -> bytes:
     """Draw a manifest and return the file."""
     out = io.BytesIO()
-    canvas = _NumberedCanvas(out, pagesize=A4, invariant=1)
+    canvas = NumberedCanvas(out, pagesize=A4, invariant=1)
     title = _("Manifest")
-    canvas.setTitle(f"{title} {paper.number}")
-    canvas.setAuthor("Courier Alliance")
-    canvas.setCreator("Courier Alliance")
-    canvas.label = f"{title} {paper.number}"
+    canvas.entitle(f"{title} {paper.number}")
     _Drawing(canvas, paper).draw(title)
     canvas.save()
     return out.getvalue()
 
 
-class _NumberedCanvas(Canvas):
-    """Holds pages back until the end: each page shows the number of pages."""
-
-    label = ""
-
-    def __init__(self, *args: object, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)
-        self._held: list[dict[str, object]] = []
-
-    def showPage(self) -> None:  # noqa: N802 -- reportlab's name
-        self._held.append(dict(self.__dict__))
-        self._startPage()
-
-    def save(self) -> None:
-        for number, page in enumerate(self._held, 1):
-            self.__dict__.update(page)
-            text = _("Page %(number)d of %(total)d") % {"number": number, "total": len(self._held)}
-            _text(self, MARGIN, 9 * mm, self.label, size=8, colour=_GREY)
-            _text(self, WIDTH - MARGIN, 9 * mm, text, size=8, colour=_GREY, right=True)
-            super().showPage()
-        super().save()
-
-
 class _Drawing:
     """Draws downwards on the page, and continues on the next."""
 
-    def __init__(self, canvas: _NumberedCanvas, paper: Paper) -> None:
+    def __init__(self, canvas: NumberedCanvas, paper: Paper) -> None:
         self.canvas = canvas
         self.paper = paper
         self.y = HEIGHT - MARGIN
@@ -117,14 +87,14 @@ class _Drawing:
 
     def _head(self, title: str) -> None:
         paper, top = self.paper, self.y
-        _text(self.canvas, MARGIN, top - 7 * mm, title, size=18, bold=True)
-        _text(self.canvas, MARGIN, top - 13 * mm, paper.state, size=10, colour=_GREY)
+        write(self.canvas, MARGIN, top - 7 * mm, title, size=18, bold=True)
+        write(self.canvas, MARGIN, top - 13 * mm, paper.state, size=10, colour=GREY)
         self._bars(MARGIN, top - 18 * mm - _BARS)
         grouped = f"{paper.number[:2]} {paper.number[2:7]} {paper.number[7:]}"
-        _text(self.canvas, MARGIN, top - 23 * mm - _BARS, grouped, size=12, bold=True)
+        write(self.canvas, MARGIN, top - 23 * mm - _BARS, grouped, size=12, bold=True)
         self._square(WIDTH - MARGIN - _SQUARE, top)
         note = _("One scan picks all up")
-        _text(self.canvas, WIDTH - MARGIN, top - _SQUARE - 4 * mm, note, size=7.5, colour=_GREY, right=True)
+        write(self.canvas, WIDTH - MARGIN, top - _SQUARE - 4 * mm, note, size=7.5, colour=GREY, right=True)
         self.y = top - 31 * mm - _BARS
 
     def _bars(self, x: float, y: float) -> None:
@@ -146,18 +116,18 @@ class _Drawing:
         facts = self.paper.facts
         for index, (label, value) in enumerate(facts):
             x = MARGIN + half * (index % 2)
-            _text(self.canvas, x, self.y, label, size=7.5, colour=_GREY)
+            write(self.canvas, x, self.y, label, size=7.5, colour=GREY)
             # An address that is cut is none: it is set smaller first.
             space = half - 4 * mm
             size = max(6.5, min(10, 10 * space / max(fonts.width(value, 10), 1)))
-            _text(self.canvas, x, self.y - 4.6 * mm, _fitting(value, space, size), size=size)
+            write(self.canvas, x, self.y - 4.6 * mm, fitting(value, space, size), size=size)
             if index % 2 or index == len(facts) - 1:
                 self.y -= 10.5 * mm
 
     def _section(self, section: Section) -> None:
         self._room(4 * ROW)
         self.y -= 5 * mm
-        _text(self.canvas, MARGIN, self.y, section.title, size=11, bold=True)
+        write(self.canvas, MARGIN, self.y, section.title, size=11, bold=True)
         self.y -= 2 * mm
         self._heading()
         for row in section.rows:
@@ -166,9 +136,9 @@ class _Drawing:
             self._row(row)
 
     def _heading(self) -> None:
-        self.canvas.setFillColor(_TINT)
+        self.canvas.setFillColor(TINT)
         self.canvas.rect(MARGIN, self.y - ROW, WIDTH - 2 * MARGIN, ROW, stroke=0, fill=1)
-        self._row(self.paper.columns, colour=_GREY, box=False)
+        self._row(self.paper.columns, colour=GREY, box=False)
 
     def _row(
         self, row: Sequence[str], *, bold: bool = False, colour: HexColor = None, box: bool = True
@@ -182,26 +152,26 @@ class _Drawing:
             if place in _WHOLE:
                 size *= min(1, space / max(fonts.width(value, size, bold=bold), 1))
             else:
-                text = _fitting(value, space, size, bold=bold)
+                text = fitting(value, space, size, bold=bold)
             text_x = x + width * mm - 2 * mm if place in _RIGHT else x + 1 * mm
-            _text(self.canvas, text_x, self.y + 2 * mm, text, size=size, bold=bold, colour=colour,
+            write(self.canvas, text_x, self.y + 2 * mm, text, size=size, bold=bold, colour=colour,
                   right=place in _RIGHT)  # fmt: skip
             x += width * mm
-        self.canvas.setStrokeColor(_LINE)
+        self.canvas.setStrokeColor(LINE)
         self.canvas.setLineWidth(0.3)
         self.canvas.line(MARGIN, self.y, WIDTH - MARGIN, self.y)
         if box and not bold:
-            self.canvas.setStrokeColor(_GREY)
+            self.canvas.setStrokeColor(GREY)
             self.canvas.rect(x - 8 * mm, self.y + 1.2 * mm, 3.6 * mm, 3.6 * mm, stroke=1, fill=0)
 
     def _remark(self, side: str, text: str) -> None:
         self._room(3 * ROW)
         self.y -= 7 * mm
-        _text(self.canvas, MARGIN, self.y, side, size=7.5, colour=_GREY)
-        for line in _lines(text, WIDTH - 2 * MARGIN, 9):
+        write(self.canvas, MARGIN, self.y, side, size=7.5, colour=GREY)
+        for line in lines_of(text, WIDTH - 2 * MARGIN, 9):
             self._room(ROW)
             self.y -= 4.8 * mm
-            _text(self.canvas, MARGIN, self.y, line, size=9)
+            write(self.canvas, MARGIN, self.y, line, size=9)
 
     def _signing(self) -> None:
         """Both sides sign below one another's counts; never apart from each other."""
@@ -210,14 +180,14 @@ class _Drawing:
         top = self.y - 10 * mm
         for index, (side, name) in enumerate(self.paper.sides):
             x = MARGIN + half * index
-            _text(self.canvas, x, top, side, size=7.5, colour=_GREY)
-            _text(
-                self.canvas, x, top - 5 * mm, _fitting(name, half - 8 * mm, 10, bold=True), size=10, bold=True
+            write(self.canvas, x, top, side, size=7.5, colour=GREY)
+            write(
+                self.canvas, x, top - 5 * mm, fitting(name, half - 8 * mm, 10, bold=True), size=10, bold=True
             )
             for place, words in enumerate((_("Parcels"), _("Name and signature"), _("Date and time"))):
                 y = top - (14 + 8 * place) * mm
-                _text(self.canvas, x, y, words, size=8, colour=_GREY)
-                self.canvas.setStrokeColor(_GREY)
+                write(self.canvas, x, y, words, size=8, colour=GREY)
+                self.canvas.setStrokeColor(GREY)
                 self.canvas.setLineWidth(0.4)
                 self.canvas.line(x + 30 * mm, y - 1 * mm, x + half - 8 * mm, y - 1 * mm)
         self.y = top - 32 * mm
@@ -229,37 +199,3 @@ class _Drawing:
         self.canvas.showPage()
         self.y = HEIGHT - MARGIN
         return True
-
-
-def _lines(text: str, width: float, size: float) -> list[str]:
-    """Break a text into lines that fit, by characters: Chinese has no spaces."""
-    lines = [""]
-    for character in " ".join(text.split()):
-        if fonts.width(lines[-1] + character, size) > width:
-            lines.append("")
-        lines[-1] += character
-    return lines
-
-
-def _fitting(text: str, width: float, size: float, *, bold: bool = False) -> str:
-    """The text, or as much of its beginning as fits."""
-    if fonts.width(text, size, bold=bold) <= width:
-        return text
-    while text and fonts.width(f"{text}…", size, bold=bold) > width:
-        text = text[:-1]
-    return f"{text}…"
-
-
-def _text(
-    canvas: Canvas, x: float, y: float, text: str, *, size: float, bold: bool = False,
-    colour: HexColor = None, right: bool = False,
-) -> None:  # fmt: skip
-    canvas.setFillColor(colour or _INK)
-    if right:
-        x -= fonts.width(text, size, bold=bold)
-    # One object, so that a name in several typefaces is copied in one piece.
-    line = canvas.beginText(x, y)
-    for font, piece in fonts.runs(text, bold=bold):
-        line.setFont(font, size)
-        line.textOut(piece)
-    canvas.drawText(line)

@@ -6,13 +6,13 @@ C = Capability
 
 _VIEW = {C.VIEW_PARCELS, C.VIEW_OFFERS, C.VIEW_RATES}
 _WORK = _VIEW | {C.BOOK_PARCELS, C.SEND_SCANS, C.CLAIM_EXCUSES, C.EXPORT, C.UNMASK}
-_MANAGE = _WORK | {C.MANAGE_OFFERS, C.ALLOCATE, C.VIEW_FINANCE, C.MANAGE_KEYS, C.APPLY}
+_MANAGE = _WORK | {C.MANAGE_OFFERS, C.ALLOCATE, C.VIEW_FINANCE, C.SETTLE, C.MANAGE_KEYS, C.APPLY}
 
 ROLE_CAPABILITIES: dict[str, frozenset[Capability]] = {
     Role.OWNER: frozenset(_MANAGE | {C.MANAGE_MEMBERS}),
     Role.MANAGER: frozenset(_MANAGE),
     Role.AGENT: frozenset(_WORK),
-    Role.FINANCE: frozenset(_VIEW | {C.VIEW_FINANCE, C.EXPORT}),
+    Role.FINANCE: frozenset(_VIEW | {C.VIEW_FINANCE, C.SETTLE, C.EXPORT}),
     Role.VIEWER: frozenset(_VIEW),
 }
 
@@ -28,7 +28,7 @@ KIND_CAPABILITIES: dict[str, frozenset[Capability]] = {
 STAFF_CAPABILITIES: dict[str, frozenset[Capability]] = {
     "alliance.operate": frozenset(Capability),
     "alliance.look_up": frozenset({C.VIEW_PARCELS, C.VIEW_RATES}),
-    "alliance.keep_books": frozenset({C.VIEW_FINANCE, C.VIEW_RATES}),
+    "alliance.keep_books": frozenset({C.VIEW_FINANCE, C.SETTLE, C.VIEW_RATES}),
 }
 
 # A courier that is not (or no longer) a member may only work on its application.

@@ -47,6 +47,7 @@ class Capability(models.TextChoices):
     EXPORT = "export", _("Download lists")
     UNMASK = "parcels:unmask", _("See full names, phones and addresses")
     VIEW_FINANCE = "finance:read", _("See fees and statements")
+    SETTLE = "finance:write", _("Enter surcharges and mark months as settled")
     APPLY = "application:write", _("Fill in and submit the courier application")
     MANAGE_MEMBERS = "members:write", _("Invite and remove members")
     MANAGE_KEYS = "keys:write", _("Create and revoke API keys")

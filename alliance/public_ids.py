@@ -27,6 +27,7 @@ class IdKind(StrEnum):
     EXCUSE = "exc"
     CREDIT_ENTRY = "cre"
     EXPORT = "exp"
+    SURCHARGE = "sur"
 
 
 class InvalidPublicId(ValueError):

@@ -179,3 +179,12 @@ class ReturnState(models.TextChoices):
     APPROVED = "approved", _("Approved")
     DECLINED = "declined", _("Declined")
     WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class FreightKind(models.TextChoices):
+    """What a line of freight is, in the order of a statement."""
+
+    FEE = "fee", _("Fee")
+    CANCELLATION = "cancellation", _("Cancellation")
+    SURCHARGE = "surcharge", _("Surcharge")
+    CREDIT = "credit", _("Credit")

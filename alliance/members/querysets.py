@@ -13,6 +13,10 @@ class OrganisationQuerySet(TenantQuerySet):
     def visible_to_member(self, actor: Actor) -> Self:
         return self.filter(pk=actor.organisation_id)
 
+    def by_id(self, public_id: object) -> Self:
+        """The courier or merchant of an id from outside."""
+        return self.couriers_by_id(public_id) | self.merchants_by_id(public_id)
+
     def couriers_by_id(self, *public_ids: object) -> Self:
         """The couriers of ids from outside; what is no such id is nobody's."""
         return self._by_id(OrganisationKind.COURIER, IdKind.COURIER, public_ids)

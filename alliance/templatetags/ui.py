@@ -182,9 +182,15 @@ def empty_state(title: str, text: str = "", **options: Any) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/pager.html")
-def pager(next_url: str = "", previous_url: str = "", *, target: str = "", note: str = "") -> dict[str, Any]:
-    """Links to the next and previous page. With `target` (a CSS id) htmx swaps only that element."""
-    return {"next_url": next_url, "previous_url": previous_url, "target": target, "note": note}
+def pager(
+    next_url: str = "", previous_url: str = "", *, target: str = "", note: str = "", first_url: str = ""
+) -> dict[str, Any]:
+    """Links to the next and previous page. With `target` (a CSS id) htmx swaps only that element.
+
+    A list that is read forwards only gives its `first_url` instead of a previous page.
+    """
+    links = {"next_url": next_url, "previous_url": previous_url, "first_url": first_url}
+    return {**links, "target": target, "note": note}
 
 
 @register.inclusion_tag("components/sort_header.html", takes_context=True)

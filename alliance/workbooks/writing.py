@@ -22,7 +22,18 @@ def write_workbook(rows: Iterable[Sequence[str]]) -> IO[bytes]:
     """
     folder = settings.FILE_UPLOAD_TEMP_DIR
     target = tempfile.NamedTemporaryFile(suffix=".upload.xlsx", dir=folder)  # noqa: SIM115 -- the caller closes it
-    options = {"constant_memory": True, "tmpdir": str(folder)}
+    try:
+        _write(target, rows, str(folder))
+    except BaseException:
+        # No caller will close it.
+        target.close()
+        raise
+    target.seek(0)
+    return target
+
+
+def _write(target: IO[bytes], rows: Iterable[Sequence[str]], folder: str) -> None:
+    options = {"constant_memory": True, "tmpdir": folder}
     with xlsxwriter.Workbook(target, options) as book:
         sheet = book.add_worksheet()
         plain, bold = book.add_format(_AS_TEXT), book.add_format({**_AS_TEXT, "bold": True})
@@ -33,5 +44,3 @@ def write_workbook(rows: Iterable[Sequence[str]]) -> IO[bytes]:
             for column, text in enumerate(cells):
                 if text:
                     sheet.write_string(number, column, text[:_MOST_LETTERS], plain if number else bold)
-    target.seek(0)
-    return target

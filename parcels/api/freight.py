@@ -1,80 +1,46 @@
-"""API of freight: months, and what one comes to with each merchant or courier."""
+"""API of freight: months, what one comes to with each merchant or courier, and settling it."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
-from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
+from alliance.api.idempotency import idempotent
 from alliance.api.pagination import seal_of, wrong_cursor
 from alliance.api.parsing import refuse_unknown_parameters
+from alliance.api.views import ApiView
 from alliance.choices import Capability
+from alliance.models import Organisation
 from alliance.tenancy import require
-from parcels.freight.queries import Freight, FreightOfMonth, FreightPart, month_for, months_of, parts_of
+from parcels.api import freight_schema as schema
+from parcels.api.freight_schema import KEY, MONTH, OF_WHOM, TAG
+from parcels.freight.models import FreightStatement
+from parcels.freight.queries import (
+    Freight,
+    FreightOfMonth,
+    FreightPart,
+    counted_until,
+    month_for,
+    months_of,
+    part_of,
+    parts_of,
+    statement_with,
+)
+from parcels.freight.services.settling import Payment, mark_settled, undo_settled
 from slas.credits.accounts import Account
 from slas.credits.statements import account_of
 
-S = serializers.Serializer[Any]
-OF_WHOM: Final = OpenApiParameter(
-    "organisation",
-    str,
-    description="Required for ops, not allowed otherwise: the id of a merchant or courier.",
-)
-MONTH: Final = OpenApiParameter(
-    "month", str, OpenApiParameter.PATH, description="YYYY-MM, in Beijing time.", pattern=r"^\d{4}-\d{2}$"
-)
-CURSOR: Final = OpenApiParameter("cursor", str, description="From `next_counterparties`.")
 # Counterparties in an answer.
-PARTS: Final = 100
+PARTS: Final = schema.PARTS
+_PARTS_CURSOR: Final = OpenApiParameter("cursor", str, description="From `next_counterparties`.")
 
 
-class FreightAnswer(S):
-    """Money in CNY as decimal strings; `amount_due` is fees and surcharges less cancellations and credits."""
-
-    booked = serializers.IntegerField()
-    fees = serializers.CharField()
-    cancelled = serializers.IntegerField()
-    cancellations = serializers.CharField(help_text="Not positive.")
-    surcharges = serializers.CharField()
-    credits = serializers.CharField(help_text="What credits take off: the statement's total, negative.")
-    amount_due = serializers.CharField(help_text="From merchant to courier; below zero the other way.")
-
-
-class FreightMonthAnswer(FreightAnswer):
-    month = serializers.CharField(help_text="YYYY-MM.")
-    state = serializers.ChoiceField(choices=["open", "final"])
-    closed_at = serializers.DateTimeField(allow_null=True)
-    currency = serializers.CharField()
-
-
-class FreightMonthsAnswer(S):
-    organisation = serializers.CharField()
-    organisation_name = serializers.CharField()
-    results = FreightMonthAnswer(many=True)
-
-
-class FreightPartAnswer(FreightAnswer):
-    code = serializers.CharField(help_text="Id of the merchant or courier.")
-    name = serializers.CharField()
-    settled_on = serializers.DateField(allow_null=True, help_text="Of a final month that is settled.")
-    settled_reference = serializers.CharField()
-
-
-class FreightStatementAnswer(FreightMonthAnswer):
-    organisation = serializers.CharField()
-    organisation_name = serializers.CharField()
-    by_counterparty = FreightPartAnswer(many=True, help_text=f"{PARTS} at most: see the next page.")
-    next_counterparties = serializers.URLField(
-        allow_null=True, help_text="The same month with the counterparties that follow; null after the last."
-    )
-
-
-class FreightStatementsView(APIView):
+class FreightStatementsView(ApiView):
     """The account's months, the newest first."""
 
     @extend_schema(
@@ -83,45 +49,110 @@ class FreightStatementsView(APIView):
         description="Every month with freight, newest first, including the current one. Parcels are counted "
         "every hour.",
         parameters=[OF_WHOM],
-        responses=FreightMonthsAnswer,
-        tags=["freight statements"],
+        responses=schema.FreightMonthsAnswer,
+        tags=[TAG],
     )
     def get(self, request: Request) -> Response:
-        account = _account(request)
-        months = [_month_json(month) for month in months_of(account, now=timezone.now())]
+        account = account_asked(request)
+        counted = counted_until()
+        months = [_month_json(month, counted) for month in months_of(account, now=timezone.now())]
         return Response({**_account_json(account), "results": months})
 
 
-class FreightStatementView(APIView):
+class FreightStatementView(ApiView):
     """One month with its counterparties."""
 
     @extend_schema(
         operation_id="freight_statements_read",
         summary="One freight statement",
         description="What a month comes to, in all and with each merchant or courier.",
-        parameters=[OF_WHOM, MONTH, CURSOR],
-        responses=FreightStatementAnswer,
-        tags=["freight statements"],
+        parameters=[OF_WHOM, MONTH, _PARTS_CURSOR],
+        responses=schema.FreightStatementAnswer,
+        tags=[TAG],
     )
     def get(self, request: Request, month: str) -> Response:
-        account = _account(request, "cursor")
+        account = account_asked(request, "cursor")
         shown = month_for(account, month, now=timezone.now())
         parts = parts_of(account, shown, after=_after(request), limit=PARTS + 1)
         return Response(
             {
                 **_account_json(account),
-                **_month_json(shown),
+                **_month_json(shown, counted_until()),
                 "by_counterparty": [_part_json(part) for part in parts[:PARTS]],
                 "next_counterparties": _next(request, parts),
             }
         )
 
 
-def _account(request: Request, *also: str) -> Account:
+class FreightSettleView(ApiView):
+    """The payee says that it was paid."""
+
+    @extend_schema(
+        operation_id="freight_statements_settle",
+        summary="Mark a freight statement as settled",
+        description="By who received the money: the courier, or the merchant of an amount below zero (403 "
+        "for the payer). Needs `finance:write`. 409 `month_open` while the month is open, `already_settled`.",
+        parameters=[MONTH, KEY],
+        request=schema.SettleBody,
+        responses=schema.FreightPartAnswer,
+        examples=schema.PAYMENT,
+        tags=[TAG],
+    )
+    def post(self, request: Request, month: str) -> Response:
+        require(actor_of(request), Capability.SETTLE)
+
+        def work() -> tuple[int, dict[str, Any]]:
+            body = schema.SettleBody(data=request.data)
+            body.is_valid(raise_exception=True)
+            data = body.validated_data
+            payment = Payment(data["settled_on"], data.get("reference", ""), data.get("note", ""))
+            statement = _statement(request, month, data)
+            settled = mark_settled(
+                actor=actor_of(request), statement_id=statement.pk, payment=payment, now=timezone.now()
+            )
+            return 200, _settled_json(settled, data["counterparty"])
+
+        return idempotent(request, f"freight_settle:{month}", work)
+
+
+class FreightUnsettleView(ApiView):
+    """The payee takes that back."""
+
+    @extend_schema(
+        operation_id="freight_statements_unsettle",
+        summary="Take back that a freight statement is settled",
+        description="By the payee, with a reason. Needs `finance:write`. 409 `not_settled`.",
+        parameters=[MONTH, KEY],
+        request=schema.UnsettleBody,
+        responses=schema.FreightPartAnswer,
+        examples=schema.NOT_PAID,
+        tags=[TAG],
+    )
+    def post(self, request: Request, month: str) -> Response:
+        require(actor_of(request), Capability.SETTLE)
+
+        def work() -> tuple[int, dict[str, Any]]:
+            body = schema.UnsettleBody(data=request.data)
+            body.is_valid(raise_exception=True)
+            data = body.validated_data
+            statement = _statement(request, month, data)
+            undone = undo_settled(actor=actor_of(request), statement_id=statement.pk, reason=data["reason"])
+            return 200, _settled_json(undone, data["counterparty"])
+
+        return idempotent(request, f"freight_unsettle:{month}", work)
+
+
+def account_asked(request: Request, *also: str) -> Account:
+    """The account of a GET: the caller's own, or the one that ops name."""
     actor = actor_of(request)
     require(actor, Capability.VIEW_FINANCE)
     refuse_unknown_parameters(request, "organisation", *also)
     return account_of(actor, organisation_id=request.query_params.get("organisation", ""))
+
+
+def _statement(request: Request, month: str, data: dict[str, Any]) -> FreightStatement:
+    account = account_of(actor_of(request), organisation_id=data.get("organisation", ""))
+    return statement_with(account, month_for(account, month, now=timezone.now()), data["counterparty"])
 
 
 def _after(request: Request) -> int:
@@ -155,11 +186,12 @@ def _account_json(account: Account) -> dict[str, Any]:
     return {"organisation": account.organisation.public_id, "organisation_name": account.organisation.name}
 
 
-def _month_json(month: FreightOfMonth) -> dict[str, Any]:
+def _month_json(month: FreightOfMonth, counted: datetime | None) -> dict[str, Any]:
     return {
         "month": month.text,
         "state": "final" if month.closed_at else "open",
         "closed_at": month.closed_at and timezone.localtime(month.closed_at).isoformat(),
+        "counted_at": counted and not month.closed_at and timezone.localtime(counted).isoformat() or None,
         **_freight_json(month),
         "currency": "CNY",
     }
@@ -174,4 +206,11 @@ def _part_json(part: FreightPart) -> dict[str, Any]:
         **_freight_json(part),
         "settled_on": settled_on and settled_on.isoformat(),
         "settled_reference": statement.settled_reference if statement else "",
+        "settled_note": statement.settled_note if statement else "",
     }
+
+
+def _settled_json(statement: FreightStatement, counterparty: str) -> dict[str, Any]:
+    part = part_of(statement)
+    part.organisation = Organisation.objects.by_id(counterparty).get()
+    return _part_json(part)

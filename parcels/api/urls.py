@@ -14,7 +14,13 @@ from parcels.api.booking_files import (
 )
 from parcels.api.breaches import BreachDetailView
 from parcels.api.cancelling import ParcelBatchCancelView
-from parcels.api.freight import FreightStatementsView, FreightStatementView
+from parcels.api.freight import (
+    FreightSettleView,
+    FreightStatementsView,
+    FreightStatementView,
+    FreightUnsettleView,
+)
+from parcels.api.freight_lines import FreightCsvView, FreightLinesView, FreightPdfView, FreightXlsxView
 from parcels.api.labels import LabelsView, LabelView
 from parcels.api.manifests import (
     ManifestCancelView,
@@ -36,6 +42,7 @@ from parcels.api.returns import (
 )
 from parcels.api.revisions import RevisionsView
 from parcels.api.scans import ScanBatchView
+from parcels.api.surcharges import SurchargesView, SurchargeView, SurchargeWithdrawView
 from parcels.api.tracking import tracking
 from parcels.api.watch_list import WatchView
 from parcels.booking_files.reading_ahead import uploaded_workbook
@@ -91,6 +98,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manifests/<str:manifest_number>/remark", ManifestRemarkView.as_view(), name="manifest_remark"),
     path("freight-statements", FreightStatementsView.as_view(), name="freight_statement_list"),
     path("freight-statements/<str:month>", FreightStatementView.as_view(), name="freight_statement_detail"),
+    path("freight-statements/<str:month>/lines", FreightLinesView.as_view(), name="freight_statement_lines"),
+    path("freight-statements/<str:month>/csv", FreightCsvView.as_view(), name="freight_statement_csv"),
+    path("freight-statements/<str:month>/xlsx", FreightXlsxView.as_view(), name="freight_statement_xlsx"),
+    path("freight-statements/<str:month>/pdf", FreightPdfView.as_view(), name="freight_statement_pdf"),
+    path(
+        "freight-statements/<str:month>/settle", FreightSettleView.as_view(), name="freight_statement_settle"
+    ),
+    path(
+        "freight-statements/<str:month>/unsettle",
+        FreightUnsettleView.as_view(),
+        name="freight_statement_unsettle",
+    ),
+    path("surcharges", SurchargesView.as_view(), name="surcharge_list"),
+    path("surcharges/<sur:surcharge_id>", SurchargeView.as_view(), name="surcharge_detail"),
+    path(
+        "surcharges/<sur:surcharge_id>/withdraw", SurchargeWithdrawView.as_view(), name="surcharge_withdraw"
+    ),
     path("watch", WatchView.as_view(), name="watch_list"),
     path("breaches/<str:tracking_number>/<str:kind>", BreachDetailView.as_view(), name="breach_detail"),
     path("cities", parcels.CityListView.as_view(), name="city_list"),

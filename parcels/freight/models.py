@@ -86,6 +86,10 @@ class Surcharge(models.Model):
     amount_fen = models.IntegerField(_("amount (fen)"))
     reason = models.CharField(_("reason"), max_length=200)
     parcel_number = models.CharField(_("parcel"), max_length=20, blank=True)
+    # The surcharge that this one takes back, with the opposite amount.
+    withdraws = models.OneToOneField(
+        "self", models.PROTECT, null=True, related_name="withdrawn_by", verbose_name=_("withdraws")
+    )
     entered_by = models.ForeignKey(
         User, models.SET_NULL, null=True, related_name="+", verbose_name=_("entered by")
     )
@@ -110,6 +114,12 @@ class Surcharge(models.Model):
     @property
     def amount(self) -> str:
         return yuan(self.amount_fen)
+
+    @property
+    def withdrawn_by_id(self) -> int | None:
+        """The surcharge that takes this one back; read it with select_related("withdrawn_by")."""
+        withdrawal: Surcharge | None = getattr(self, "withdrawn_by", None)
+        return None if withdrawal is None else withdrawal.pk
 
 
 class FreightStatement(models.Model):

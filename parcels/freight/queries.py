@@ -5,9 +5,12 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from django.db.models import F, Q, QuerySet, Sum
+from django.utils.translation import gettext as _
 
-from alliance.errors import NotFound
+from alliance.choices import Capability
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.models import Organisation
+from alliance.tenancy import Actor, require
 from parcels.freight.models import FreightDay, FreightMonth, FreightStatement, FreightSum, Surcharge
 from parcels.freight.rules import total_fen
 from slas.credits.accounts import Account
@@ -102,7 +105,7 @@ def months_of(account: Account, *, now: datetime) -> list[FreightOfMonth]:
         (Surcharge, _OF_SURCHARGES, ~Q(month__in=closed)),
     ]
     for model, sums, condition in sources:
-        for row in _own(account, model).filter(condition).order_by().values("month").annotate(**sums):
+        for row in own_rows(account, model).filter(condition).order_by().values("month").annotate(**sums):
             month = row.pop("month")
             shown = months.setdefault(month, FreightOfMonth(month=month, closed_at=closed.get(month)))
             shown.add(row)
@@ -129,21 +132,62 @@ def parts_of(
     other = account.other_column
     statements: dict[int, FreightStatement] = {}
     if month.closed_at is not None:
-        rows = _own(account, FreightStatement).filter(Q((f"{other}__gt", after)), month=month.month)
+        rows = own_rows(account, FreightStatement).filter(Q((f"{other}__gt", after)), month=month.month)
         statements = {getattr(row, other): row for row in rows.order_by(other)[:limit]}
-        parts = {pk: _part_of(row) for pk, row in statements.items()}
+        parts = {pk: part_of(row) for pk, row in statements.items()}
     else:
         parts = _open_parts(account, month.month, after, limit)
     names = Organisation.objects.in_bulk(parts.keys())
     for pk, part in parts.items():
-        part.organisation, part.statement = names[pk], statements.get(pk)
+        part.organisation = names[pk]
     return [parts[pk] for pk in sorted(parts)]
 
 
-def surcharges_of(account: Account, month: date, *, limit: int | None = None) -> list[Surcharge]:
-    """The surcharges of a month, in the order in which they were entered."""
-    rows = _own(account, Surcharge).filter(month=month).order_by("pk")
-    return list(rows.select_related("merchant", "courier__organisation")[:limit])
+def part_of(statement: FreightStatement) -> FreightPart:
+    """A final month with one merchant or courier."""
+    return FreightPart(statement=statement, **{name: getattr(statement, name) for name in _OF_STATEMENTS})
+
+
+def surcharges_of(account: Account, month: date, *, limit: int) -> list[Surcharge]:
+    """The last surcharges of a month, the newest first."""
+    rows = own_rows(account, Surcharge).filter(month=month).order_by("-pk")
+    return list(rows.select_related("merchant", "courier__organisation", "withdrawn_by")[:limit])
+
+
+def count_lines(account: Account, month: FreightOfMonth) -> int:
+    """How many lines a month has: for files with limits."""
+    surcharges = own_rows(account, Surcharge).filter(month=month.month).count()
+    entries = own_rows(account, CreditSum).filter(month=month.month).aggregate(n=Sum("entry_count"))["n"]
+    return month.booked_count + month.cancelled_count + surcharges + int(entries or 0)
+
+
+def surcharge_for(actor: Actor, surcharge_id: int) -> Surcharge:
+    """A surcharge that the actor may see. Raises NotFound."""
+    require(actor, Capability.VIEW_FINANCE)
+    rows = Surcharge.objects.visible_to(actor).filter(pk=surcharge_id)
+    found: Surcharge | None = rows.select_related("merchant", "courier__organisation", "withdrawn_by").first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def statement_with(account: Account, month: FreightOfMonth, counterparty: str) -> FreightStatement:
+    """The final month with a merchant or courier, by its id outside.
+
+    Raises InvalidInput for who has none, Conflict while the month is open.
+    """
+    if month.closed_at is None:
+        message = _("%(month)s is still open: it can be settled once it is final.") % {"month": month.text}
+        raise Conflict(message, code="month_open")
+    found: FreightStatement | None = None
+    other = Organisation.objects.by_id(counterparty).first()
+    if other is not None:
+        rows = own_rows(account, FreightStatement).filter(month=month.month)
+        found = rows.filter(Q((account.other_column, other.pk))).first()
+    if found is None:
+        message = _("There is no freight with this organisation in that month.")
+        raise InvalidInput(errors=[FieldError("/counterparty", message, "unknown")])
+    return found
 
 
 def counted_until() -> datetime | None:
@@ -160,7 +204,7 @@ def _open_parts(account: Account, month: date, after: int, limit: int) -> dict[i
     ]
     parts: dict[int, FreightPart] = {}
     for model, sums in sources:
-        rows = _own(account, model).filter(Q((f"{other}__gt", after)), month=month)
+        rows = own_rows(account, model).filter(Q((f"{other}__gt", after)), month=month)
         for row in rows.order_by(other).values(other).annotate(**sums)[:limit]:
             parts.setdefault(row.pop(other), FreightPart()).add(row)
     # Of each table the first so many: together, the first so many are complete.
@@ -169,15 +213,12 @@ def _open_parts(account: Account, month: date, after: int, limit: int) -> dict[i
 
 def _add_credits(account: Account, shown: FreightOfMonth, month: date) -> None:
     for row in (
-        _own(account, CreditSum).filter(month=month).order_by().values("month").annotate(**_OF_CREDITS)
+        own_rows(account, CreditSum).filter(month=month).order_by().values("month").annotate(**_OF_CREDITS)
     ):
         shown.add({"credits_fen": row["credits_fen"]})
 
 
-def _part_of(row: FreightStatement) -> FreightPart:
-    return FreightPart(**{name: getattr(row, name) for name in _OF_STATEMENTS})
-
-
-def _own(account: Account, model: Any) -> QuerySet[Any, Any]:
+def own_rows(account: Account, model: Any) -> QuerySet[Any, Any]:
+    """The rows of a table of freight that are an account's."""
     rows: QuerySet[Any, Any] = model.objects.filter(Q((account.column, account.organisation.pk)))
     return rows

@@ -9,11 +9,12 @@ from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import content_disposition_header, urlencode
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from alliance.choices import Capability
+from alliance.cursor_seals import Seal
 from alliance.errors import AllianceError, Conflict, InvalidInput, NotFound
 from alliance.models import Organisation
 from alliance.portal.forms import add_service_errors
@@ -21,34 +22,40 @@ from alliance.tenancy import require
 from alliance.web.answers import begun
 from alliance.web.requests import ActorRequest
 from alliance.workbooks.writing import CONTENT_TYPE
-from parcels.freight.models import FreightStatement
+from parcels.freight.files import as_csv, as_pdf, as_workbook, file_headers
+from parcels.freight.models import FreightStatement, Surcharge
 from parcels.freight.queries import (
     PAGE,
     FreightOfMonth,
+    FreightPart,
     counted_until,
     month_for,
     months_of,
     parts_of,
+    surcharge_for,
     surcharges_of,
 )
 from parcels.freight.rules import total_fen
 from parcels.freight.services.settling import Payment, mark_settled, may_settle, undo_settled
-from parcels.freight.services.surcharges import SurchargeTerms, add_surcharge
-from parcels.portal.freight_files import MOST_ON_SHEET, as_csv, as_pdf, as_workbook
+from parcels.freight.services.surcharges import SurchargeTerms, add_surcharge, withdraw_surcharge
 from parcels.portal.freight_forms import PaymentForm, SurchargeForm, UndoForm
+from parcels.portal.freight_lines import lines_context
 from slas.credits.accounts import Account
 from slas.credits.months import ZONE, spell
 from slas.credits.statements import account_of
 from slas.promises.prices import yuan
 
-# Surcharges that a page shows; a file has all.
-MOST_SURCHARGES: Final = 200
+# Surcharges that a page shows by themselves; they are among the lines, too.
+MOST_SURCHARGES: Final = 20
 
 
 @require_safe
 @login_required
 def freight_list(request: ActorRequest) -> HttpResponse:
     """List the months with freight, including the current one."""
+    require(request.actor, Capability.VIEW_FINANCE)
+    if request.actor.is_ops and "organisation" not in request.GET:
+        return redirect("admin:parcels_freightstatement_changelist")
     account = _account(request)
     months = months_of(account, now=timezone.now())
     context = {
@@ -79,28 +86,43 @@ def freight_detail(request: ActorRequest, month: str) -> HttpResponse:
 def _detail(
     request: ActorRequest, account: Account, shown: FreightOfMonth, form: SurchargeForm | None
 ) -> HttpResponse:
-    text = request.GET.get("after", "")
-    after = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-    parts = parts_of(account, shown, after=after, limit=PAGE + 1)
-    query = _query(request, account)
-    next_url = ""
-    if len(parts) > PAGE and (last := parts[PAGE - 1].organisation) is not None:
-        next_url = f"?{urlencode({**_params(request, account), 'after': last.pk})}"
+    params, query = _params(request, account), _query(request, account)
+    parts, pages = _parts(request, account, shown, params)
+    lines = lines_context(request, account, shown, params)
+    surcharges = surcharges_of(account, shown.month, limit=MOST_SURCHARGES + 1)
     context = {
+        **pages,
+        **lines,
         "account": account,
         "month": shown,
-        "parts": parts[:PAGE],
-        "next_url": next_url,
-        "first_url": f"{request.path}{query}" if after else "",
-        "surcharges": surcharges_of(account, shown.month, limit=MOST_SURCHARGES),
+        "parts": parts,
+        "surcharges": surcharges[:MOST_SURCHARGES],
+        "more_surcharges": len(surcharges) > MOST_SURCHARGES,
         "form": form,
         "counted": counted_until(),
         "query": query,
         "list_url": f"{reverse('parcels:freight_list')}{query}",
     }
-    return render(
-        request, "parcels/freight_detail.html", context, status=422 if form and form.errors else 200
+    is_refused = bool(form and form.errors) or pages["is_past_parts"] or lines["is_refused"]
+    return render(request, "parcels/freight_detail.html", context, status=422 if is_refused else 200)
+
+
+def _parts(
+    request: ActorRequest, account: Account, shown: FreightOfMonth, params: dict[str, str]
+) -> tuple[list[FreightPart], dict[str, Any]]:
+    """A page of counterparties, and the links around it."""
+    seal = Seal.of(
+        request.actor, f"freight parts {shown.text}", {name: [each] for name, each in params.items()}
     )
+    sealed = request.GET.get("after", "")
+    place = (seal.open(sealed) or "") if sealed else "0"
+    is_refused = not place.isdecimal()
+    parts = [] if is_refused else parts_of(account, shown, after=int(place), limit=PAGE + 1)
+    next_url = ""
+    if len(parts) > PAGE and (last := parts[PAGE - 1].organisation) is not None:
+        next_url = f"?{urlencode({**params, 'after': seal.close(str(last.pk))})}#counterparties"
+    first_url = f"{request.path}{_query(request, account)}" if sealed else ""
+    return parts[:PAGE], {"next_url": next_url, "first_url": first_url, "is_past_parts": is_refused}
 
 
 @require_safe
@@ -111,7 +133,7 @@ def freight_csv(request: ActorRequest, month: str) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         begun(as_csv(request.actor, account, shown)),
         content_type="text/csv; charset=utf-8",
-        headers=_headers(account, shown, "csv"),
+        headers=file_headers(account, shown, "csv"),
     )
 
 
@@ -120,12 +142,8 @@ def freight_csv(request: ActorRequest, month: str) -> StreamingHttpResponse:
 def freight_xlsx(request: ActorRequest, month: str) -> FileResponse:
     """Send every line of a month as a workbook. Raises Conflict if a sheet has no room for them."""
     account, shown = _month(request, month)
-    if shown.booked_count + shown.cancelled_count >= MOST_ON_SHEET:
-        raise Conflict(
-            _("A sheet has no room for so many lines: download the month as CSV."), code="too_long"
-        )
     content = as_workbook(request.actor, account, shown)
-    return FileResponse(content, content_type=CONTENT_TYPE, headers=_headers(account, shown, "xlsx"))
+    return FileResponse(content, content_type=CONTENT_TYPE, headers=file_headers(account, shown, "xlsx"))
 
 
 @require_safe
@@ -134,7 +152,7 @@ def freight_pdf(request: ActorRequest, month: str) -> HttpResponse:
     """Send the sums of a month as PDF."""
     account, shown = _month(request, month)
     content = as_pdf(account, shown)
-    return HttpResponse(content, content_type="application/pdf", headers=_headers(account, shown, "pdf"))
+    return HttpResponse(content, content_type="application/pdf", headers=file_headers(account, shown, "pdf"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -171,6 +189,51 @@ def freight_settle(request: ActorRequest, statement_id: int) -> HttpResponse:
     return render(request, "parcels/freight_settle.html", context, status=422 if form.errors else 200)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def freight_surcharge(request: ActorRequest, surcharge_id: int) -> HttpResponse:
+    """Show a surcharge; a courier's finance takes it back here."""
+    actor = request.actor
+    surcharge = surcharge_for(actor, surcharge_id)
+    may_withdraw = actor.is_ops or actor.organisation_id == surcharge.courier_id
+    is_open = surcharge.withdraws_id is None and surcharge.withdrawn_by_id is None
+    form = UndoForm(request.POST or None) if may_withdraw and is_open else None
+    if request.method == "POST":
+        require(actor, Capability.SETTLE)
+        if form is None:
+            detail = _("Surcharges are withdrawn by the courier, once each.")
+            raise Conflict(detail, code="not_withdrawable")
+        if form.is_valid() and _withdraw(request, surcharge, form):
+            return redirect(request.path)
+    # Ops have no month of their own: they go back to the courier's.
+    whose = (
+        f"?{urlencode({'organisation': surcharge.courier.organisation.public_id})}" if actor.is_ops else ""
+    )
+    context = {
+        "surcharge": surcharge,
+        "month": spell(surcharge.month),
+        "month_url": f"{reverse('parcels:freight_detail', args=[spell(surcharge.month)])}{whose}",
+        "form": form,
+    }
+    status = 422 if form is not None and form.errors else 200
+    return render(request, "parcels/freight_surcharge.html", context, status=status)
+
+
+def _withdraw(request: ActorRequest, surcharge: Surcharge, form: UndoForm) -> bool:
+    try:
+        withdraw_surcharge(
+            actor=request.actor,
+            surcharge_id=surcharge.pk,
+            reason=form.cleaned_data["reason"],
+            now=timezone.now(),
+        )
+    except InvalidInput as error:
+        add_service_errors(form, error)
+        return False
+    messages.success(request, _("Surcharge withdrawn. The merchant sees that, too."))
+    return True
+
+
 def _settle(request: ActorRequest, statement: FreightStatement, form: Any, is_settled: bool) -> bool:
     data = form.cleaned_data
     try:
@@ -190,7 +253,7 @@ def _settle(request: ActorRequest, statement: FreightStatement, form: Any, is_se
 def _add(request: ActorRequest, account: Account, shown: FreightOfMonth, form: SurchargeForm) -> bool:
     data = form.cleaned_data
     terms = SurchargeTerms(
-        shown.month, data["merchant"].strip(), data["amount"] or 0, data["reason"], data["number"]
+        shown.month, data["merchant"].strip(), data["amount"] or 0, data["reason"], data["tracking_number"]
     )
     try:
         # A savepoint: after a refusal the page is shown in the same transaction.
@@ -214,17 +277,9 @@ def _month(request: ActorRequest, text: str) -> tuple[Account, FreightOfMonth]:
     return account, month_for(account, text, now=timezone.now())
 
 
-def _params(request: ActorRequest, account: Account) -> dict[str, Any]:
+def _params(request: ActorRequest, account: Account) -> dict[str, str]:
     return {"organisation": account.organisation.public_id} if request.actor.is_ops else {}
 
 
 def _query(request: ActorRequest, account: Account) -> str:
     return f"?{urlencode(_params(request, account))}" if request.actor.is_ops else ""
-
-
-def _headers(account: Account, shown: FreightOfMonth, ending: str) -> dict[str, str]:
-    name = f"freight-{account.organisation.slug}-{shown.text}.{ending}"
-    return {
-        "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "",
-        "Cache-Control": "private, no-store",
-    }

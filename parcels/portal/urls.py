@@ -67,6 +67,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("freight/", freight.freight_list, name="freight_list"),
     path("freight/settlements/<int:statement_id>/", freight.freight_settle, name="freight_settle"),
+    path("freight/surcharges/<int:surcharge_id>/", freight.freight_surcharge, name="freight_surcharge"),
     path("freight/<str:month>/", freight.freight_detail, name="freight_detail"),
     path("freight/<str:month>/csv/", freight.freight_csv, name="freight_csv"),
     path("freight/<str:month>/xlsx/", freight.freight_xlsx, name="freight_xlsx"),

@@ -154,9 +154,7 @@ def account_of(actor: Actor, *, organisation_id: str = "") -> Account:
     if not organisation_id:
         message = _("Name the merchant or courier whose statements you want.")
         raise InvalidInput(errors=[FieldError("/organisation", message, "required")])
-    organisations = Organisation.objects
-    named = organisations.merchants_by_id(organisation_id) | organisations.couriers_by_id(organisation_id)
-    organisation = named.first()
+    organisation = Organisation.objects.by_id(organisation_id).first()
     if organisation is None:
         message = _("Unknown merchant or courier.")
         raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])

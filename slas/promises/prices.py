@@ -100,6 +100,15 @@ def fen_from_yuan(text: str) -> int:
     return fen
 
 
+def signed_fen_from_yuan(text: str) -> int:
+    """Parse an amount that may be negative: "-12.5" is -1250. Raises InvalidAmount."""
+    # As word processors write it.
+    stripped = text.strip().replace("\N{MINUS SIGN}", "-")
+    if stripped.startswith("--"):
+        raise InvalidAmount("invalid", _("Enter the amount in digits, such as 12.50."))
+    return -fen_from_yuan(stripped[1:]) if stripped.startswith("-") else fen_from_yuan(stripped)
+
+
 def _refusal(text: str) -> InvalidAmount:
     if not text:
         return InvalidAmount("blank", _("Enter an amount, such as 12.50."))

@@ -258,7 +258,7 @@ PARCELS = [
     Row("parcels:scan_file", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
     Row("parcels:scan_file_results", "GET", SCAN, rival=404, ops=404, path=("scan_file",)),
     *get_and_post("parcels:booking_upload", BOOK, post=422, ops=404),
-    Row("parcels:freight_list", "GET", FINANCE, ops=422, note="ops must say whose"),
+    Row("parcels:freight_list", "GET", FINANCE, ops=302, note="ops choose in the admin"),
     *[
         Row(f"parcels:freight_{name}", "GET", FINANCE, ops=422, path=("month",), note="ops must say whose")
         for name in ("detail", "csv", "xlsx", "pdf")
@@ -273,6 +273,18 @@ PARCELS = [
         path=("month",),
         but={"merchant_owner": 409, "rival_merchant": 409},
         note="couriers enter surcharges",
+    ),
+    Row("parcels:freight_surcharge", "GET", FINANCE, rival=404, path=("surcharge",)),
+    Row(
+        "parcels:freight_surcharge",
+        "POST",
+        FINANCE,
+        own=422,
+        rival=404,
+        ops=422,
+        path=("surcharge",),
+        but={"merchant_owner": 409},
+        note="the courier withdraws it",
     ),
     Row("parcels:freight_settle", "GET", FINANCE, rival=404, path=("freight",)),
     Row(
@@ -438,7 +450,49 @@ API = [
     ),
     Row("api:slas:scorecard_rules", "GET", KNOWN, note="published"),
     Row("api:parcels:freight_statement_list", "GET", API_FINANCE, ops=422, note="ops must say whose"),
-    Row("api:parcels:freight_statement_detail", "GET", API_FINANCE, ops=422, path=("month",)),
+    *[
+        Row(f"api:parcels:freight_statement_{name}", "GET", API_FINANCE, ops=422, path=("month",))
+        for name in ("detail", "lines", "csv", "xlsx", "pdf")
+    ],
+    *[
+        Row(
+            f"api:parcels:freight_statement_{verb}",
+            "POST",
+            API_FINANCE,
+            own=422,
+            rival=422,
+            ops=422,
+            path=("month",),
+            data={},
+            note="the payee says that it was paid",
+        )
+        for verb in ("settle", "unsettle")
+    ],
+    Row("api:parcels:surcharge_list", "GET", API_FINANCE, ops=422, note="ops must say whose"),
+    Row(
+        "api:parcels:surcharge_list",
+        "POST",
+        API_FINANCE,
+        own=422,
+        rival=422,
+        ops=422,
+        data={},
+        but=dict.fromkeys(["merchant_owner", "rival_merchant", "merchant_key", "rival_merchant_key"], 403),
+        note="couriers enter surcharges",
+    ),
+    Row("api:parcels:surcharge_detail", "GET", API_FINANCE, rival=404, path=("surcharge",)),
+    Row(
+        "api:parcels:surcharge_withdraw",
+        "POST",
+        API_FINANCE,
+        own=422,
+        rival=404,
+        ops=422,
+        path=("surcharge",),
+        data={},
+        but=dict.fromkeys(["merchant_owner", "merchant_key"], 403),
+        note="the courier withdraws it",
+    ),
     Row("api:slas:statement_list", "GET", API_FINANCE, ops=422, note="ops must say whose"),
     Row("api:slas:statement_detail", "GET", API_FINANCE, ops=422, path=("month",)),
     Row("api:slas:statement_entries", "GET", API_FINANCE, ops=422, path=("month",)),
@@ -639,6 +693,8 @@ ADMIN = [
     *pages_of_model("slas_allocationrule", "rule"),
     *pages_of_model("parcels_dryrun", "dry_run"),
     *pages_of_model("parcels_manifest", "manifest"),
+    *pages_of_model("parcels_freightstatement", "freight"),
+    *pages_of_model("parcels_surcharge", "surcharge"),
     *pages_of_model("parcels_pickup", "pickup"),
     *pages_of_model("django_celery_beat_periodictask", "periodic_task"),
 ]

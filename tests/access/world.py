@@ -61,6 +61,7 @@ from parcels.models import (
     ReturnRequest,
     SavedRecipient,
     ScanFile,
+    Surcharge,
 )
 from slas.credits.months import month_of, spell
 from slas.credits.services.sums import add_entries
@@ -328,6 +329,7 @@ class _Builder:
             "rule": AllocationRule.objects.get(merchant_id=self.merchant.pk),
             "manifest": Manifest.objects.get(merchant_id=self.merchant.pk),
             "freight": FreightStatement.objects.get(merchant_id=self.merchant.pk),
+            "surcharge": Surcharge.objects.get(merchant_id=self.merchant.pk),
             "dry_run": DryRun.objects.get(merchant_id=self.merchant.pk),
             "offer_file": OfferFile.objects.get(courier_id=self.courier.pk),
             "offer": Offer.objects.get(courier_id=self.courier.pk),

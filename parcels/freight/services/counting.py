@@ -1,12 +1,13 @@
 """Count what was booked and cancelled on each day, and make the months that are over final."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Max
 
 from alliance.database.literals import numbers
+from alliance.database.slices import delete_in_slices
 from alliance.locks import Lock, try_to_take
 from alliance.tenancy import Scope, raw_rows, scope
 from couriers.models import Courier
@@ -19,6 +20,8 @@ from slas.credits.services.entries import lock_books
 
 # No booking or cancellation of a day is still on its way to the database so long after it.
 SETTLED_AFTER: Final = timedelta(hours=1)
+# Final months whose sums of days are kept: to see what a statement was made of.
+SUMS_KEPT_MONTHS: Final = 3
 # A fee counts on the day of the id, which is that of the booking. What came from before a courier joined has
 # no fee.
 _BOOKED: Final = """
@@ -107,7 +110,20 @@ def close_freight(*, now: datetime) -> list[date]:
         with scope(Scope.everything()):
             FreightMonth.objects.get_or_create(pk=month, defaults={"closed_at": now})
         closed.append(month)
+    if closed:
+        _forget_sums(couriers, before=closed[-1])
     return closed
+
+
+def _forget_sums(couriers: Sequence[int], *, before: date) -> None:
+    """Delete the sums of days of final months, some months after: their statements stay."""
+    oldest = before
+    for _month in range(SUMS_KEPT_MONTHS - 1):
+        oldest = month_of(start_of_day(oldest) - timedelta(days=1))
+    final = FreightMonth.objects.values("month")
+    for courier_id in couriers:
+        rows = FreightSum.objects.filter(courier_id=courier_id, month__lt=oldest, month__in=final)
+        delete_in_slices(rows, order="month")
 
 
 def _due(now: datetime) -> Iterator[date]:

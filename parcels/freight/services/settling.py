@@ -1,8 +1,9 @@
 """Mark a final month as settled, by who received the money; and take that back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -16,6 +17,11 @@ from alliance.texts import one_line
 from parcels.freight.models import FreightStatement
 from parcels.freight.rules import total_fen
 from slas.credits.months import ZONE, spell
+
+# Statements that are marked by one call.
+MOST_AT_ONCE: Final = 500
+REFERENCE_LENGTH: Final = 80
+NOTE_LENGTH: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ def mark_settled(*, actor: Actor, statement_id: int, payment: Payment, now: date
     if not statement.month <= payment.on <= now.astimezone(ZONE).date():
         message = _("Enter a day from the month itself until today.")
         errors.append(FieldError("/settled_on", message, "range"))
-    for name, text, limit in (("reference", reference, 80), ("note", note, 200)):
+    for name, text, limit in (("reference", reference, REFERENCE_LENGTH), ("note", note, NOTE_LENGTH)):
         if len(text) > limit:
             errors.append(FieldError(f"/{name}", _("Use at most %d characters.") % limit, "max_length"))
         elif fault := fault_of(text):
@@ -57,11 +63,40 @@ def mark_settled(*, actor: Actor, statement_id: int, payment: Payment, now: date
 
 
 @transaction.atomic
+def mark_all_settled(*, actor: Actor, statement_ids: Sequence[int], payment: Payment, now: datetime) -> int:
+    """Mark statements as settled by one payment, and return how many.
+
+    Those that are settled already stay as they are; otherwise all or none. Raises as mark_settled() does,
+    InvalidInput for more than MOST_AT_ONCE.
+    """
+    require(actor, Capability.SETTLE)
+    if len(statement_ids) > MOST_AT_ONCE:
+        message = _("Use at most %(most)d at once.") % {"most": MOST_AT_ONCE}
+        raise InvalidInput(errors=[FieldError("", message, "too_many")])
+    settled = 0
+    # In one order, as two calls may have the same ones.
+    for statement_id in sorted({*statement_ids}):
+        try:
+            with transaction.atomic():
+                mark_settled(actor=actor, statement_id=statement_id, payment=payment, now=now)
+        except Conflict:
+            continue
+        settled += 1
+    return settled
+
+
+@transaction.atomic
 def undo_settled(*, actor: Actor, statement_id: int, reason: str) -> FreightStatement:
     """Take back that a month is settled, for a reason. Raises Conflict if it is not settled."""
     statement = _own(actor, statement_id)
-    if not one_line(reason):
+    reason = one_line(reason)
+    if not reason:
         raise InvalidInput(errors=[FieldError("/reason", _("Enter a reason."), "required")])
+    if len(reason) > NOTE_LENGTH:
+        message = _("Use at most %d characters.") % NOTE_LENGTH
+        raise InvalidInput(errors=[FieldError("/reason", message, "max_length")])
+    if fault := fault_of(reason):
+        raise InvalidInput(errors=[FieldError("/reason", fault.message, fault.code)])
     settled = FreightStatement.objects.filter(pk=statement.pk, settled_at__isnull=False)
     values: dict[str, Any] = {
         "settled_on": None, "settled_at": None, "settled_reference": "", "settled_note": "",
@@ -69,7 +104,7 @@ def undo_settled(*, actor: Actor, statement_id: int, reason: str) -> FreightStat
     if not settled.update(**values):
         raise Conflict(_("This month is not marked as settled."), code="not_settled")
     detail = {
-        "reason": one_line(reason),
+        "reason": reason,
         "settled_on": statement.settled_on and statement.settled_on.isoformat(),
         "settled_reference": statement.settled_reference,
     }
@@ -80,11 +115,11 @@ def undo_settled(*, actor: Actor, statement_id: int, reason: str) -> FreightStat
 def may_settle(actor: Actor, statement: FreightStatement) -> bool:
     """Whether the actor is the payee: the courier, or the merchant if it is owed more than it owes."""
     payee_id = statement.courier_id if total_fen(statement) >= 0 else statement.merchant_id
-    return actor.can(Capability.VIEW_FINANCE) and (actor.is_ops or actor.organisation_id == payee_id)
+    return actor.can(Capability.SETTLE) and (actor.is_ops or actor.organisation_id == payee_id)
 
 
 def _own(actor: Actor, statement_id: int) -> FreightStatement:
-    require(actor, Capability.VIEW_FINANCE)
+    require(actor, Capability.SETTLE)
     statement: FreightStatement | None = (
         FreightStatement.objects.visible_to(actor).filter(pk=statement_id).first()
     )

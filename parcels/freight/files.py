@@ -6,20 +6,23 @@ from typing import IO, Final
 
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.http import content_disposition_header
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
 
 from alliance.csv_cells import safe_cell
 from alliance.csv_files.headers import header
+from alliance.errors import Conflict
 from alliance.tenancy import Actor, Scope, scope
 from alliance.wording import amount, money_text
 from alliance.workbooks.writing import write_workbook
 from parcels.freight.lines import FreightLine, Place, lines_of
-from parcels.freight.queries import Freight, FreightOfMonth, parts_of
+from parcels.freight.queries import Freight, FreightOfMonth, count_lines, counted_until, parts_of
 from slas.credits.accounts import Account
 from slas.credits.months import ZONE
 from slas.credits.statement_pdf import Column, Paper, Table, render
 
+# Documented in docs/freight.md; a test compares the two.
 COLUMNS: Final = (
     *("kind", "at", "tracking_number", "reference", "service", "counterparty", "amount_cny", "note"),
 )
@@ -51,7 +54,14 @@ def as_csv(actor: Actor, account: Account, month: FreightOfMonth) -> Iterator[by
 
 
 def as_workbook(actor: Actor, account: Account, month: FreightOfMonth) -> IO[bytes]:
-    """Return an open temporary file with the lines as an Excel workbook."""
+    """Return an open temporary file with the lines as an Excel workbook.
+
+    Raises Conflict if a sheet has no room for them.
+    """
+    if count_lines(account, month) >= MOST_ON_SHEET:
+        raise Conflict(
+            _("A sheet has no room for so many lines: download the month as CSV."), code="too_long"
+        )
 
     def rows() -> Iterator[list[str]]:
         yield header(COLUMNS)
@@ -73,7 +83,12 @@ def as_pdf(account: Account, month: FreightOfMonth) -> bytes:
         Column(_("Credits"), 34, number=True),
         Column(_("Amount due (CNY)"), 36, number=True),
     ]
-    parts = parts_of(account, month, limit=MOST_ON_PAPER)
+    parts = parts_of(account, month, limit=MOST_ON_PAPER + 1)
+    notes = [] if month.closed_at else [_("This month is still open: its figures can change.")]
+    if len(parts) > MOST_ON_PAPER:
+        text = _("More than %(most)s counterparties: the rest is on the page and in the CSV.")
+        notes.append(text % {"most": f"{MOST_ON_PAPER:,}"})
+        parts = parts[:MOST_ON_PAPER]
     rows = [_sum_cells(part.organisation.name if part.organisation else "", part) for part in parts]
     table = Table(_("By counterparty"), columns, rows, total=_sum_cells(_("Total"), month))
     paper = Paper(
@@ -81,10 +96,18 @@ def as_pdf(account: Account, month: FreightOfMonth) -> bytes:
         subtitle=account.organisation.name,
         facts=_facts(account, month),
         summaries=[table] if rows else [],
-        notes=[] if month.closed_at else [_("This month is still open: its figures can change.")],
+        notes=notes,
         made_at=month.closed_at or timezone.now(),
     )
     return render(paper)
+
+
+def file_headers(account: Account, month: FreightOfMonth, ending: str) -> dict[str, str]:
+    name = f"freight-{account.organisation.slug}-{month.text}.{ending}"
+    return {
+        "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "",
+        "Cache-Control": "private, no-store",
+    }
 
 
 def _facts(account: Account, month: FreightOfMonth) -> list[tuple[str, str]]:
@@ -95,9 +118,12 @@ def _facts(account: Account, month: FreightOfMonth) -> list[tuple[str, str]]:
         if closed_at
         else _("Open: parcels are still added")
     )
+    counted = None if closed_at else counted_until()
+    as_of = date_format(counted.astimezone(ZONE), "DATETIME_FORMAT") if counted else ""
     return [
         (due, money_text(month.total)),
         (_("State"), state),
+        *([(_("Parcels counted until"), as_of)] if as_of else []),
         (_("Fees"), money_text(month.fees)),
         (_("Surcharges"), money_text(month.surcharges)),
         (_("Cancellations"), money_text(month.cancelled)),
@@ -122,12 +148,12 @@ def _batches(actor: Actor, account: Account, month: FreightOfMonth) -> Iterator[
 
 def _cells(line: FreightLine) -> list[str]:
     return [
-        line.kind,
+        line.kind.value,
         line.at.astimezone(ZONE).isoformat(timespec="seconds"),
         line.number,
         safe_cell(line.reference),
         line.service,
-        safe_cell(line.counterparty),
+        safe_cell(line.counterparty.name),
         line.amount,
         safe_cell(line.note),
     ]

@@ -271,6 +271,13 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
         ),
     ),
     (
+        pgettext_lazy("menu section", "Freight"),
+        (
+            (gettext_lazy("Freight statements"), "request_quote", "parcels.freightstatement"),
+            (gettext_lazy("Surcharges"), "add_card", "parcels.surcharge"),
+        ),
+    ),
+    (
         pgettext_lazy("menu section", "Rules"),
         (
             (gettext_lazy("Tiers"), "layers", "slas.servicetier"),

@@ -30,6 +30,7 @@ from alliance.errors import Conflict
 from alliance.models import RetiredMonth
 from alliance.tenancy import Actor, Scope, raw_rows, require, scope
 from parcels.bookings.models import Parcel
+from parcels.freight.models import FreightMonth, FreightSum, Surcharge
 from parcels.retention import archive_files
 from slas.choices import ExcuseState, ExportContent, ExportState, Outcome
 from slas.models import ClosedMonth, Commitment, CreditCheck, CreditEntry, Excuse, Export, Tally
@@ -223,6 +224,7 @@ def _blockers(month: Month, now: datetime) -> list[str]:
             "changes wait to be counted into the rates",
         ),
         (exports.count(), "exports are being written"),
+        (_open_freight(month), "sums and surcharges of freight are not final"),
         (unerased.count(), "parcels still name their recipient"),
     ]
     blockers = [f"{count:,} {text}" for count, text in counts if count]
@@ -232,6 +234,17 @@ def _blockers(month: Month, now: datetime) -> list[str]:
     if older is not None and older < month:
         blockers.append(f"{older} is still here, and months leave in order")
     return blockers
+
+
+def _open_freight(month: Month) -> int:
+    """What is open of the freight of a month: its lines would go, and could not be counted again."""
+    # A month of UTC ends on the first day of Beijing's next one.
+    months = [month.first_day, month.plus(1).first_day]
+    final = FreightMonth.objects.values("month")
+    of_months = [
+        model.objects.filter(month__in=months).exclude(month__in=final) for model in (FreightSum, Surcharge)
+    ]
+    return sum(rows.count() for rows in of_months)
 
 
 def _record(actor: Actor, verb: str, month: Month, detail: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from alliance.errors import Conflict, NotPermitted
 from alliance.models import AuditEntry, Organisation, RetiredMonth
 from alliance.tenancy import Actor, Scope, scope
+from parcels.freight.models import Surcharge
 from parcels.models import Parcel, Scan
 from parcels.retention import archive_files, retiring
 from slas.models import Breach, CreditEntry, OnTimeRate
@@ -129,6 +130,9 @@ def test_claims_statements_and_exports_block_retirement(settled: list[Parcel], s
             state="claimed",
         )
         ClosedMonth.objects.all().delete()
+        Surcharge.objects.create(
+            merchant_id=breach.merchant_id, courier_id=breach.courier_id, month=OLD.first_day, amount_fen=1
+        )
         Export.objects.create(
             content="commitments", format="csv", first=OLD.first_day, last=timezone.localdate(),
             language="en", file="x", expires_at=timezone.now(),
@@ -137,7 +141,7 @@ def test_claims_statements_and_exports_block_retirement(settled: list[Parcel], s
         retire(system)
     assert refused.value.detail == (
         "1 claims wait for a decision; 4 credits are on a statement that is not final; "
-        "1 exports are being written"
+        "1 exports are being written; 1 sums and surcharges of freight are not final"
     )
 
 

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 
 from alliance.api.parsing import WordField
 from alliance.api.public_ids import PublicIdField
 from alliance.public_ids import IdKind
+from alliance.wording import amount
 from couriers.choices import Grade
 from parcels.bookings.rules import BATCH_LIMIT, MOST_PIECES, IfFull
 from parcels.choices import Contradiction, ParcelStatus
@@ -14,8 +16,10 @@ from parcels.lists.filters import Due, Lateness
 from parcels.tracking.arrivals import Precision
 from slas.choices import TierCode
 from slas.forecasts.rules import Basis
+from slas.promises.prices import yuan
 
 S = serializers.Serializer[Any]
+MOST_DECLARED = amount(yuan(settings.DECLARED_VALUE_LIMIT_FEN))
 CITY_HELP = "City code, or its name if unambiguous: CN-HGH, Hangzhou, 杭州."
 
 
@@ -59,7 +63,7 @@ class QuoteBody(S):
         required=False,
         allow_null=True,
         help_text="CNY, a decimal: what the courier owes if the parcel is lost. Costs nothing; the limit is "
-        "20,000.00 unless ops set another. Without it, or with 0, the tier's amount for a lost parcel holds.",
+        f"{MOST_DECLARED}. Without it, or with 0, the tier's amount for a lost parcel holds.",
     )
 
 

@@ -69,6 +69,7 @@ COLUMNS: dict[str, Callable[[Line], object]] = {
     "recipient_address": lambda line: line.private.recipient.address,
     "weight_g": lambda line: line.parcel.weight_g,
     "fee_cny": lambda line: "" if line.private.fee_fen is None else yuan(line.private.fee_fen),
+    "declared_value_cny": lambda line: _declared(line.parcel.declared_value_fen),
     "booked_at": lambda line: _here(line, line.parcel.booked_at),
     "pickup_by": lambda line: _here(line, line.parcel.pickup_by),
     "promise_current": lambda line: _there(line, line.promise.deliver_by if line.promise else None),
@@ -110,6 +111,10 @@ def parcel_export(request: ActorRequest) -> StreamingHttpResponse:
             "Cache-Control": "private, no-store",
         },
     )
+
+
+def _declared(fen: int | None) -> str:
+    return "" if fen is None else yuan(fen)
 
 
 def _problem(name: str, message: object) -> FieldError:

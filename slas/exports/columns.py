@@ -107,7 +107,8 @@ COMMITMENT_COLUMNS: tuple[Column, ...] = (
     _column("late_by_seconds", Kind.WHOLE, lambda line: _late_by(line.row)),
     _column("excused", Kind.FLAG),
     _column("excuse_reason", Kind.CODE, lambda line: line.row.excuse_reason or None),
-    _column("fee_cny", Kind.MONEY, lambda line: _fee(line)),
+    _column("fee_cny", Kind.MONEY, lambda line: _money(line, line.row.fee_fen)),
+    _column("declared_value_cny", Kind.MONEY, lambda line: _money(line, line.row.declared_value_fen)),
     *(_column(name, Kind.MOMENT) for name in _MOMENTS),
 )
 
@@ -144,6 +145,5 @@ def _late_by(row: Any) -> int | None:
     return int((row.reached_at - row.due_at).total_seconds())
 
 
-def _fee(line: Line) -> Decimal | None:
-    fen = line.row.fee_fen
+def _money(line: Line, fen: int | None) -> Decimal | None:
     return None if fen is None or not line.with_fees else Decimal(fen).scaleb(-2)

@@ -1,16 +1,24 @@
 """Declared values: from each door to the parcel and to the delivery's commitment, and their limit."""
 
+import csv
+import inspect
+import io
+import sys
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
+from alliance.wording import amount
+from parcels.api.serializers import QuoteBody
 from parcels.models import Parcel
 from slas.models import Commitment, Offer
+from slas.promises.prices import yuan
 from tests.factories import RIVAL, SWIFT
 from tests.parcels.bookings.test_portal import RECIPIENT, offers
 from tests.parcels.helpers.booking_files import HEADER, finished, results, row, text_of
@@ -37,6 +45,22 @@ def test_one_booking_carries_it_to_its_delivery(merchant_api: APIClient, sold: O
     url = f"{PARCELS}/{answer['tracking_number']}"
     assert merchant_api.get(url).json()["declared_value"] == "1200.50"
     assert declared() == [(120_050, 120_050, None)]
+
+
+def test_the_list_as_a_file_has_it(
+    merchant_api: APIClient, merchant_client: Client, courier_client: Client, sold: Offer
+) -> None:
+    book(merchant_api, declared_value="1200.50")
+    for client in (merchant_client, courier_client):
+        content: Any = client.get("/parcels/export/")
+        [line] = csv.DictReader(io.StringIO(b"".join(content.streaming_content).decode("utf-8-sig")))
+        assert line["declared_value_cny"] == "1200.50"
+
+
+def test_the_limit_in_the_description_is_the_setting() -> None:
+    limit = amount(yuan(settings.DECLARED_VALUE_LIMIT_FEN))
+    assert limit in str(QuoteBody().fields["declared_value"].help_text)
+    assert limit not in inspect.getsource(sys.modules[QuoteBody.__module__])
 
 
 def test_a_batch_carries_each_its_own(merchant_api: APIClient, sold: Offer) -> None:

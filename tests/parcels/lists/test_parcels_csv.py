@@ -80,7 +80,7 @@ def test_line_has_all_columns_with_offsets(book: Book, merchant_client: Client) 
     assert (row["reference"], row["status"], row["outcome"]) == ("订单-1", "delivered", "late")
     assert (row["merchant"], row["courier"], row["tier"]) == ("Lotus Tea", "Swift Express", "next_day")
     assert (row["origin_code"], row["destination"]) == ("CN-HGH", "Chengdu")
-    assert (row["weight_g"], row["fee_cny"]) == ("800", "12.50")
+    assert (row["weight_g"], row["fee_cny"], row["declared_value_cny"]) == ("800", "12.50", "")
     assert row["delivered_at"].endswith("+08:00")
     assert datetime.fromisoformat(row["promise_current"]) == parcel.deliver_by
     assert row["cancelled_at"] == ""

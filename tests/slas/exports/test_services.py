@@ -195,9 +195,12 @@ def test_fees_are_exported_only_for_members_who_may_see_them(
     promised: list[int], courier_organisation: Organisation
 ) -> None:
     agent, finance = owner(courier_organisation, "agent"), owner(courier_organisation, "finance")
+    with scope(Scope.everything()):
+        Commitment.objects.update(declared_value_fen=8_880)
     plain, full = written(agent), written(finance)
-    assert {row["fee_cny"] for row in read_csv(plain)} == {""}
+    assert {row["fee_cny"] + row["declared_value_cny"] for row in read_csv(plain)} == {""}
     assert min(row["fee_cny"] for row in read_csv(full)) == "10.00"
+    assert {row["declared_value_cny"] for row in read_csv(full)} == {"88.80"}
     later = full.expires_at - HOUR
     with pytest.raises(NotPermitted) as error:
         requests.take_export(actor=agent, export_id=full.pk, now=later, **requests.link_of(full))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Final, NamedTuple
 
 from alliance.csv_cells import read_cell, read_code
 from alliance.csv_files.columns import REMARK, column_key
@@ -26,6 +26,7 @@ _MOMENTS: Final = frozenset({"ready_at", "expected_deliver_by"})
 # Whole as they are: numbers of mobile phones and hotlines, and six digits of a postcode.
 WHOLE_PHONE: Final = re.compile(r"(?:86)?1[3-9][0-9]{9}|[48]00[0-9]{7}")
 _POSTCODE: Final = re.compile(r"[1-9][0-9]{5}")
+_PIECES: Final = COLUMNS.index("pieces")
 _CHINESE: Final = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -83,10 +84,13 @@ def converted(
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield each row under COLUMNS, with its number; a row that is nobody's parcel is left out.
 
-    A row whose cells `is_closed` is of an order that is not to be sent: it is marked.
+    A row whose cells `is_closed` is of an order that is not to be sent: it is marked. Under our columns a row
+    may be the same as the one before it although the file's were not: it gets a number of parcels, as it is
+    no copy.
     """
     sources = _places(header, mapping)
-    last = ""
+    others = _other_places(header, sources)
+    last, before = "", _Said([], [])
     for row in rows:
         cells = {target: _cell(target, places, row.cells, mapping) for target, places in sources.items()}
         _derive(cells)
@@ -99,6 +103,10 @@ def converted(
             if value and is_blank(cells.get(name, "")):
                 cells[name] = value
         result = [cells.get(name, "") for name in COLUMNS]
+        said = _Said(result, [row.cells[place] for place in others if place < len(row.cells)])
+        if result == before.ours and said.rest != before.rest and not result[_PIECES]:
+            result = [*result[:_PIECES], "1", *result[_PIECES + 1 :]]
+        before = said
         if mark_of(next(iter(row.cells), "")) is CellKind.UNREADABLE_ROW:
             result = [row.cells[0], *result[1:]]
         elif row.is_hidden:
@@ -106,6 +114,20 @@ def converted(
         elif is_closed(row.cells):
             result = [marked(CellKind.CLOSED_ROW, text_in(result[0])), *result[1:]]
         yield row.number, result
+
+
+class _Said(NamedTuple):
+    """What a row has under our columns, and under those of which nothing is taken."""
+
+    ours: list[str]
+    rest: list[str]
+
+
+def _other_places(header: Sequence[str], sources: Mapping[str, Sequence[int]]) -> list[int]:
+    """Where the cells are of which nothing is taken, but for our own remarks."""
+    taken = {place for places in sources.values() for place in places}
+    remarks = {place for place, name in enumerate(header) if FORMAT.by_key.get(column_key(name)) == REMARK}
+    return [place for place in range(len(header)) if place not in taken | remarks]
 
 
 def _places(header: Sequence[str], mapping: ColumnMapping) -> dict[str, list[int]]:

@@ -1,12 +1,13 @@
 """Rows of a file as orders: rows of one reference that stand together are parcels of one order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Final
 
 from django.utils.translation import gettext as _
 
+from alliance.csv_files.columns import REMARK
 from alliance.csv_files.records import Record
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput
 from alliance.identifiers import tracking_number
@@ -54,10 +55,21 @@ class Row:
     record: Record
     reference: str
     read: BookingRequest | AllianceError
+    cells: Mapping[str, str]
 
     @property
     def count(self) -> int:
         return self.read.pieces if isinstance(self.read, BookingRequest) else 1
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it says itself for how many parcels it stands."""
+        return bool(self.cells.get("pieces"))
+
+    @property
+    def said(self) -> frozenset[tuple[str, str]]:
+        """What is in its cells; the remarks of ours among rejected rows are no part of it."""
+        return frozenset((name, text) for name, text in self.cells.items() if text and name != REMARK)
 
 
 @dataclass(slots=True)
@@ -101,8 +113,24 @@ class Order:
             text = message % {"most": MOST_PIECES, "count": self.count}
             problem = FieldError("/reference", text, "too_many_pieces")
             wrong = {place: InvalidInput(errors=[problem]) for place in range(len(self.rows))}
-        if not wrong:
-            wrong = dict(self._mixed())
+        self._refuse(wrong or dict(self._mixed()))
+
+    def refuse_repeated(self) -> bool:
+        """Refuse it whole if one of its rows says the same as another one; return whether one does.
+
+        It may be one more parcel, or copied by mistake: a row that says for how many parcels it stands is
+        none of the latter.
+        """
+        seen: dict[frozenset[tuple[str, str]], int] = {}
+        wrong: dict[int, AllianceError] = {}
+        for place, row in enumerate(self.rows) if len(self.rows) > 1 else ():
+            first = seen.setdefault(row.said, place)
+            if first < place and not row.is_counted:
+                wrong[place] = _repeated(self.rows[first])
+        self._refuse(wrong)
+        return bool(wrong)
+
+    def _refuse(self, wrong: Mapping[int, AllianceError]) -> None:
         if wrong:
             reason = _refused_with(self.rows[min(wrong)])
             self.results = [wrong.get(place) or reason for place in range(len(self.rows))]
@@ -124,7 +152,7 @@ class Order:
             self.results = [Known(earlier.pieces[n]) for n in range(1, self.count + 1)]
         elif self.count == 1:
             self.results = [Known(earlier.parcel_id)]
-        else:
+        elif not self.refuse_repeated():
             self.results = [_booked_with_fewer(earlier)] * len(self.rows)
 
     def outcomes(self) -> Iterator[tuple[Record, str, Result]]:
@@ -187,6 +215,11 @@ def _refused_with(row: Row) -> OrderRefused:
     text = _("Line %(line)d of this order was rejected, so none of it was booked.")
     message = text % {"line": row.record.line}
     return OrderRefused(message, errors=[FieldError("", message, OrderRefused.code)])
+
+
+def _repeated(first: Row) -> InvalidInput:
+    message = _("This row says the same as line %(line)d.") % {"line": first.record.line}
+    return InvalidInput(errors=[FieldError("", message, "row_repeated")])
 
 
 def _of_another(earlier: Earlier) -> Conflict:

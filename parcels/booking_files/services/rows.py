@@ -92,6 +92,10 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
     ),
     "reference_of_another": gettext_lazy("Give each parcel a reference of its own."),
     "order_refused": gettext_lazy("Correct the row that is named, and upload all rows of the order again."),
+    "row_repeated": gettext_lazy(
+        "If it is a copy, delete it. If it is one more parcel, enter 1 in its column “pieces”; "
+        "add the column if the file has none."
+    ),
     "order_mixed": gettext_lazy(
         "Give the rows of one order the same recipient, cities and service, or each a reference of its own."
     ),

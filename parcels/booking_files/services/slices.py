@@ -73,15 +73,15 @@ def _row(rows: Rows, record: Record, *, at: datetime) -> Row:
     cells = rows.cells(record)
     reference = cells.get("reference", "")
     try:
-        return Row(record, reference, rows.read(record, cells, at=at))
+        return Row(record, reference, rows.read(record, cells, at=at), cells)
     except AllianceError as refusal:
-        return Row(record, reference, refusal)
+        return Row(record, reference, refusal, cells)
 
 
 def _runs(orders: Sequence[Order], earlier: dict[str, Earlier]) -> Iterator[list[Order]]:
     """Split the orders before a repeated reference, so that the first one's result is known by then.
 
-    Those of a reference that was booked before are answered.
+    Those of a reference that was booked before are answered, and those with a row twice.
     """
     run: list[Order] = []
     references: set[str] = set()
@@ -92,6 +92,8 @@ def _runs(orders: Sequence[Order], earlier: dict[str, Earlier]) -> Iterator[list
             run, references = [], set()
         if known := earlier.get(reference):
             order.answer(known)
+            continue
+        if order.refuse_repeated():
             continue
         run.append(order)
         if reference:

@@ -50,6 +50,18 @@ def test_order_of_several_articles_is_one_booking() -> None:
     ]  # fmt: skip
 
 
+def test_boxes_that_differ_by_a_column_we_do_not_take_are_no_copies() -> None:
+    header = ("Order", "Box", "Name", "Street", "City", "Phone", "problem")
+    columns = {"Order": "reference", "Name": "recipient_name", "Street": "recipient_address"}
+    mapping = ColumnMapping(
+        tuple({**columns, "City": "destination", "Phone": "recipient_phone"}.items()), VALUES
+    )
+    said = ["Shen Yu", "Chunxi Road 2", "Chengdu", "13800000002"]
+    rows = [["7", "a", *said], ["7", "b", *said], ["7", "b", *said], ["8", "b", *said, "order_refused"]]
+    found = rows_of(header, *rows, ["8", "b", *said, "row_repeated"], mapping=mapping)
+    assert [row.get("pieces", "") for row in found] == ["", "1", "", "", ""]
+
+
 def test_first_and_last_name_are_joined() -> None:
     [row] = rows_of(WOO, ["1001", "Qi", "Ouyang", "Renmin Road 1", "Chengdu", "13800000001", "Cup"])
     assert row["recipient_name"] == "Qi Ouyang"

@@ -55,15 +55,16 @@ def test_file_that_is_uploaded_again_names_each_parcel(merchant: Actor) -> None:
 
 
 def test_order_with_more_parcels_than_were_booked_is_not_told_to_be_booked(merchant: Actor) -> None:
-    finished(merchant, text_of(*[row(reference="A")] * 2))
-    file = finished(merchant, text_of(*[row(reference="A")] * 3))
+    rows = [row(reference="A", weight_g=weight) for weight in ("800", "900", "1000")]
+    finished(merchant, text_of(*rows[:2]))
+    file = finished(merchant, text_of(*rows))
     assert {problem for _line, _result, _column, problem in outcomes(file)} == {"order_booked"}
     assert all(parcel.number in results(file)[0]["detail"] for parcel in parcels_of(merchant))
     assert len(parcels_of(merchant)) == 2
 
 
 def test_cancelled_parcel_of_an_order_is_not_booked_again_by_its_file(merchant: Actor) -> None:
-    text = text_of(*[row(reference="A")] * 2)
+    text = text_of(*(row(reference="A", weight_g=weight) for weight in ("800", "900")))
     first = results(finished(merchant, text))[0]["tracking_number"]
     with scope(Scope.of(merchant)):
         [parcel] = [each for each in parcels_of(merchant) if each.number == first]
@@ -73,7 +74,8 @@ def test_cancelled_parcel_of_an_order_is_not_booked_again_by_its_file(merchant: 
 
 
 def test_bad_row_refuses_its_order_and_all_of_its_rows_may_be_corrected(merchant: Actor) -> None:
-    rows = [row(reference="A"), row(reference="A", weight_g="heavy"), row(reference="A"), row(reference="B")]
+    weights = ("800", "heavy", "900")
+    rows = [*(row(reference="A", weight_g=weight) for weight in weights), row(reference="B")]
     file = finished(merchant, text_of(*rows))
     assert [(line, result, problem) for line, result, _column, problem in outcomes(file)] == [
         ("2", "rejected", "order_refused"),
@@ -85,7 +87,7 @@ def test_bad_row_refuses_its_order_and_all_of_its_rows_may_be_corrected(merchant
     corrected = to_correct(file).replace("heavy", "1200")
     again = finished(merchant, corrected)
     assert (again.booked, again.rejected) == (3, 0)
-    assert places(merchant) == [(1, 3, 800), (2, 3, 1200), (3, 3, 800)]
+    assert places(merchant) == [(1, 3, 800), (2, 3, 1200), (3, 3, 900)]
 
 
 @pytest.mark.parametrize(
@@ -112,10 +114,46 @@ def test_row_of_an_order_that_says_otherwise_is_told(
 
 def test_same_reference_for_somebody_else_is_refused_as_ever(merchant: Actor) -> None:
     other = {"recipient_name": "李雷", "recipient_phone": "13900060002"}
-    rows = [row(reference="A"), row(reference="A"), row(reference="A", **other)]
+    rows = [row(reference="A"), row(reference="A", weight_g="900"), row(reference="A", **other)]
     file = finished(merchant, text_of(*rows))
     assert [problem for *_more, problem in outcomes(file)] == ["", "", "reference_of_another"]
-    assert places(merchant) == [(1, 2, 800), (2, 2, 800)]
+    assert places(merchant) == [(1, 2, 800), (2, 2, 900)]
+
+
+def test_row_that_was_copied_is_no_second_parcel(merchant: Actor) -> None:
+    rows = [row(reference="A"), row(reference="A", weight_g="900"), row(reference="A"), row(reference="B")]
+    file = finished(merchant, text_of(*rows))
+    assert [(line, result, problem) for line, result, _column, problem in outcomes(file)] == [
+        ("2", "rejected", "order_refused"),
+        ("3", "rejected", "order_refused"),
+        ("4", "rejected", "row_repeated"),
+        ("5", "booked", ""),
+    ]
+    told = results(file)
+    assert (told[0]["detail"][:6], told[2]["detail"]) == ("Line 4", "This row says the same as line 2.")
+    assert "enter 1 in its column “pieces”" in told[2]["what_to_do"]
+    # Its rejected rows, uploaded as they are, say the same again: our remarks beside them differ.
+    again = finished(merchant, to_correct(file))
+    assert [problem for *_more, problem in outcomes(again)] == [*["order_refused"] * 2, "row_repeated"]
+    assert places(merchant) == []
+
+
+@pytest.mark.parametrize("counts", [("", "1"), ("1", "1"), ("1", "1", "1"), ("2",)])
+def test_equal_parcels_of_an_order_are_booked_when_it_says_so(
+    merchant: Actor, counts: tuple[str, ...]
+) -> None:
+    rows = [row(reference="A", pieces=count) for count in counts]
+    file = finished(merchant, text_of(*rows, header=COUNTED))
+    assert file.rejected == 0
+    assert len(places(merchant)) == max(2, len(counts))
+
+
+def test_copied_row_of_an_order_that_was_booked_is_a_duplicate(merchant: Actor) -> None:
+    finished(merchant, text_of(row(reference="A", pieces="2"), header=COUNTED))
+    file = finished(merchant, text_of(*[row(reference="A")] * 2))
+    assert (file.duplicate, file.rejected) == (2, 0)
+    file = finished(merchant, text_of(*[row(reference="A")] * 3))
+    assert [problem for *_more, problem in outcomes(file)] == [*["order_refused"], *["row_repeated"] * 2]
 
 
 def test_row_may_stand_for_several_parcels(merchant: Actor) -> None:
@@ -172,7 +210,7 @@ def test_slice_does_not_end_within_an_order(
     merchant: Actor, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     monkeypatch.setattr(booking_files, "SLICE", size)
-    rows = [row(reference=reference) for reference in "ABBBCCDE"]
+    rows = [row(reference=reference, weight_g=str(n)) for n, reference in enumerate("ABBBCCDE", 800)]
     text = text_of(*rows).replace("\nB,", "\n\nB,")
     file = finished(merchant, text)
     assert (file.booked, file.done) == (8, 8)
@@ -185,7 +223,8 @@ def test_file_goes_on_after_an_order_where_it_was_interrupted(
     merchant: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(booking_files, "SLICE", 2)
-    file = started(merchant, text_of(*(row(reference=reference) for reference in "ABBBCC")))
+    rows = [row(reference=reference, weight_g=str(n)) for n, reference in enumerate("ABBBCC", 800)]
+    file = started(merchant, text_of(*rows))
     book, calls = booking_files.book_rows, []
 
     def once(*args: Any, **more: Any) -> Any:

@@ -128,8 +128,8 @@ def test_repeated_numbers_are_taken_for_articles_until_a_person_says_otherwise(
     merchant: Actor, merchant_client: Client, second: str, is_ticked: bool
 ) -> None:
     """A row of an article that is taken for a box is a parcel that nobody meant."""
-    rows = f"1001;Li;13800000001;A 1;成都\n{second};Li;13800000001;A 1;成都\n"
-    url = draft_page(merchant_client, f"Order;Who;Phone;Street;City\n{rows}")
+    rows = f"1001;Li;13800000001;A 1;成都;Cup\n{second};Li;13800000001;A 1;成都;Plate\n"
+    url = draft_page(merchant_client, f"Order;Who;Phone;Street;City;What\n{rows}")
     form = merchant_client.get(url).context["form"]
     assert bool(form["one_row_each"].value()) == is_ticked
     # Unticked, as a browser sends it, they are parcels of one order.

@@ -2,10 +2,10 @@
 
 The offers, prices and records of today are applied to the lanes, services and weights of the parcels. Places
 are not counted, and every parcel is taken to have named no courier: how many a day has left, and what was
-named, is not known of the past.
+named, is not known of the past. The parcels of an order go together, as they were booked.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -19,12 +19,13 @@ from alliance import audit
 from alliance.choices import Capability
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.file_jobs import UNFINISHED, FileJobs, turn
+from alliance.identifiers import RANDOM_BITS
 from alliance.jobs import after_commit
 from alliance.locks import Lock, wait_for
 from alliance.members.services.organisations import worker_of_organisation
 from alliance.models import City
 from alliance.tenancy import Actor, require
-from couriers.homes.lists import merged_by_shard
+from couriers.homes.lists import at_homes, merged_by_shard
 from parcels.bookings.models import Parcel
 from parcels.bookings.querysets import first_id
 from parcels.choices import DryRunState, ParcelStatus
@@ -45,8 +46,9 @@ KEPT: Final = 20
 JOBS: Final = FileJobs(DryRun, lambda run_id: after_commit("parcels.tasks.count_dry_run", run_id))
 _READ: Final = (
     "id", "merchant_id", "courier_id", "tier_id", "origin_id", "destination_id", "weight_g", "fee_fen",
-    "reference", "declared_value_fen",
+    "reference", "declared_value_fen", "piece", "pieces", "order_id",
 )  # fmt: skip
+_RANDOM: Final = (1 << RANDOM_BITS) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ def _slices(run: DryRun, *, limit: int) -> Iterator[None]:
 def _count_slice(actor: Actor, run: DryRun, rules: Sequence[Rule], limit: int) -> None:
     parcels, are_all = _page(actor, run, limit)
     count = Count.from_json(run.result)
-    _Trial(parcels, rules).add_to(count)
+    _Trial(parcels, rules, _heaviest(actor, run.merchant_id, parcels)).add_to(count)
     run.result, run.done = count.as_json(), run.done + len(parcels)
     run.is_cut = not are_all and run.done >= MOST_PARCELS
     if are_all or run.is_cut:
@@ -179,11 +181,42 @@ def _page(actor: Actor, run: DryRun, limit: int) -> tuple[list[Parcel], bool]:
     return parcels, len(parcels) < limit
 
 
-class _Trial:
-    """Some parcels, and what is on sale on their lanes today."""
+def _heaviest(actor: Actor, merchant_id: int, parcels: Sequence[Parcel]) -> dict[int, Parcel]:
+    """Return the heaviest parcel of each order that some of the parcels are of, by the order.
 
-    def __init__(self, parcels: Sequence[Parcel], rules: Sequence[Rule]) -> None:
-        self._parcels = parcels
+    Others of it may be in another slice, or cancelled by now. They are found as `pieces_of` finds them.
+    """
+    orders = {each.order_id: each.pieces for each in parcels if each.order_id is not None}
+    if not orders:
+        return {}
+    rows = Parcel.objects.visible_to(actor).filter(
+        merchant_id=merchant_id,
+        order_id__in=list(orders),
+        pk__gte=min(orders) & ~_RANDOM,
+        pk__lte=max(orders) | _RANDOM,
+    )
+    found: dict[int, Parcel] = {}
+    # As a booking takes it: of two that weigh the same, the first.
+    for each in sorted(at_homes(rows.order_by("pk"), most=sum(orders.values())), key=_weight_and_place):
+        if each.order_id is not None:
+            found[each.order_id] = each
+    return found
+
+
+def _weight_and_place(parcel: Parcel) -> tuple[int, int]:
+    return parcel.weight_g or 0, -parcel.piece
+
+
+class _Trial:
+    """Some parcels, and what is on sale on their lanes today.
+
+    `heaviest` has the parcel by which each of their orders is judged.
+    """
+
+    def __init__(
+        self, parcels: Sequence[Parcel], rules: Sequence[Rule], heaviest: Mapping[int, Parcel]
+    ) -> None:
+        self._parcels, self._heaviest = parcels, heaviest
         cities = City.objects.in_bulk(
             {pk for each in parcels for pk in (each.origin_id, each.destination_id)}
         )
@@ -208,14 +241,7 @@ class _Trial:
 
     def _place(self, market: Market, parcel: Parcel, tier: TierInForce, count: Count) -> None:
         lane, weight_g = Lane(parcel.origin_id, parcel.destination_id), parcel.weight_g or 0
-        # Recipients may be erased by now: without a reference, the number draws a share.
-        sent = Sent(
-            weight_g,
-            parcel.reference,
-            parcel.reference or parcel.number,
-            parcel.declared_value_fen or 0,
-        )
-        decision = market.choose(lane, tier, sent)
+        decision = market.choose(lane, tier, self._sent(parcel))
         best, surcharge_fen = decision.offers[0], market.surcharge_fen(tier, weight_g)
         rates = {offer.courier_id: offer.record.rate for offer in market.offers(lane, tier)}
         count.place(
@@ -224,6 +250,13 @@ class _Trial:
         )
         rule = decision.rule_of(best)
         count.decided[rule.id if rule else 0] += 1
+
+    def _sent(self, parcel: Parcel) -> Sent:
+        """What rules ask: of an order, its heaviest parcel, so that one courier gets all of it or none."""
+        asked = parcel if parcel.order_id is None else self._heaviest.get(parcel.order_id, parcel)
+        # Recipients may be erased by now: without a reference, the number draws a share.
+        drawn_by = asked.reference or str(asked.order_id or asked.number)
+        return Sent(asked.weight_g or 0, asked.reference, drawn_by, asked.declared_value_fen or 0)
 
 
 def _stored(rule: AllocationRule) -> dict[str, Any]:

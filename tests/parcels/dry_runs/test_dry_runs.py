@@ -14,13 +14,16 @@ from alliance.errors import Conflict, InvalidInput, NotPermitted
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, Organisation
 from alliance.tenancy import Actor, Scope, scope
+from parcels.bookings.services.booking import book_parcels
 from parcels.bookings.services.cancelling import cancel_parcel
+from parcels.bookings.services.writing import Booked
 from parcels.dry_runs.models import DryRun
 from parcels.dry_runs.rules import Count, Side
 from parcels.dry_runs.services import Period, count_dry_run, rules_of, start_dry_run
+from parcels.models import Parcel
 from slas.allocation.services import delete_rule
 from slas.models import Offer
-from tests.parcels.helpers.bookings import booked, parcels_of, tomorrow
+from tests.parcels.helpers.bookings import booked, parcels_of, request_for, tomorrow
 from tests.slas.helpers.allocation import rule
 from tests.slas.helpers.offers import offer, record
 
@@ -124,6 +127,48 @@ def test_slices_of_any_size_give_the_same_and_a_second_worker_changes_nothing(
     assert count_dry_run(run_id=at_once.pk)
     with scope(Scope.of(merchant)):
         assert DryRun.objects.get(pk=at_once.pk).done == at_once.done
+
+
+def ordered(merchant: Actor, lane: tuple[City, City], *weights: int, reference: str = "") -> list[Parcel]:
+    """Book parcels of these weights as one order, for a day on which there is room."""
+    requests = [
+        request_for(*lane, tomorrow(), weight_g=weight, reference=reference, piece=n, pieces=len(weights))
+        for n, weight in enumerate(weights, start=1)
+    ]
+    with scope(Scope.of(merchant)):
+        made = book_parcels(actor=merchant, requests=requests, at=timezone.now())
+        return [Parcel.objects.get(pk=each.parcel_id) for each in made if isinstance(each, Booked)]
+
+
+@pytest.mark.parametrize("a_slice", [1, 2, 50])
+def test_parcels_of_an_order_go_together_by_its_heaviest_one(
+    merchant: Actor, lane: tuple[City, City], sold: Offer, rival: Offer, courier_organisation: Organisation,
+    rival_courier: Organisation, a_slice: int,
+) -> None:  # fmt: skip
+    ordered(merchant, lane, 500, 4_000, 700)
+    ordered(merchant, lane, 500, 900)
+    [_light, heavy] = ordered(merchant, lane, 600, 9_000)
+    ordered(merchant, lane, 16_000, 100)
+    with scope(Scope.of(merchant)):
+        cancel_parcel(actor=merchant, parcel_id=heavy.pk, at=timezone.now())
+    light = rule(merchant, "Light", "cheapest", most_g=2_000)
+    never = rule(merchant, "Heavy", "never", couriers=[rival_courier, courier_organisation], least_g=15_000)
+    count = Count.from_json(run_of(merchant, light, never, a_slice=a_slice).result)
+    # One of them was cancelled since: what it was booked with goes by it all the same.
+    assert {pk: side.parcels for pk, side in count.ruled.items()} == {sold.courier_id: 2, rival.courier_id: 4}
+    assert (count.refused[never.pk], count.decided[light.pk], count.decided[0]) == (2, 2, 4)
+
+
+def test_shares_are_drawn_once_for_an_order_without_a_reference(
+    merchant: Actor, lane: tuple[City, City], courier_organisation: Organisation, rival_courier: Organisation
+) -> None:
+    for _time in range(12):
+        ordered(merchant, lane, 500, 900)
+    half = rule(merchant, "Half", "split", couriers={courier_organisation: 50, rival_courier: 50})
+    run = run_of(merchant, half, a_slice=7)
+    shares = [side.parcels for side in Count.from_json(run.result).ruled.values()]
+    assert sum(shares) == 24
+    assert not any(share % 2 for share in shares)
 
 
 def test_a_lane_that_is_no_longer_on_sale_is_counted_apart(

@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.enums import ActionVariant
@@ -32,14 +32,16 @@ from alliance.admin_site import FindableMixin
 from alliance.dates import date_text, time_text
 from alliance.durations import duration_text
 from alliance.errors import AllianceError, NotFound
-from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.tenancy import Actor
 from alliance.web.requests import actor_of
 from alliance.wording import money_text, named, parted, sentences
 from parcels.bookings.querysets import ParcelQuerySet
+from parcels.lists.filters import YesNo
 from parcels.models import Parcel, Scan
 from parcels.private import may_see_fee, private_of
 from parcels.retention.erasing import REASON_LENGTH, erase_early
+from parcels.returns.texts import way_of
 from parcels.scans.rules import TERMINAL
 from parcels.scans.timelines import EARLIER, page_of_scans, track
 from parcels.tracking.advice import Reader, advice_of, title_of
@@ -69,12 +71,39 @@ class ErasureForm(forms.Form):
     )
 
 
+class IsReturn(admin.SimpleListFilter):
+    title = _("is a return")
+    parameter_name = "is_return"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return YesNo.choices
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.returns(are=self.value() == YesNo.YES) if self.value() else queryset
+
+
+class HasReturn(IsReturn):
+    title = _("has a return")
+    parameter_name = "has_return"
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.returned(are=self.value() == YesNo.YES) if self.value() else queryset
+
+
+def _link(parcel_id: int | None) -> str:
+    if parcel_id is None:
+        return "–"
+    url = reverse("admin:parcels_parcel_change", args=[parcel_id])
+    return format_html('<a class="text-primary-600" href="{}">{}</a>', url, tracking_number(parcel_id))
+
+
 @admin.register(Parcel)
 class ParcelAdmin(FindableMixin, UncountedAdmin):
     """Every parcel of the alliance, newest first."""
 
     list_display = (
         "number",
+        "way",
         "state_title",
         "reference",
         "merchant",
@@ -84,7 +113,7 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
         "booked_at",
         "agreed",
     )
-    list_filter = ("status", "tier", "courier")
+    list_filter = ("status", "tier", "courier", IsReturn, HasReturn)
     # No joins, see slas/listed.py.
     list_select_related = ()
     ordering = ("-pk",)
@@ -107,7 +136,10 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
                 )
             },
         ),
-        (_("Journey"), {"fields": ("merchant", "courier", "tier", "lane", "pickup_address")}),
+        (
+            _("Journey"),
+            {"fields": ("merchant", "courier", "tier", "lane", "pickup_address", "return_of", "returned_by")},
+        ),
         (_("Parcel"), {"fields": ("recipient", "weight_g", "fee")}),
         (_("Times"), {"fields": ("booked_at", "ready_at", "delivered_at", "cancelled_at")}),
         (_("Promise"), {"fields": ("standing", "commitments")}),
@@ -116,6 +148,7 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
     actions_detail = ("erase",)
     readonly_fields = (
         "number", "lane", "recipient", "fee", "tracking_page", "standing", "commitments", "scans",
+        "return_of", "returned_by",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -183,6 +216,20 @@ class ParcelAdmin(FindableMixin, UncountedAdmin):
     @admin.display(description=_("number"), ordering="pk")
     def number(self, parcel: Parcel) -> str:
         return parcel.number
+
+    @admin.display(description=pgettext_lazy("a parcel", "return"))
+    def way(self, parcel: Parcel) -> str:
+        return way_of(parcel) or "–"
+
+    @admin.display(description=_("return of"))
+    def return_of(self, parcel: Parcel) -> str:
+        return _link(parcel.return_of_id)
+
+    @admin.display(description=_("returned by"))
+    def returned_by(self, parcel: Parcel) -> str:
+        if parcel.returned_by_id is None or parcel.has_return:
+            return _link(parcel.returned_by_id)
+        return format_html("{} · {}", _link(parcel.returned_by_id), gettext("cancelled"))
 
     @admin.display(description=_("lane"))
     def lane(self, parcel: Parcel) -> str:

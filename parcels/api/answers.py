@@ -279,6 +279,7 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
         "sender": private.sender and _person_json(private.sender),
         "return_of": parcel.return_of_id and tracking_number(parcel.return_of_id),
         "returned_by": parcel.returned_by_id and tracking_number(parcel.returned_by_id),
+        "return_cancelled_at": _local(parcel.return_cancelled_at, there),
         "recipient_erased_at": _local(parcel.erased_at, here),
     }
     if private.sees_fee:

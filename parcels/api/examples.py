@@ -150,6 +150,7 @@ _PARCEL = {
     "sender": None,
     "return_of": None,
     "returned_by": None,
+    "return_cancelled_at": None,
     "recipient_erased_at": None,
 }
 _TRACKED: dict[str, Any] = {

@@ -18,7 +18,7 @@ from alliance.api.parsing import Body, WordField, refuse_unknown_parameters
 from alliance.api.public_ids import PublicIdField
 from alliance.api.views import ApiView
 from alliance.choices import Capability
-from alliance.errors import Conflict, NotFound
+from alliance.errors import NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.public_ids import IdKind
 from alliance.tenancy import Actor, require
@@ -33,7 +33,7 @@ from parcels.choices import ReturnReason, ReturnState
 from parcels.models import Parcel, ReturnRequest
 from parcels.returns.queries import request_of
 from parcels.returns.rules import LONGEST_WINDOW_DAYS, NOTE_LENGTH, Policy
-from parcels.returns.services.issuing import issue_return
+from parcels.returns.services.issuing import issue_return, refuse_decided
 from parcels.returns.services.policies import PolicyTerms, read_policy, save_policy
 from parcels.returns.services.requests import decline_request
 from slas.choices import TierCode
@@ -116,6 +116,9 @@ class RequestAnswer(S):
     requested_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)
     returned_by = serializers.CharField(allow_null=True, help_text="The number of the return, once issued.")
+    return_cancelled_at = serializers.DateTimeField(
+        allow_null=True, help_text="When that return was cancelled; another one may be issued then."
+    )
 
 
 class RequestPage(S):
@@ -273,11 +276,11 @@ def _issue(request: Request, parcel_id: int, *, is_asked: bool = False) -> Respo
     def work() -> tuple[int, answers.JSON]:
         # Before the body: another merchant's parcel is not found, even if the body is invalid.
         if is_asked:
-            _refuse_decided(_asked(actor, parcel_id))
+            refuse_decided(_asked(actor, parcel_id))
         elif not Parcel.objects.visible_to(actor).filter(pk=parcel_id).exists():
             raise NotFound(_("You have no parcel with this number."))
         order = read_return(request.data, Places(actor, [request.data]))
-        booked = issue_return(actor=actor, parcel_id=parcel_id, order=order, at=now)
+        booked = issue_return(actor=actor, parcel_id=parcel_id, order=order, at=now, is_asked=is_asked)
         return 201, {
             **answers.booked_json([booked], is_listed=False),
             "return_of": tracking_number(parcel_id),
@@ -300,12 +303,6 @@ def _asked(actor: Actor, parcel_id: int) -> ReturnRequest:
     return request
 
 
-def _refuse_decided(request: ReturnRequest) -> None:
-    if request.state not in {ReturnState.REQUESTED, ReturnState.APPROVED}:
-        detail = _("This request is “%(state)s” by now.") % {"state": request.get_state_display()}
-        raise Conflict(detail, code="decided")
-
-
 def _policy_json(policy: Policy) -> dict[str, Any]:
     return {
         "allowed": policy.is_allowed,
@@ -318,10 +315,12 @@ def _policy_json(policy: Policy) -> dict[str, Any]:
 def _requests_json(actor: Actor, requests: Sequence[ReturnRequest]) -> list[dict[str, Any]]:
     ids = [request.parcel_id for request in requests]
     rows = Parcel.objects.visible_to(actor).filter(pk__in=ids)
-    parcels = {pk: more for pk, *more in rows.values_list("pk", "reference", "returned_by_id")}
+    parcels = {
+        pk: more for pk, *more in rows.values_list("pk", "reference", "returned_by_id", "return_cancelled_at")
+    }
     results = []
     for request in requests:
-        reference, back_id = parcels.get(request.parcel_id, ("", None))
+        reference, back_id, cancelled_at = parcels.get(request.parcel_id, ("", None, None))
         results.append(
             {
                 "tracking_number": request.number,
@@ -333,6 +332,7 @@ def _requests_json(actor: Actor, requests: Sequence[ReturnRequest]) -> list[dict
                 "requested_at": timezone.localtime(request.requested_at).isoformat(),
                 "decided_at": request.decided_at and timezone.localtime(request.decided_at).isoformat(),
                 "returned_by": back_id and tracking_number(back_id),
+                "return_cancelled_at": cancelled_at and timezone.localtime(cancelled_at).isoformat(),
             }
         )
     return results

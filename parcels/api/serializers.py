@@ -12,7 +12,7 @@ from alliance.wording import amount
 from couriers.choices import Grade
 from parcels.bookings.rules import BATCH_LIMIT, MOST_PIECES, IfFull
 from parcels.choices import Contradiction, ParcelStatus
-from parcels.lists.filters import Due, Lateness
+from parcels.lists.filters import Due, Lateness, YesNo
 from parcels.tracking.arrivals import Precision
 from slas.choices import TierCode
 from slas.forecasts.rules import Basis
@@ -394,6 +394,9 @@ class ParcelFields(S):
         allow_null=True, help_text="Of a return: the number of the parcel that it brings back."
     )
     returned_by = serializers.CharField(allow_null=True, help_text="The number of its latest return.")
+    return_cancelled_at = serializers.DateTimeField(
+        allow_null=True, help_text="When that return was cancelled; another one may be issued then."
+    )
     recipient_erased_at = serializers.DateTimeField(
         allow_null=True, help_text="When the recipient's data were erased."
     )
@@ -417,6 +420,12 @@ class ParcelsQuery(UnmaskQuery):
     late = WordField(choices=Lateness.choices, required=False)
     due = WordField(
         choices=Due.choices, required=False, help_text="Parcels still to come, by the day at the destination."
+    )
+    is_return = WordField(
+        choices=YesNo.choices, required=False, help_text="Whether they bring other parcels back."
+    )
+    has_return = WordField(
+        choices=YesNo.choices, required=False, help_text="Whether a return was issued and not cancelled."
     )
     search = serializers.CharField(
         max_length=80, required=False, help_text="A tracking number, or the start of a reference."

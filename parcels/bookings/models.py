@@ -160,6 +160,8 @@ class Parcel(models.Model):
     # return. Both, as each is a look-up by id then: a search would ask every shard of a cluster.
     return_of_id = models.BigIntegerField(_("return of"), null=True)
     returned_by_id = models.BigIntegerField(_("returned by"), null=True)
+    # When that one was cancelled, which frees this parcel for another; NULL while it is open.
+    return_cancelled_at = models.DateTimeField(_("return cancelled"), null=True)
     # Of a return: whom it is collected from. Its own copy, as the other parcel's recipient may be erased
     # while this one is on its way. Or the courier that holds what was refused.
     sender_name = models.CharField(_("sender"), max_length=120, blank=True, default="", db_default="")
@@ -223,3 +225,8 @@ class Parcel(models.Model):
     @property
     def number(self) -> str:
         return tracking_number(self.id)
+
+    @property
+    def has_return(self) -> bool:
+        """Whether a return of it is open: issued, and not cancelled."""
+        return self.returned_by_id is not None and self.return_cancelled_at is None

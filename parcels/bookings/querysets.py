@@ -102,6 +102,14 @@ class ParcelQuerySet(MovedQuerySet):
         # A subquery instead of a join helps the planner: see slas/listed.py.
         return self.filter(tier_id=Subquery(ServiceTier.objects.filter(code=code).order_by().values("pk")))
 
+    def returns(self, *, are: bool) -> Self:
+        return self.filter(return_of_id__isnull=not are)
+
+    def returned(self, *, are: bool) -> Self:
+        """Parcels of which a return is open, or is not."""
+        is_open = Q(returned_by_id__isnull=False, return_cancelled_at__isnull=True)
+        return self.filter(is_open if are else ~is_open)
+
     def overdue(self, *, now: datetime) -> Self:
         """Parcels past due and still to come, also those that the sweep has not marked yet."""
         lost = Commitment.objects.never_to_come().filter(parcel_id=OuterRef("pk"))

@@ -176,13 +176,13 @@ END""",
 
 # Cancels those of the parcels that have not moved, of one merchant or (NULL) of all, and returns what has
 # become of each that can be seen. Scans fold under the same row locks: a pickup and a cancellation see each
-# other.
+# other. Some are only locked, with the others in one order: those that the cancelled ones bring back.
 CANCEL_PARCELS: Final = StoredStatement(
     "parcels_cancel",
     at_home=True,
     parameters={
         **{"home": "bigint", "low": "bigint", "high": "bigint", "at": "timestamptz", "of_merchant": "bigint"},
-        "parcel_id": "bigint[]",
+        **{"parcel_id": "bigint[]", "only_locked": "bigint[]"},
     },
     returns={
         **{"of_parcel": "bigint", "is_own": "bool", "was_booked": "bool", "has_status": "text"},
@@ -205,6 +205,7 @@ cancelled AS (
     SET status = '{ParcelStatus.CANCELLED}', status_at = %(at)s, cancelled_at = %(at)s
     FROM held h
     WHERE p.id = h.id AND p.id BETWEEN %(low)s AND %(high)s AND h.own AND h.status = '{ParcelStatus.BOOKED}'
+        AND p.id <> ALL(%(only_locked)s)
     RETURNING p.id
 )
 SELECT h.id, h.own, c.id IS NOT NULL,

@@ -24,7 +24,9 @@ from slas.choices import TierCode
 
 _NUMBER_LENGTH = 16
 # Filters without an index in list order; for the search, the index of references is not always used.
-_IN_NO_INDEX = ("search", "status", "tier", "late", "due", "origin", "destination")
+_IN_NO_INDEX = (
+    "search", "status", "tier", "late", "due", "origin", "destination", "is_return", "has_return",
+)  # fmt: skip
 # The most parcels a page examines for matches: filters without an index examine each parcel.
 LOOKED_AT: Final = 20_000
 
@@ -43,6 +45,11 @@ class Due(models.TextChoices):
 
     TODAY = "today", gettext_lazy("Today")
     TOMORROW = "tomorrow", gettext_lazy("Tomorrow")
+
+
+class YesNo(models.TextChoices):
+    YES = "true", gettext_lazy("Yes")
+    NO = "false", gettext_lazy("No")
 
 
 class CityFilter(django_filters.CharFilter):
@@ -112,6 +119,18 @@ class ParcelFilter(django_filters.FilterSet):
         choices=Due.choices,
         label=gettext_lazy("Due"),
         empty_label=gettext_lazy("Any day"),
+    )
+    is_return = django_filters.ChoiceFilter(
+        method="by_being_a_return",
+        choices=YesNo.choices,
+        label=gettext_lazy("Is a return"),
+        empty_label=gettext_lazy("Yes or no"),
+    )
+    has_return = django_filters.ChoiceFilter(
+        method="by_having_a_return",
+        choices=YesNo.choices,
+        label=gettext_lazy("Has a return"),
+        empty_label=gettext_lazy("Yes or no"),
     )
     origin = CityFilter(
         field_name="origin_id",
@@ -235,6 +254,12 @@ class ParcelFilter(django_filters.FilterSet):
 
     def by_due_day(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:
         return queryset.still_due(timezone.now() + timedelta(days=value == Due.TOMORROW))
+
+    def by_being_a_return(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:
+        return queryset.returns(are=value == YesNo.YES)
+
+    def by_having_a_return(self, queryset: ParcelQuerySet, name: str, value: str) -> ParcelQuerySet:
+        return queryset.returned(are=value == YesNo.YES)
 
     def by_first_day(self, queryset: ParcelQuerySet, name: str, value: date) -> ParcelQuerySet:
         return queryset.booked_between(value, None, zone=_reader_zone())

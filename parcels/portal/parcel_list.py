@@ -32,6 +32,7 @@ from parcels.lists.filters import LOOKED_AT, ParcelFilter
 from parcels.lists.pages import Page, page_of, read_place
 from parcels.models import Parcel
 from parcels.portal.links import link_to
+from parcels.returns.texts import way_of
 from parcels.tracking.advice import title_of
 from parcels.tracking.queries import states_of
 from parcels.tracking.state import ParcelState
@@ -53,6 +54,8 @@ class Row:
     reference: str
     # Which of how many of its order; "" for a parcel alone.
     piece: str
+    # Whether it is a return, or has one; "" for most.
+    way: str
     status: ParcelStatus
     title: str
     # How the promise was broken; "" if it was not, or if the parcel is lost.
@@ -80,6 +83,7 @@ class Row:
             url=address("parcels:parcel_detail", parcel.number),
             reference=parcel.reference,
             piece=f"{parcel.piece}/{parcel.pieces}" if parcel.pieces > 1 else "",
+            way=way_of(parcel),
             status=state.shown_status,
             title=title_of(state),
             broken=promise.outcome if promise and state.is_late and not state.loss else "",
@@ -148,7 +152,9 @@ def parcel_list(request: ActorRequest) -> HttpResponse:
 
 
 # The filters behind "More filters", which shows how many of them are set.
-MORE_FILTERS = ("tier", "due", "origin", "destination", "booked_from", "booked_to")
+MORE_FILTERS = (
+    "tier", "due", "is_return", "has_return", "origin", "destination", "booked_from", "booked_to",
+)  # fmt: skip
 
 
 def _rows(actor: Actor, parcels: Sequence[Parcel]) -> list[Row]:

@@ -54,7 +54,7 @@ COLUMNS: dict[str, Callable[[Line], object]] = {
     "reference": lambda line: line.parcel.reference,
     "piece": lambda line: line.parcel.piece,
     "pieces": lambda line: line.parcel.pieces,
-    "order": lambda line: line.parcel.order_id and tracking_number(line.parcel.order_id),
+    "order": lambda line: _number(line.parcel.order_id),
     "status": lambda line: line.parcel.status,
     "status_at": lambda line: _there(line, line.parcel.status_at),
     "tier": lambda line: line.parcel.tier.code,
@@ -82,6 +82,9 @@ COLUMNS: dict[str, Callable[[Line], object]] = {
         int(line.promise.late_by.total_seconds()) if line.promise and line.promise.late_by else ""
     ),
     "lost_at": lambda line: _there(line, line.state.loss.since if line.state.loss else None),
+    "return_of": lambda line: _number(line.parcel.return_of_id),
+    "returned_by": lambda line: _number(line.parcel.returned_by_id),
+    "return_cancelled_at": lambda line: _there(line, line.parcel.return_cancelled_at),
 }
 
 
@@ -167,6 +170,10 @@ def _unmasks(actor: Actor) -> bool:
 
 def _cell(value: object) -> str:
     return "" if value is None else safe_cell(str(value))
+
+
+def _number(parcel_id: int | None) -> str:
+    return "" if parcel_id is None else tracking_number(parcel_id)
 
 
 def _here(line: Line, moment: datetime | None) -> str:

@@ -42,6 +42,7 @@ LIST = Listing(
     {"requested": Sort(gettext_lazy("Requested"), Order((("requested_at", moment), ("pk", number))))},
 )
 # What a merchant agrees on, as it travels in the address of the page.
+_LINK = ("returned_by_id", "return_cancelled_at")
 _AGREED = ("courier", "service", "price", "pickup_by", "deliver_by")
 
 
@@ -61,6 +62,7 @@ class RequestRow:
     reference: str
     # "" until a return was issued.
     returned_by: str
+    is_cancelled: bool
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -82,6 +84,8 @@ def return_issue(request: ActorRequest, number: str) -> HttpResponse:
                 order=page.order,
                 at=timezone.now(),
                 source=ParcelSource.PORTAL,
+                # Whoever issues it because of a request means the one that the page showed.
+                is_asked=request.POST.get("asked") == ReturnState.REQUESTED,
             )
     except Conflict as error:
         page.quote_again()
@@ -271,11 +275,12 @@ def _list_page(request: ActorRequest, actor: Actor) -> HttpResponse:
 def _rows(actor: Actor, requests: Sequence[ReturnRequest]) -> list[RequestRow]:
     ids = [request.parcel_id for request in requests]
     parcels = Parcel.objects.visible_to(actor).filter(pk__in=ids)
-    known = {pk: more for pk, *more in parcels.values_list("pk", "reference", "returned_by_id")}
+    known = {pk: more for pk, *more in parcels.values_list("pk", "reference", *_LINK)}
     rows = []
     for request in requests:
-        reference, back_id = known.get(request.parcel_id, ("", None))
-        rows.append(RequestRow(request, reference, tracking_number(back_id) if back_id else ""))
+        reference, back_id, cancelled_at = known.get(request.parcel_id, ("", None, None))
+        number = tracking_number(back_id) if back_id else ""
+        rows.append(RequestRow(request, reference, number, cancelled_at is not None))
     return rows
 
 

@@ -34,7 +34,8 @@ class WayBack:
     @property
     def is_asking(self) -> bool:
         """Whether a request may be made, as far as the request itself tells."""
-        return not self.is_issued and (self.request is None or self.request.state == ReturnState.WITHDRAWN)
+        state = self.request.state if self.request else None
+        return not self.is_issued and state not in {ReturnState.REQUESTED, ReturnState.DECLINED}
 
 
 def ways(public_parcel: PublicParcel) -> SafeString:
@@ -50,7 +51,11 @@ def ways(public_parcel: PublicParcel) -> SafeString:
     links = {
         f"{name}_url": reverse("parcels:track", args=[number]) for name, number in numbers.items() if number
     }
-    return filled("parcels/tracking_ways.html", {**numbers, **links}, {})
+    shape = {
+        "is_cancelled": parcel.status == ParcelStatus.CANCELLED,
+        "return_cancelled": back is not None and not parcel.has_return,
+    }
+    return filled("parcels/tracking_ways.html", {**numbers, **links}, shape)
 
 
 def closed_card(public_parcel: PublicParcel) -> SafeString:
@@ -61,7 +66,7 @@ def closed_card(public_parcel: PublicParcel) -> SafeString:
     parcel = public_parcel.parcel
     if parcel.status != ParcelStatus.DELIVERED or parcel.return_of_id is not None:
         return SafeString()
-    if parcel.returned_by_id is None and not known_policy(parcel.merchant_id).is_allowed:
+    if not parcel.has_return and not known_policy(parcel.merchant_id).is_allowed:
         return SafeString()
     return filled("parcels/recipient_return.html", {"return_url": _url(public_parcel)}, {})
 

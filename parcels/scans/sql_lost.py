@@ -24,9 +24,12 @@ MOVING: Final = (
 _MOVING: Final = ", ".join(f"'{status.value}'" for status in MOVING)
 _SILENCE: Final = f"""CASE WHEN p.origin_id = p.destination_id THEN interval '{LOCAL.days} days'
         ELSE interval '{ELSEWHERE.days} days' END"""
-# What was refused and has a return is scanned under that one's number from then on.
+# What was refused and has a return is scanned under that one's number from then on; once the return is
+# cancelled, its courier still has it.
+_SINCE: Final = "greatest(p.last_scan_at, p.return_cancelled_at)"
 _SILENT: Final = (
-    f"p.status IN ({_MOVING}) AND p.returned_by_id IS NULL AND p.last_scan_at + {_SILENCE} <= %(now)s"
+    f"p.status IN ({_MOVING}) AND (p.returned_by_id IS NULL OR p.return_cancelled_at IS NOT NULL) "
+    f"AND {_SINCE} + {_SILENCE} <= %(now)s"
 )
 
 # Those to be marked as lost, and those marked that have a scan again. Uses the indexes of pending, overdue,
@@ -62,7 +65,7 @@ HOLD_PARCELS: Final = StoredStatement(
     body=f"""
 BEGIN
 RETURN QUERY
-SELECT p.id, {_SILENT}, p.last_scan_at + {_SILENCE}, p.status::text
+SELECT p.id, {_SILENT}, {_SINCE} + {_SILENCE}, p.status::text
 FROM parcels_parcel p
 WHERE p.id = ANY(%(parcel_id)s) AND p.id BETWEEN %(low)s AND %(high)s
 ORDER BY p.id

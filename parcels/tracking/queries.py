@@ -95,6 +95,7 @@ class TrackedParcel(msgspec.Struct, array_like=True, dict=True):
     merchant_id: int
     return_of_id: int | None
     returned_by_id: int | None
+    return_cancelled_at: datetime | None
     pieces: int
     order_id: int | None
     delivery: _Delivery | None
@@ -104,6 +105,10 @@ class TrackedParcel(msgspec.Struct, array_like=True, dict=True):
     @property
     def number(self) -> str:
         return tracking_number(self.id)
+
+    @property
+    def has_return(self) -> bool:
+        return self.returned_by_id is not None and self.return_cancelled_at is None
 
     @cached_property
     def standing_scans(self) -> list[ScanFact]:

@@ -5,6 +5,7 @@
 -- takes at timestamptz
 -- takes of_merchant bigint
 -- takes parcel_id bigint[]
+-- takes only_locked bigint[]
 -- returns of_parcel bigint
 -- returns is_own bool
 -- returns was_booked bool
@@ -31,6 +32,7 @@ cancelled AS (
     SET status = 'cancelled', status_at = %(at)s, cancelled_at = %(at)s
     FROM held h
     WHERE p.id = h.id AND p.id BETWEEN %(low)s AND %(high)s AND h.own AND h.status = 'booked'
+        AND p.id <> ALL(%(only_locked)s)
     RETURNING p.id
 )
 SELECT h.id, h.own, c.id IS NOT NULL,

@@ -18,11 +18,14 @@ SELECT p.id,
     'attempt_failed',
     'exception',
     'returning')
-    AND p.returned_by_id IS NULL
-    AND p.last_scan_at + CASE
+    AND (p.returned_by_id IS NULL
+    OR p.return_cancelled_at IS NOT NULL)
+    AND greatest(p.last_scan_at,
+    p.return_cancelled_at) + CASE
     WHEN p.origin_id = p.destination_id THEN interval '3 days'
         ELSE interval '7 days' END <= %(now)s,
-            p.last_scan_at + CASE
+            greatest(p.last_scan_at,
+            p.return_cancelled_at) + CASE
             WHEN p.origin_id = p.destination_id THEN interval '3 days'
         ELSE interval '7 days' END, p.status::text
 FROM parcels_parcel p

@@ -17,8 +17,10 @@ WHERE c.kind = 'delivery' AND c.lost_at IS NULL AND c.parcel_id >= %(oldest)s
         'attempt_failed',
         'exception',
         'returning')
-        AND p.returned_by_id IS NULL
-        AND p.last_scan_at + CASE
+        AND (p.returned_by_id IS NULL
+        OR p.return_cancelled_at IS NOT NULL)
+        AND greatest(p.last_scan_at,
+        p.return_cancelled_at) + CASE
         WHEN p.origin_id = p.destination_id THEN interval '3 days'
         ELSE interval '7 days' END <= %(now)s;
 RETURN QUERY
@@ -32,8 +34,10 @@ WHERE c.lost_at IS NOT NULL
     'attempt_failed',
     'exception',
     'returning')
-    AND p.returned_by_id IS NULL
-    AND p.last_scan_at + CASE
+    AND (p.returned_by_id IS NULL
+    OR p.return_cancelled_at IS NOT NULL)
+    AND greatest(p.last_scan_at,
+    p.return_cancelled_at) + CASE
     WHEN p.origin_id = p.destination_id THEN interval '3 days'
         ELSE interval '7 days' END <= %(now)s);
 END

@@ -11,7 +11,8 @@ DECLARE
 BEGIN
     SELECT json_build_array(id, courier_id, tier_id, origin_id, destination_id, source, status, status_at,
             booked_at, ready_at, deliver_by, picked_up_at, departed_at, arrived_at, out_for_delivery_at,
-            cancelled_at, merchant_id, return_of_id, returned_by_id, pieces, order_id)
+            cancelled_at, merchant_id, return_of_id, returned_by_id,
+            return_cancelled_at, pieces, order_id)
         INTO parcel FROM parcels_parcel WHERE id = %(home)s;
     IF parcel IS NULL THEN
         RETURN NULL;

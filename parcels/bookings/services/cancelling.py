@@ -1,7 +1,7 @@
 """Cancel parcels that have not been picked up."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -11,10 +11,12 @@ from django.utils.translation import gettext as _
 from alliance import audit, events
 from alliance.choices import Capability
 from alliance.database.at_home import rows_by_shard
+from alliance.database.literals import numbers
 from alliance.dates import time_text
 from alliance.errors import AllianceError, Conflict, NotFound, NotPermitted
 from alliance.identifiers import tracking_number
 from alliance.tenancy import Actor, require
+from parcels.bookings.models import Parcel
 from parcels.bookings.sql import CANCEL_PARCELS
 from parcels.choices import ParcelStatus
 from slas.commitments.services.settling import void_commitments
@@ -63,7 +65,8 @@ def cancel_parcels(
     """Cancel bookings: release their capacity and void their commitments.
 
     Returns one result per parcel, in order: NotFound for another merchant's parcel, NotPermitted for its
-    courier, Conflict once it has moved. Cancelling again returns the same and changes nothing.
+    courier, Conflict once it has moved. Cancelling again returns the same and changes nothing. A parcel of
+    which the return is cancelled may get another one.
     """
     require(actor, Capability.BOOK_PARCELS)
     if not parcel_ids:
@@ -71,9 +74,19 @@ def cancel_parcels(
     of_merchant = None if actor.is_ops else actor.organisation_id
     # Without a savepoint: on a cluster its release would be a message to each worker.
     with transaction.atomic(savepoint=False):
-        rows = rows_by_shard(CANCEL_PARCELS, sorted({*parcel_ids}), {}, at=at, of_merchant=of_merchant)
+        # What a return brings back is locked with it: issuing another one waits there.
+        outward = _outward_of(actor, parcel_ids)
+        rows = rows_by_shard(
+            CANCEL_PARCELS,
+            sorted({*parcel_ids, *outward.values()}),
+            {},
+            at=at,
+            of_merchant=of_merchant,
+            only_locked=numbers(sorted({*outward.values()} - {*parcel_ids})),
+        )
         parcels = {row[0]: _Held(*row) for row in rows}
         if cancelled := [parcel for parcel in parcels.values() if parcel.was_booked]:
+            _free(outward, cancelled, at)
             _follow(actor, cancelled, at)
     return [_result(parcels.get(parcel_id)) for parcel_id in parcel_ids]
 
@@ -87,6 +100,20 @@ def refusal_of(status: str, since: datetime) -> Conflict | None:
         "since": time_text(since),
     }
     return Conflict(detail, code="already_moving")
+
+
+def _outward_of(actor: Actor, parcel_ids: Sequence[int]) -> dict[int, int]:
+    """Return the parcel that each return among these brings back; it never changes."""
+    returns = Parcel.objects.visible_to(actor).filter(pk__in=parcel_ids, return_of_id__isnull=False)
+    return dict(returns.values_list("pk", "return_of_id"))
+
+
+def _free(outward: Mapping[int, int], cancelled: Sequence[_Held], at: datetime) -> None:
+    """Note in the parcels of cancelled returns that these are; by their ids, so each goes to its shard."""
+    for parcel in cancelled:
+        if (outward_id := outward.get(parcel.of_parcel)) is not None:
+            named = Parcel.objects.filter(pk=outward_id, returned_by_id=parcel.of_parcel)
+            named.update(return_cancelled_at=at)
 
 
 def _follow(actor: Actor, cancelled: Sequence[_Held], at: datetime) -> None:

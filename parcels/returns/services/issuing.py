@@ -47,13 +47,16 @@ def issue_return(
     order: ReturnOrder,
     at: datetime,
     source: ParcelSource = ParcelSource.API,
+    is_asked: bool = False,
 ) -> Booked:
     """Book the way back of a delivered or refused parcel, and link both; return the new booking.
 
-    A request of the recipient's is approved by it. One return is open at a time: a second one is refused
-    with the number of the first, until that one is cancelled. All is one transaction, on a cluster as well:
-    a call that was cut off has left nothing. Raises NotPermitted unless the actor is a merchant, NotFound for
-    another's parcel, Conflict for one that cannot come back, and what `book_parcel` raises.
+    A request of the recipient's is approved by it, also one that was declined before. If the return is issued
+    because of a request (`is_asked`), nothing is once that was withdrawn or declined. One return is open at a
+    time: a second one is refused with the number of the first, until that one is cancelled. All is one
+    transaction, on a cluster as well: a call that was cut off has left nothing. Raises NotPermitted unless
+    the actor is a merchant, NotFound for another's parcel, Conflict for one that cannot come back, and what
+    `book_parcel` raises.
     """
     require(actor, Capability.BOOK_PARCELS)
     if not actor.is_merchant or actor.organisation_id is None:
@@ -71,9 +74,10 @@ def issue_return(
             raise refusal
         address = _address(actor, order.address_id)
         request = _request(outward, address, order, at)
+        # Before the booking: of what is refused here, none is undone.
+        _approve(actor, outward, at, is_asked=is_asked)
         booked = book_parcel(actor=actor, request=request, at=at, source=source)
         _link(outward, booked.parcel_id, is_held=sent.is_refused)
-        _approve(actor, outward, at)
         _announce(actor, outward, booked, at)
     return booked
 
@@ -143,13 +147,29 @@ def _link(outward: Parcel, return_id: int, *, is_held: bool) -> None:
     }
     collected = {"held_by_id": outward.courier_id} if is_held else sender
     # By their ids alone, so that a cluster sends each to its shard.
+    if outward.returned_by_id is not None:
+        # Nobody collects what the cancelled return was to bring; erasing finds the latest return only.
+        Parcel.objects.filter(pk=outward.returned_by_id).update(**dict.fromkeys(sender, ""))
     Parcel.objects.filter(pk=return_id).update(return_of_id=outward.pk, **collected)
-    Parcel.objects.filter(pk=outward.pk).update(returned_by_id=return_id)
+    Parcel.objects.filter(pk=outward.pk).update(returned_by_id=return_id, return_cancelled_at=None)
 
 
-def _approve(actor: Actor, outward: Parcel, at: datetime) -> None:
-    waiting = ReturnRequest.objects.filter(pk=outward.pk, state=ReturnState.REQUESTED)
-    waiting.update(state=ReturnState.APPROVED, decided_at=at, decided_by_id=actor.user_id)
+def _approve(actor: Actor, outward: Parcel, at: datetime, *, is_asked: bool) -> None:
+    states = [ReturnState.REQUESTED] if is_asked else [ReturnState.REQUESTED, ReturnState.DECLINED]
+    requests = ReturnRequest.objects.filter(pk=outward.pk)
+    # Whoever withdraws or declines it at the same time waits for this row, or this one for theirs.
+    approved = requests.filter(state__in=states).update(
+        state=ReturnState.APPROVED, answer="", decided_at=at, decided_by_id=actor.user_id
+    )
+    if is_asked and not approved and (request := requests.first()) is not None:
+        refuse_decided(request)
+
+
+def refuse_decided(request: ReturnRequest) -> None:
+    """Raise Conflict for a request that was withdrawn or declined; one that was approved may be again."""
+    if request.state not in {ReturnState.REQUESTED, ReturnState.APPROVED}:
+        detail = _("This request is “%(state)s” by now.") % {"state": request.get_state_display()}
+        raise Conflict(detail, code="decided")
 
 
 def _announce(actor: Actor, outward: Parcel, booked: Booked, at: datetime) -> None:

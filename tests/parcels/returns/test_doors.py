@@ -192,6 +192,58 @@ def test_merchant_decides_in_the_portal(merchant: Actor, portal: Client, deliver
     assert (found.state, found.answer) == ("declined", "It has been worn.")
 
 
+def test_page_of_a_request_that_was_withdrawn_since_books_nothing(portal: Client, merchant: Actor,
+    delivered: Parcel) -> None:  # fmt: skip
+    allowed(merchant)
+    asked(delivered)
+    page = portal.get(f"/parcels/{delivered.number}/return/")
+    [tier] = [tier for tier in page.context["tiers"] if tier.offers]
+    chosen = portal.get(tier.offers[0].book_url)
+    assert '<input type="hidden" name="asked" value="requested">' in chosen.content.decode()
+    with scope(Scope.everything()):
+        ReturnRequest.objects.update(state="withdrawn")
+    answer = portal.post(tier.offers[0].book_url, {"asked": "requested"})
+    assert (answer.status_code, again(delivered).returned_by_id) == (409, None)
+    assert "This request is “Withdrawn” by now." in text_of(answer)
+    assert portal.post(tier.offers[0].book_url).status_code == 302
+
+
+def test_lists_mark_and_find_returns(
+    merchant: Actor, merchant_api: APIClient, portal: Client, delivered: Parcel,
+    merchant_organisation: Organisation, courier_organisation: Organisation,
+) -> None:  # fmt: skip
+    [other] = some_parcels(merchant_organisation, courier_organisation)
+    first = issued(merchant, delivered)
+
+    def found(query: str) -> list[set[str]]:
+        api = merchant_api.get(f"{API}/parcels?{query}").json()["results"]
+        lines = b"".join(portal.get(f"/parcels/export/?{query}").streaming_content)  # type: ignore[attr-defined]
+        rows = [line.split(",") for line in lines.decode().splitlines()[1:]]
+        listed = {row.number for row in portal.get(f"/parcels/?{query}").context["rows"]}
+        return [{each["tracking_number"] for each in api}, {row[0] for row in rows}, listed]
+
+    numbers = {delivered.number, other.number, first.number}
+    for query, expected in {
+        "is_return=true": {first.number},
+        "is_return=false": {delivered.number, other.number},
+        "has_return=true": {delivered.number},
+        "has_return=false": {other.number, first.number},
+        "is_return=false&has_return=false": {other.number},
+    }.items():
+        assert found(query) == [expected] * 3
+    marks = {row.number: row.way for row in portal.get("/parcels/").context["rows"]}
+    assert marks == {delivered.number: "Has a return", other.number: "", first.number: "Return"}
+    assert portal.post(f"/parcels/{first.number}/cancel/").status_code == 302
+    assert found("has_return=true") == [set()] * 3
+    assert found("has_return=false") == [numbers] * 3
+    told = merchant_api.get(f"{API}/parcels/{delivered.number}").json()
+    assert (told["returned_by"], told["return_cancelled_at"] is None) == (first.number, False)
+    assert "Return cancelled" in text_of(portal.get("/parcels/"))
+    assert "Issue a return" in text_of(portal.get(f"/parcels/{delivered.number}/"))
+    refused = merchant_api.get(f"{API}/parcels?is_return=maybe")
+    assert (refused.status_code, pointers(refused)[0][0]) == (422, "/is_return")
+
+
 def test_courier_sees_where_to_collect(
     merchant: Actor,
     merchant_organisation: Organisation,

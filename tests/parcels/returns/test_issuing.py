@@ -11,7 +11,7 @@ from alliance.identifiers import tracking_number
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import AuditEntry, City, Event, Organisation
 from alliance.tenancy import Actor, Scope, scope
-from parcels.bookings.services.cancelling import cancel_parcel
+from parcels.bookings.services.cancelling import cancel_parcel, cancel_parcels
 from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel
 from parcels.retention.erasing import erase_early
@@ -120,11 +120,19 @@ def test_refused_parcel_with_a_return_does_not_count_as_lost(
     delivered: Parcel,
 ) -> None:
     refused, other = (refused_parcel(merchant_organisation, courier_organisation) for _parcel in range(2))
-    issued(merchant, refused)
+    back = issued(merchant, refused)
     trace_lost_parcels(now=timezone.now() + timedelta(days=8))
     # Its scans come under the other number; without a return, silence means a loss.
     assert delivery(refused)[-1] is None
     assert delivery(other)[-1] is not None
+    cancelled_at = timezone.now() + timedelta(days=8)
+    with scope(Scope.of(merchant)):
+        cancel_parcel(actor=merchant, parcel_id=back.parcel_id, at=cancelled_at)
+    # Its courier has it again, for as many days.
+    trace_lost_parcels(now=cancelled_at + timedelta(days=6))
+    assert delivery(refused)[-1] is None
+    trace_lost_parcels(now=cancelled_at + timedelta(days=7, minutes=1))
+    assert delivery(refused)[-1] == cancelled_at + timedelta(days=7)
 
 
 @pytest.mark.parametrize(
@@ -167,8 +175,17 @@ def test_one_return_is_open_until_it_is_cancelled(
     )
     with scope(Scope.of(merchant)):
         cancel_parcel(actor=merchant, parcel_id=first.parcel_id, at=timezone.now())
+    freed = again(delivered)
+    assert (freed.has_return, freed.returned_by_id) == (False, first.parcel_id)
     second = issued(merchant, delivered)
-    assert again(delivered).returned_by_id == second.parcel_id
+    outward = again(delivered)
+    assert (outward.has_return, outward.returned_by_id) == (True, second.parcel_id)
+    # The first one is on its way no more: it needs to know nobody.
+    assert parcel_of(first.number).sender_phone == ""
+    assert parcel_of(second.number).sender_phone.endswith("5678")
+    with scope(Scope.of(merchant)):
+        cancel_parcel(actor=merchant, parcel_id=first.parcel_id, at=timezone.now())
+    assert again(delivered).has_return
     with pytest.raises(Conflict) as refused:
         issued(merchant, parcel_of(second.number))
     assert refused.value.reason == "is_return"
@@ -214,6 +231,27 @@ def test_of_returns_issued_at_once_one_is_booked(merchant: Actor, delivered: Par
     assert [error.members for error in refused] == [{"returned_by": booked.number}] * 3
     with scope(Scope.everything()):
         assert Parcel.objects.filter(return_of_id=delivered.pk).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_return_that_is_cancelled_while_another_is_issued(merchant: Actor, delivered: Parcel) -> None:
+    first = issued(merchant, delivered)
+
+    def work(number: int) -> Any:
+        if number % 2:
+            return issued(merchant, delivered)
+        with scope(Scope.of(merchant)):
+            return cancel_parcels(
+                actor=merchant, parcel_ids=[first.parcel_id, delivered.pk], at=timezone.now()
+            )
+
+    results = in_threads(work, 4)
+    made = [result for result in results if isinstance(result, Booked)]
+    outward = again(delivered)
+    assert len(made) < 2
+    latest = made[0].parcel_id if made else first.parcel_id
+    assert (outward.status, outward.returned_by_id, outward.has_return) == ("delivered", latest, bool(made))
+    assert parcel_of(first.number).status == "cancelled"
 
 
 def test_erased_recipient_is_nowhere_on_the_way_back(

@@ -11,12 +11,15 @@ from alliance.errors import Conflict, InvalidInput
 from alliance.models import AuditEntry, Event, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.services.cancelling import cancel_parcel
+from parcels.bookings.services.writing import Booked
 from parcels.models import Parcel, RecipientProof, ReturnRequest
 from parcels.retention.erasing import erase_due
-from parcels.returns.services.requests import decline_request
+from parcels.returns.services.issuing import ReturnOrder, issue_return
+from parcels.returns.services.requests import Proof, decline_request, withdraw_request
 from tests.parcels.helpers.parcel_views import scan, some_parcels, text_of
 from tests.parcels.helpers.returns import again, allowed, asked, issued, parcel_of, request_for
 from tests.parcels.helpers.revisions import DIGITS
+from tests.slas.helpers.offers import in_threads
 
 pytestmark = pytest.mark.django_db
 
@@ -147,6 +150,71 @@ def test_declined_request_tells_why_and_stays_declined(
         assert Event.objects.filter(topic="return.declined").count() == 1
 
 
+def test_merchant_that_changes_its_mind_issues_the_return(
+    merchant: Actor, delivered: Parcel, client: Client
+) -> None:
+    allowed(merchant)
+    asked(delivered)
+    with scope(Scope.of(merchant)):
+        decline_request(actor=merchant, parcel_id=delivered.pk, answer="Worn", now=timezone.now())
+    issued(merchant, delivered)
+    found = request_for(delivered)
+    assert found is not None
+    assert (found.state, found.answer) == ("approved", "")
+    assert "a courier collects it" in card(client, delivered)
+
+
+@pytest.mark.parametrize("action", ["withdraw", "decline"])
+def test_approving_what_was_taken_back_books_nothing(
+    merchant: Actor, delivered: Parcel, client: Client, action: str
+) -> None:
+    allowed(merchant)
+    asked(delivered)
+    if action == "withdraw":
+        send(client, delivered, "withdraw")
+    else:
+        with scope(Scope.of(merchant)):
+            decline_request(actor=merchant, parcel_id=delivered.pk, answer="Worn", now=timezone.now())
+    with pytest.raises(Conflict) as refused, scope(Scope.of(merchant)):
+        issue_return(
+            actor=merchant,
+            parcel_id=delivered.pk,
+            order=ReturnOrder("next_day"),
+            at=timezone.now(),
+            is_asked=True,
+        )
+    assert refused.value.reason == "decided"
+    with scope(Scope.everything()):
+        assert not Parcel.objects.filter(return_of_id=delivered.pk).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_withdrawing_and_approving_at_once_one_counts(merchant: Actor, delivered: Parcel) -> None:
+    allowed(merchant)
+    asked(delivered)
+    proof = Proof(DIGITS, "203.0.113.7")
+
+    def work(number: int) -> Any:
+        if number % 2:
+            return withdraw_request(parcel_id=delivered.pk, proof=proof, now=timezone.now())
+        with scope(Scope.of(merchant)):
+            return issue_return(
+                actor=merchant,
+                parcel_id=delivered.pk,
+                order=ReturnOrder("next_day"),
+                at=timezone.now(),
+                is_asked=True,
+            )
+
+    results = in_threads(work, 4)
+    booked = [result for result in results if isinstance(result, Booked)]
+    found = request_for(delivered)
+    assert found is not None
+    assert (found.state, len(booked)) in {("withdrawn", 0), ("approved", 1)}
+    with scope(Scope.everything()):
+        assert Parcel.objects.filter(return_of_id=delivered.pk).count() == len(booked)
+
+
 def test_issuing_approves_and_the_recipient_fetches_the_label(
     merchant: Actor, delivered: Parcel, client: Client
 ) -> None:
@@ -177,6 +245,14 @@ def test_cancelled_return_is_told(merchant: Actor, delivered: Parcel, client: Cl
         cancel_parcel(actor=merchant, parcel_id=booked.parcel_id, at=timezone.now())
     assert "has cancelled the return since" in card(client, delivered)
     assert send(client, delivered, "label").status_code == 409
+    assert "The return of this parcel was cancelled" in text_of(client.get(f"/track/{delivered.number}/"))
+    assert "It was to bring back" in text_of(client.get(f"/track/{booked.number}/"))
+    # It may be asked for once more, and approved once more.
+    assert send(client, delivered, "ask", reason="size").status_code == 302
+    assert asked(delivered).state == "requested"
+    second = issued(merchant, delivered)
+    assert second.number in text_of(client.get(f"/track/{delivered.number}/"))
+    assert send(client, delivered, "label").status_code == 200
 
 
 def test_texts_of_a_request_are_erased_with_the_recipient(merchant: Actor, delivered: Parcel) -> None:

@@ -41,6 +41,10 @@ _COMPLETE: Final = re.compile(r"\(?0[0-9]{2,3}\)?[ -]?[0-9]{8}|400[ -]?[0-9]{3}[
 _WRITTEN: Final = re.compile(r"\(?\+?[0-9() .\-\u2010-\u2015]+")
 # A landline number of China with its area code; numbers that are not known to be given out can be real.
 _LANDLINE: Final = re.compile(r"0[1-9][0-9]{8,10}")
+# A number of China with its country's code, as far as its digits tell.
+_FROM_ABROAD: Final = re.compile(r"(?:00)?86(?=[1-9][0-9]{9,10}\Z)")
+# Mobile phones and hotlines, which have no area code.
+_WITHOUT_AREA: Final = re.compile(r"1[3-9][0-9]{9}|[48]00[0-9]{7}")
 # Of a second group that is too short to be a number: 0571-85011106/07, 13800011101,8001.
 _ADDED: Final = 4
 _PROOF: Final = 4
@@ -91,6 +95,22 @@ def main_numbers(phone: str) -> tuple[str, ...]:
         else:
             return ()
     return tuple(numbers)
+
+
+def national_numbers(phone: str) -> tuple[str, ...]:
+    """The same, alike however the country's code is written: +86 571 ..., 0086571... and 0571-... are one."""
+    # Most are mobile numbers, and a library takes a third of a millisecond to say so.
+    if _MOBILE.fullmatch(bare := phone.replace(" ", "").replace("-", "")):
+        return (bare,)
+    return tuple(map(national, main_numbers(phone)))
+
+
+def national(digits: str) -> str:
+    """The digits of one number as they are dialled within China; of another country, with its code."""
+    rest = _FROM_ABROAD.sub("", digits)
+    if rest == digits:
+        return digits.removeprefix("00")
+    return rest if _WITHOUT_AREA.fullmatch(rest) else f"0{rest}"
 
 
 def _without_extension(text: str) -> str:

@@ -114,7 +114,9 @@ class ParcelQuerySet(MovedQuerySet):
         """Parcels past due and still to come, also those that the sweep has not marked yet."""
         lost = Commitment.objects.never_to_come().filter(parcel_id=OuterRef("pk"))
         ended = [ParcelStatus.LOST, ParcelStatus.RETURNING, ParcelStatus.RETURNED]
-        return self._with_outcome(now, [Outcome.OVERDUE]).exclude(status__in=ended).exclude(Exists(lost))
+        to_come = self._with_outcome(now, [Outcome.OVERDUE]).exclude(status__in=ended).exclude(Exists(lost))
+        # Of what was refused and has a return, no delivery is to come.
+        return to_come.returned(are=False)
 
     def delivered_late(self) -> Self:
         return self.annotate(_outcome=_delivery_outcome(None)).filter(_outcome=Outcome.LATE)
@@ -129,7 +131,7 @@ class ParcelQuerySet(MovedQuerySet):
             .filter(_day=_day_at_destination(Value(at)))
         )
         # Not EXISTS, which the planner would join: see `_delivery_outcome`.
-        return self.annotate(_due=Subquery(due.values("kind"))).filter(_due__isnull=False)
+        return self.returned(are=False).annotate(_due=Subquery(due.values("kind"))).filter(_due__isnull=False)
 
     def late(self, *, now: datetime) -> Self:
         return self._with_outcome(now, [Outcome.OVERDUE, Outcome.LATE])

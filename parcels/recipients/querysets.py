@@ -2,6 +2,8 @@
 
 from typing import Self
 
+from django.db.models import Q
+
 from alliance.names import term_of
 from parcels.bookings.querysets import MerchantOwnedQuerySet
 from parcels.recipients.rules import digits_sought
@@ -20,3 +22,8 @@ class SavedRecipientQuerySet(MerchantOwnedQuerySet):
         if digits := digits_sought(term):
             return self.filter(digits__contains=digits)
         return self.filter(name__icontains=term)
+
+    def with_number(self, digits: str) -> Self:
+        """Those of whom one number is this one, whole: others may have its digits within theirs."""
+        first, last = Q(digits__startswith=f"{digits} "), Q(digits__endswith=f" {digits}")
+        return self.filter(Q(digits=digits) | first | last | Q(digits__contains=f" {digits} "))

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from alliance.errors import FieldError
 from alliance.phones import LENGTH as PHONE_LENGTH
-from alliance.phones import main_numbers, phone_problems, read_phone
+from alliance.phones import national, national_numbers, phone_problems, read_phone
 from alliance.texts import one_line
 from parcels.bookings.rules import ADDRESS_LENGTH, NAME_LENGTH, name_problems, text_problems
 
@@ -25,8 +25,6 @@ _DIGITS_LENGTH: Final = 60
 # Fewer digits are in every other phone, and a name may have them.
 _LEAST_DIGITS: Final = 4
 _PHONE_LIKE: Final = re.compile(r"\(?\+?[0-9() .\-\u2010-\u2015]+")
-_MOBILE: Final = re.compile(r"1[3-9][0-9]{9}")
-_COUNTRY: Final = re.compile(r"(?:00)?86(?=1[3-9][0-9]{9}\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +65,19 @@ def problems_of(entry: Entry) -> Iterator[FieldError]:
 @lru_cache(maxsize=1024)
 def digits_of(phone: str) -> str:
     """The digits of each number in a phone, without extensions and China's country code."""
-    # Most are, and a library takes a third of a millisecond to say so.
-    if _MOBILE.fullmatch(plain := phone.replace(" ", "").replace("-", "")):
-        return plain
-    return " ".join(map(_national, main_numbers(phone)))[:_DIGITS_LENGTH]
+    return " ".join(national_numbers(phone))[:_DIGITS_LENGTH]
 
 
 def digits_sought(text: str) -> str:
     """The digits that a search looks for in phones; "" for a text that is part of a name."""
-    digits = re.sub("[^0-9]", "", text)
-    if len(digits) < _LEAST_DIGITS or not _PHONE_LIKE.fullmatch(text):
+    phone = read_phone(text)
+    digits = re.sub("[^0-9]", "", phone)
+    if len(digits) < _LEAST_DIGITS:
         return ""
-    return _national(digits)
+    if not _PHONE_LIKE.fullmatch(phone):
+        # One with an extension, or two of them, as it may be copied from an order.
+        return next(iter(national_numbers(phone)), "")
+    return national(digits)
 
 
 def full_text() -> str:
@@ -86,7 +85,3 @@ def full_text() -> str:
     return _(
         "Your address book has %(most)s recipients, which is the most. Remove some that you no longer need."
     ) % {"most": f"{MOST_SAVED:,}"}
-
-
-def _national(digits: str) -> str:
-    return _COUNTRY.sub("", digits)

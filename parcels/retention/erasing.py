@@ -124,24 +124,27 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
             "most": REASON_LENGTH
         }
         raise InvalidInput(message, errors=[FieldError("/reason", message, "required")])
-    parcel: Parcel | None = Parcel.objects.select_for_update(no_key=True).filter(pk=parcel_id).first()
-    if parcel is None:
-        raise NotFound
+    parcel, pair = _pair_of(parcel_id)
     if parcel.erased_at:
         return parcel
-    if parcel.status not in TERMINAL:
+    outward, phone = pair[0], pair[0].recipient_phone or parcel.sender_phone
+    if not _is_over(outward, pair):
         message = _("%(number)s is still on its way: the courier needs the address.")
-        raise Conflict(message % {"number": parcel.number}, code="under_way")
+        raise Conflict(message % {"number": outward.number}, code="under_way")
+    if (back := pair[-1]).status not in TERMINAL and back is not outward:
+        message = _("Its return %(number)s is still on its way: the courier needs the address.")
+        raise Conflict(message % {"number": back.number}, code="under_way")
     if Excuse.objects.waiting().filter(parcel_id=parcel_id).exists():
         message = _("%(number)s has an exemption request waiting for a decision: decide it first.")
         raise Conflict(message % {"number": parcel.number}, code="claim_waiting")
-    _erase(sorted({parcel_id, *_way_back(parcel)}), now)
-    forget_recipient(merchant_id=parcel.merchant_id, phone=parcel.recipient_phone, now=now)
-    forget_saved(merchant_id=parcel.merchant_id, phone=parcel.recipient_phone)
+    _erase([each.pk for each in pair], now)
+    forget_recipient(merchant_id=parcel.merchant_id, phone=phone, now=now)
+    forget_saved(merchant_id=parcel.merchant_id, phone=phone)
     # Stored answers to its booking, kept for a day, contain the tracking number.
-    IdempotentRequest.objects.filter(
-        organisation_id=parcel.merchant_id, answer__contains=parcel.number
-    ).delete()
+    for each in pair:
+        IdempotentRequest.objects.filter(
+            organisation_id=parcel.merchant_id, answer__contains=each.number
+        ).delete()
     audit.record(
         actor=actor,
         verb="parcel.erased",
@@ -154,15 +157,27 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
     return parcel
 
 
-def _way_back(parcel: Parcel) -> list[int]:
-    """The parcel's return, which names the same person. Raises Conflict while that is on its way."""
-    if parcel.returned_by_id is None:
-        return []
-    back = Parcel.objects.select_for_update(no_key=True).filter(pk=parcel.returned_by_id).first()
-    if back is not None and back.status not in TERMINAL:
-        message = _("Its return %(number)s is still on its way: the courier needs the address.")
-        raise Conflict(message % {"number": back.number}, code="under_way")
-    return [] if back is None else [back.pk]
+def _pair_of(parcel_id: int) -> tuple[Parcel, list[Parcel]]:
+    """Lock a parcel and those of its way there and back, which name the same person; in the order of ids.
+
+    A parcel that was sent out comes before its returns, as its id is older. Raises NotFound.
+    """
+    ids = list(Parcel.objects.filter(pk=parcel_id).values_list("return_of_id", flat=True))
+    if not ids:
+        raise NotFound
+    rows = Parcel.objects.select_for_update(no_key=True)
+    pair: dict[int, Parcel] = {}
+    for pk in [*filter(None, ids), parcel_id]:
+        pair[pk] = rows.get(pk=pk)
+    if (latest := next(iter(pair.values())).returned_by_id) is not None and latest not in pair:
+        pair[latest] = rows.get(pk=latest)
+    return pair[parcel_id], list(pair.values())
+
+
+def _is_over(outward: Parcel, pair: Sequence[Parcel]) -> bool:
+    """Whether a parcel has ended, or was refused and has come back under another number."""
+    back = next((each for each in pair if each.pk == outward.returned_by_id), None)
+    return outward.status in TERMINAL or (outward.has_return and back is not None and back.status in TERMINAL)
 
 
 def _erase_added(ended_before: datetime, now: datetime, *, limit: int, deadline: float) -> None:

@@ -93,6 +93,8 @@ class ParcelState(msgspec.Struct, frozen=True):
     # It went out for delivery on an earlier day, and nothing was heard of that round.
     round_is_over: bool = False
     arrival: Arrival | None = None
+    # It was refused, and its return is on the way back under another number.
+    comes_back: bool = False
 
     @property
     def is_late(self) -> bool:
@@ -105,7 +107,7 @@ class ParcelState(msgspec.Struct, frozen=True):
 
     @property
     def is_ended(self) -> bool:
-        return self.loss is not None or self.status in _ENDED
+        return self.loss is not None or self.status in _ENDED or self.comes_back
 
     @property
     def is_uncertain(self) -> bool:
@@ -134,6 +136,8 @@ class StatedParcel(Protocol):
     def last_scan_at(self) -> datetime | None: ...
     @property
     def deliver_by(self) -> datetime: ...
+    @property
+    def has_return(self) -> bool: ...
 
 
 class Losable(Protocol):
@@ -166,9 +170,10 @@ def state_of(
 ) -> ParcelState:
     """Put a parcel's state together; see `parcels.tracking.queries.states_of` for a page of parcels."""
     status = ParcelStatus(parcel.status)
+    comes_back = parcel.has_return and status != ParcelStatus.DELIVERED
     promise = None
     if verdict is not None and verdict.outcome != Outcome.VOID:
-        is_over = loss is not None or status in _ENDED
+        is_over = loss is not None or status in _ENDED or comes_back
         is_growing = verdict.reached_at is None and not is_over
         deliver_by = verdict.agreed_at or verdict.due_at
         promise = PromiseState(
@@ -184,7 +189,7 @@ def state_of(
         )
     last = parcel.last_scan_at
     is_silent = last is not None and status in MOVING and now - last > silent_after(tier)
-    if promise is not None and promise.is_moved and promise.deliver_by - now > RESTS_UNTIL:
+    if comes_back or (promise is not None and promise.is_moved and promise.deliver_by - now > RESTS_UNTIL):
         is_silent = False
     round_is_over = status == ParcelStatus.OUT_FOR_DELIVERY and (
         local_clock(parcel.status_at, zone).date() < local_clock(now, zone).date()
@@ -202,4 +207,5 @@ def state_of(
         silent_since=last if is_silent and loss is None else None,
         round_is_over=round_is_over and loss is None,
         arrival=arrival,
+        comes_back=comes_back,
     )

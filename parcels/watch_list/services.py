@@ -142,6 +142,7 @@ def _sighting(
     pickup_by: datetime | None,
     last_scan_at: datetime | None,
     status: str,
+    comes_back: bool,
     is_lost: bool,
     due_at: datetime,
     outcome: str,
@@ -164,7 +165,8 @@ def _sighting(
         outcome=Outcome(outcome),
         agreed_at=agreed_at,
         # A parcel that counts as lost concerns credits, not today's work.
-        is_over=is_lost or status in _OVER,
+        # Nor does one that was refused and comes back under another number.
+        is_over=is_lost or comes_back or status in _OVER,
         is_failed=status == ParcelStatus.ATTEMPT_FAILED,
         is_held=status == ParcelStatus.EXCEPTION,
         contradicted_at=contradicted_at,

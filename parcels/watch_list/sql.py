@@ -73,6 +73,7 @@ _OF_PARCEL: Final = {
     "pickup_by": "timestamptz",
     "last_scan_at": "timestamptz",
     "status": "text",
+    "comes_back": "boolean",
 }
 _OF_COMMITMENT: Final = {
     "is_lost": "boolean",
@@ -95,7 +96,8 @@ SIGHTINGS: Final = StoredStatement(
 BEGIN
 RETURN QUERY
 SELECT p.id, p.merchant_id, p.courier_id, p.tier_id, p.origin_id, p.destination_id, p.booked_at, p.pickup_by,
-    p.last_scan_at, p.status::text, c.lost_at IS NOT NULL, c.due_at, c.outcome::text,
+    p.last_scan_at, p.status::text, p.returned_by_id IS NOT NULL AND p.return_cancelled_at IS NULL,
+    c.lost_at IS NOT NULL, c.due_at, c.outcome::text,
     c.revised_due_at, p.contradicted_at, {", ".join(f"p.{name}" for name in STAGE_COLUMNS)}
 FROM unnest(%(parcel_id)s) AS k (id)
 CROSS JOIN LATERAL (

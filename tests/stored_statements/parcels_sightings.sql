@@ -13,6 +13,7 @@
 -- returns pickup_by timestamptz
 -- returns last_scan_at timestamptz
 -- returns status text
+-- returns comes_back boolean
 -- returns is_lost boolean
 -- returns due_at timestamptz
 -- returns outcome text
@@ -27,7 +28,8 @@
 BEGIN
 RETURN QUERY
 SELECT p.id, p.merchant_id, p.courier_id, p.tier_id, p.origin_id, p.destination_id, p.booked_at, p.pickup_by,
-    p.last_scan_at, p.status::text, c.lost_at IS NOT NULL, c.due_at, c.outcome::text,
+    p.last_scan_at, p.status::text, p.returned_by_id IS NOT NULL AND p.return_cancelled_at IS NULL,
+    c.lost_at IS NOT NULL, c.due_at, c.outcome::text,
     c.revised_due_at,
         p.contradicted_at,
         p.ready_at,

@@ -14,7 +14,7 @@ from alliance.database.cluster import is_distributed, keys_of_homes
 from alliance.database.literals import texts
 from alliance.database.stored_functions import StoredStatement
 from alliance.identifiers import parcel_id_at
-from alliance.phones import main_numbers
+from alliance.phones import national_numbers
 from alliance.tenancy import Actor, raw_rows
 from couriers.homes.queries import homes_of_merchant
 from parcels.bookings.rules import Recipient
@@ -62,7 +62,7 @@ class Earlier:
         """Whether neither name nor phone agrees: a corrected row has one of them, an erased parcel none."""
         if not (self.name or self.phone):
             return False
-        have_phone = set(main_numbers(self.phone)) & set(main_numbers(recipient.phone))
+        have_phone = set(national_numbers(self.phone)) & set(national_numbers(recipient.phone))
         return not have_phone and self.name.casefold() != recipient.name.casefold()
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Q
 
 from alliance.database.slices import for_each_slice
+from alliance.phones import national_numbers
 from alliance.stored_files import delete_unnamed
 from alliance.tenancy import Scope, scope
 from parcels.booking_files.models import BookingFile
@@ -60,21 +61,25 @@ def forget_recipient(*, merchant_id: int, phone: str, now: datetime) -> None:
     Only rejected rows and failed uploads still name recipients. A file that is being booked is skipped: it
     needs its rows. Phones are compared by their digits, because people write them in many ways.
     """
-    digits = "".join(filter(str.isdigit, phone))
+    # Without the zero before an area code: it is left out after +86.
+    sought = [number.lstrip("0") for number in national_numbers(phone)]
+    sought = sought or ["".join(filter(str.isdigit, phone))]
     is_over = Q(finished_at__isnull=False) | Q(state=BookingFileState.DRAFT)
     files = BookingFile.objects.filter(is_over, merchant_id=merchant_id, deleted_at__isnull=True)
     for file in files:
         upload = Path(file.content.path)
-        if _names(rejected_path(file), digits.encode()) or _names(upload, digits.encode(file.encoding)):
+        if _names(rejected_path(file), sought, "utf-8") or _names(upload, sought, file.encoding):
             _forget(file, now=now)
 
 
-def _names(path: Path, digits: bytes) -> bool:
-    if not path.exists() or not digits:
+def _names(path: Path, sought: Sequence[str], encoding: str) -> bool:
+    numbers = [digits.encode(encoding) for digits in sought if digits]
+    if not path.exists() or not numbers:
         return False
     with path.open("rb") as file:
         rows = iter(lambda: file.readline(_MAX_LINE_BYTES), b"")
-        return any(digits in row.translate(None, _MARKS) for row in rows)
+        bare = (row.translate(None, _MARKS) for row in rows)
+        return any(digits in row for row in bare for digits in numbers)
 
 
 def _forget(file: BookingFile, *, now: datetime) -> None:

@@ -29,5 +29,5 @@ def forget_saved(*, merchant_id: int, phone: str) -> int:
     count = 0
     for number in digits_of(phone).split():
         if len(number) >= _LEAST_DIGITS:
-            count += rows.filter(digits__contains=number).delete()[0]
+            count += rows.with_number(number).delete()[0]
     return count

@@ -173,3 +173,21 @@ def test_digits_of_phones_are_compared_without_the_country() -> None:
     assert rules.digits_of("+86 13800001101 / 0571-85011104 ext. 12") == "13800001101 057185011104"
     assert rules.digits_sought("8613800001101") == "13800001101"
     assert rules.digits_sought("王 1101") == ""
+    for written in (
+        "13800001101", "+86 138 0000 1101", "0086-138-0000-1101", "（+86）138-0000-1101",
+        "１３８００００１１０１",
+        "138.0000.1101", "8613800001101", "138 0000 1101 转 12",
+    ):  # fmt: skip
+        assert (rules.digits_of(written), rules.digits_sought(written)) == ("13800001101", "13800001101")
+    for written in ("0571-85011104", "+86 571 8501 1104", "(0571)8501 1104", "0086 571 85011104"):
+        assert rules.digits_of(written) == "057185011104"
+    assert rules.digits_of("+86 400 820 8820") == rules.digits_of("400-820-8820") == "4008208820"
+    assert rules.digits_of("001 415 555 2671") == rules.digits_of("+1 415 555 2671") == "14155552671"
+
+
+def test_erasing_one_leaves_others_whose_number_has_its_digits(merchant: Actor, save: Save) -> None:
+    for number, phone in enumerate(("0571-8501110", "0571-85011104", "13800001101/0571-8501110")):
+        save(name=f"R{number}", phone=phone)
+    with scope(Scope.everything()):
+        assert forget_saved(merchant_id=merchant.tenant_id, phone="(0571) 850 1110") == 2
+        assert list(SavedRecipient.objects.values_list("name", flat=True)) == ["R1"]

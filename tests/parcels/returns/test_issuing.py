@@ -13,7 +13,9 @@ from alliance.models import AuditEntry, City, Event, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.bookings.services.cancelling import cancel_parcel, cancel_parcels
 from parcels.bookings.services.writing import Booked
-from parcels.models import Parcel
+from parcels.models import Parcel, PickupAddress, SavedRecipient
+from parcels.recipients.rules import Entry
+from parcels.recipients.services.saving import save_recipient
 from parcels.retention.erasing import erase_early
 from parcels.scans.lost_parcels import trace_lost_parcels
 from slas.commitments.services.sweeping import sweep_overdue
@@ -23,6 +25,12 @@ from tests.parcels.helpers.returns import again, delivered_parcel, issued, parce
 from tests.slas.helpers.offers import in_threads
 
 pytestmark = pytest.mark.django_db
+
+
+def saved_for(merchant: Actor, city: City, phone: str) -> int:
+    entry = Entry.written(name="Somebody", phone=phone, city=city, address="文三路90号")
+    with scope(Scope.of(merchant)):
+        return save_recipient(actor=merchant, entry=entry, at=timezone.now()).recipient.pk
 
 
 def delivery(parcel: Parcel) -> tuple[Any, ...]:
@@ -252,6 +260,45 @@ def test_return_that_is_cancelled_while_another_is_issued(merchant: Actor, deliv
     latest = made[0].parcel_id if made else first.parcel_id
     assert (outward.status, outward.returned_by_id, outward.has_return) == ("delivered", latest, bool(made))
     assert parcel_of(first.number).status == "cancelled"
+
+
+@pytest.mark.parametrize("asks_for_return", [False, True])
+def test_refused_parcel_that_came_back_may_be_erased_by_either_number(
+    merchant: Actor, system: Actor, merchant_organisation: Organisation,
+    courier_organisation: Organisation, delivered: Parcel, asks_for_return: bool,
+) -> None:  # fmt: skip
+    refused = refused_parcel(merchant_organisation, courier_organisation)
+    back = parcel_of(issued(merchant, refused).number)
+    named = back if asks_for_return else refused
+
+    def erase() -> None:
+        with scope(Scope.everything()):
+            erase_early(actor=system, parcel_id=named.pk, reason="asked for", now=timezone.now())
+
+    with pytest.raises(Conflict) as still:
+        erase()
+    assert still.value.reason == "under_way"
+    scan(back, "picked_up", 1)
+    scan(back, "delivered", 2)
+    erase()
+    assert [again(each).erased_at is not None for each in (refused, back)] == [True, True]
+
+
+def test_erasing_by_a_returns_number_forgets_its_sender_and_not_the_merchant(
+    merchant: Actor, system: Actor, delivered: Parcel, address: PickupAddress
+) -> None:
+    [person, merchants_own] = [
+        saved_for(merchant, address.city, phone) for phone in ("+86 138 1234 5678", address.contact_phone)
+    ]
+    back = parcel_of(issued(merchant, delivered).number)
+    scan(back, "picked_up", 1)
+    scan(back, "delivered", 2)
+    with scope(Scope.everything()):
+        erase_early(actor=system, parcel_id=back.pk, reason="asked for", now=timezone.now())
+        left = set(SavedRecipient.objects.values_list("pk", flat=True))
+    assert left == {merchants_own}
+    assert person not in left
+    assert (again(delivered).recipient_phone, again(back).sender_phone) == ("", "")
 
 
 def test_erased_recipient_is_nowhere_on_the_way_back(

@@ -109,6 +109,7 @@ class Parcel:
     """What a state reads of a parcel."""
 
     tier_id = courier_id = origin_id = destination_id = 1
+    has_return = False
 
     def __init__(self, status: str, status_at: datetime) -> None:
         self.status, self.status_at, self.last_scan_at = status, status_at, status_at

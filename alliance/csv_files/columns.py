@@ -29,6 +29,8 @@ _PREFIX: Final = re.compile(
     r"(?:shipping|shipto|ship|deliveryto|delivery|deliver|receiver|recipient|consignee|customer|buyer|to"
     r"|收件人|收件|收货人|收货|收方|客户|买家)(?=.)"
 )
+# Others put it behind: City (Shipping).
+_BEHIND: Final = re.compile(r"^(?P<what>.+)(?P<whose>shipping|delivery|recipient|receiver)$")
 _BUYER: Final = re.compile(r"buyer|customer|客户|买家")
 _TOLD_APART: Final = re.compile(r" \([0-9]+\)$")
 _NUMBERED: Final = re.compile(r"(?<=\D)[0-9]$")
@@ -98,6 +100,7 @@ class FileFormat:
 
     def _candidates(self, key: str) -> list[str]:
         meant = {column_key(name): columns for name, columns in self.meant.items()}
+        key = _BEHIND.sub(r"\g<whose>\g<what>", key)
         bare = _PREFIX.sub("", _NUMBERED.sub("", key), count=1)
         close = get_close_matches(key, self.by_key, n=1, cutoff=_CLOSE)
         # What names somebody is not what a bare "name" may be as well: the number of an order.
@@ -129,7 +132,7 @@ def _rank(key: str) -> int:
     """
     if _BUYER.match(key):
         return 1
-    return 0 if _PREFIX.match(key) else 2
+    return 0 if _PREFIX.match(key) or _BEHIND.match(key) else 2
 
 
 def column_key(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from alliance.csv_files.columns import bare_name, column_key
-from parcels.booking_files.columns import FORMAT
+from parcels.booking_files.columns import FORMAT, MEANT
 from parcels.booking_files.mappings import ADDRESS_WITH_CITY, WEIGHT_KG, ColumnMapping, own_mapping
 from parcels.booking_files.shops import KILOGRAMS, shop_of
 
@@ -22,9 +22,19 @@ _RECIPIENTS: Final = re.compile(
 # The parts of an address that stand in columns of their own, the largest first.
 _REGION: Final = re.compile(
     r"(?:收[件货]人?|收方|客户|买家)?(?:的)?(?:(?P<province>省份?|省/?直辖市)|(?P<city>城?市)"
-    r"|(?P<district>[区县]|区县|县区|地区)|(?P<street>街道|乡镇|街道乡镇|镇街道?)|(?P<rest>(?:详细)?(?:收[件货])?地址))"
+    r"|(?P<district>[区县]|区县|县区|地区)|(?P<street>街道?|[乡镇]|乡镇|街道乡镇|镇街道?)|(?P<rest>(?:详细)?(?:收[件货])?地址))"
 )
 _LEVELS: Final = ("province", "city", "district", "street", "rest")
+# A second line of an address, and the parts of a name, whoever they are of.
+_LINE: Final = re.compile(r"(?P<base>.*\D)(?P<number>[2-4])(?P<end>\D*)")
+_NAME_PARTS: Final = re.compile(r"(?P<before>.*?)(?P<part>first|given|last|family)name(?P<after>.*)")
+_LAST: Final = frozenset({"last", "family"})
+# Beside a number by which an order is tracked, its courier is the one that has it already.
+_SENT: Final = re.compile(
+    r"(?:快递|物流|运单|面单)(?:单?号|编号)|运单编?号|tracking(?:number|no|id|code)?|waybill(?:number|no)?"
+)
+# Of what is the sender's, this is asked for.
+_ORIGINS: Final = frozenset(column_key(name) for name, meant in MEANT.items() if meant == ("origin",))
 # What a file says of these is about the past: how an order went, and what it cost.
 _NEVER_MEANT: Final = frozenset({"courier", "expected_deliver_by", "expected_price", "ready_at", "if_full"})
 _GUESSED: Final = frozenset({*FORMAT.columns, WEIGHT_KG})
@@ -40,16 +50,24 @@ def guess(header: Sequence[str]) -> ColumnMapping:
         return own_one
     pairs = _regions(header)
     taken = {"recipient_address", "destination"} if pairs else set()
+    if any(_SENT.fullmatch(column_key(name)) for name in header):
+        taken.add("courier")
     for name in header:
         key = column_key(name)
         target = WEIGHT_KG if key in KILOGRAMS else FORMAT.by_key.get(key, "")
         if target in _GUESSED and _column_of(target) not in taken and name not in dict(pairs):
             pairs.append((name, target))
             taken.add(_column_of(target))
-    others = [name for name in _clear(header) if not any(word in name.casefold() for word in _OTHERS)]
+    others = [name for name in _clear(header) if not _is_of_others(name)]
     rest = [name for name in others if name and name not in dict(pairs)]
     pairs += FORMAT.suggestions_for(rest, [*taken, *_NEVER_MEANT]).items()
+    pairs = _with_lines(_with_name_parts(pairs, others), others)
     return ColumnMapping(tuple(_with_city(_with_phones(pairs, others))))
+
+
+def _is_of_others(name: str) -> bool:
+    is_named = any(word in name.casefold() for word in _OTHERS)
+    return is_named and column_key(name) not in _ORIGINS
 
 
 def _clear(header: Sequence[str]) -> list[str]:
@@ -64,13 +82,54 @@ def _column_of(target: str) -> str:
 
 def _regions(header: Sequence[str]) -> Pairs:
     """The columns of province, city, district and street, if a province is there: an address by parts."""
-    found: dict[str, str] = {}
+    found: dict[str, list[str]] = {}
     for name in header:
         if match := _REGION.fullmatch(column_key(name)):
-            found.setdefault(str(match.lastgroup), name)
+            found.setdefault(str(match.lastgroup), []).append(name)
     if not {"province", "city", "rest"} <= found.keys():
         return []
-    return [(found[level], ADDRESS_WITH_CITY) for level in _LEVELS if level in found]
+    # A town and a street are two parts; two of another level are somebody else's.
+    counts = {"street": 2}
+    return [
+        (name, ADDRESS_WITH_CITY)
+        for level in _LEVELS
+        for name in found.get(level, ())[: counts.get(level, 1)]
+    ]
+
+
+def _with_lines(pairs: Pairs, header: Sequence[str]) -> Pairs:
+    """An address with its further lines: Address 1, Address 2."""
+    bases = {_bare_line(column_key(name)) for name, target in pairs if target == "recipient_address"}
+    named = dict(pairs)
+    return pairs + [
+        (name, "recipient_address")
+        for name in header
+        if name not in named
+        and (line := _LINE.fullmatch(column_key(name)))
+        and line["base"] + line["end"] in bases
+    ]
+
+
+def _bare_line(key: str) -> str:
+    """The key of a first line, without its number."""
+    return key.replace("1", "", 1)
+
+
+def _with_name_parts(pairs: Pairs, header: Sequence[str]) -> Pairs:
+    """A name by its two parts, where no column has the whole: the recipient's, or the first."""
+    if any(target == "recipient_name" for _name, target in pairs):
+        return pairs
+    found: dict[tuple[str, str], list[str]] = {}
+    for name in header:
+        if match := _NAME_PARTS.fullmatch(column_key(name)):
+            whose = (match["before"], match["after"])
+            found.setdefault(whose, []).insert(
+                len(found.get(whose, ())) if match["part"] in _LAST else 0, name
+            )
+    whole = [names for names in found.values() if len(names) > 1]
+    own = [names for names in whole if _RECIPIENTS.search(column_key(names[0]))]
+    chosen = next(iter([*own, *whole]), [])
+    return pairs + [(name, "recipient_name") for name in chosen]
 
 
 def _with_phones(pairs: Pairs, header: Sequence[str]) -> Pairs:

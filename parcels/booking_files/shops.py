@@ -12,7 +12,7 @@ from typing import Final
 from alliance.csv_files.columns import column_key
 from alliance.workbooks.cells import text_in
 from parcels.booking_files.columns import FORMAT, MEANT
-from parcels.booking_files.mappings import ADDRESS_WITH_CITY, ColumnMapping
+from parcels.booking_files.mappings import ADDRESS_WITH_CITY, WEIGHT_KG, ColumnMapping
 
 KILOGRAMS: Final = frozenset({"weightkg", "totalweightkg", "重量kg", "重量公斤", "重量千克", "总重量kg"})
 
@@ -22,7 +22,13 @@ _CLOSED_CHINESE: Final = re.compile(
     r".*(?:关闭|取消|删除|交易成功|完成|已发货|已收货|确认收货|已签收|待付款|待支付|等待买家付款|退款成功)"
 )
 _CLOSED_WOO: Final = re.compile(
-    r"(?:wc-)?(?:cancelled|refunded|failed|trash|completed|pending)", re.IGNORECASE
+    r"(?:wc-)?(?:cancelled|refunded|failed|trash|completed|pending|on[ -]hold)", re.IGNORECASE
+)
+# What other shops and programs say of an order in English.
+_CLOSED_ENGLISH: Final = re.compile(
+    r"(?:cancell?ed|refunded|declined|voided|unpaid|(?:awaiting|pending) payment|shipped|in transit|delivered"
+    r"|completed?|closed)\b",
+    re.IGNORECASE,
 )
 
 
@@ -49,6 +55,17 @@ def _keys(*names: str) -> frozenset[str]:
 
 
 _CHINESE: Final = (("订单状态", _CLOSED_CHINESE), ("售后状态", re.compile("退款成功")))
+_ENGLISH: Final = (("Order Status", _CLOSED_ENGLISH),)
+_WOO_SHIPPING: Final = (
+    ("First Name (Shipping)", "recipient_name"),
+    ("Last Name (Shipping)", "recipient_name"),
+    ("Phone (Shipping)", "recipient_phone"),
+    ("Phone (Billing)", "recipient_phone"),
+    ("Address 1&2 (Shipping)", "recipient_address"),
+    ("Address 1 (Shipping)", "recipient_address"),
+    ("Address 2 (Shipping)", "recipient_address"),
+    ("City (Shipping)", "destination"),
+)
 SHOPS: Final = (
     Shop(
         "Shopify",
@@ -72,17 +89,13 @@ SHOPS: Final = (
     Shop(
         "WooCommerce",
         _keys("Order Number", "First Name (Shipping)", "City (Shipping)"),
-        (
-            ("Order Number", "reference"),
-            ("First Name (Shipping)", "recipient_name"),
-            ("Last Name (Shipping)", "recipient_name"),
-            ("Phone (Shipping)", "recipient_phone"),
-            ("Phone (Billing)", "recipient_phone"),
-            ("Address 1&2 (Shipping)", "recipient_address"),
-            ("Address 1 (Shipping)", "recipient_address"),
-            ("Address 2 (Shipping)", "recipient_address"),
-            ("City (Shipping)", "destination"),
-        ),
+        (("Order Number", "reference"), *_WOO_SHIPPING),
+        (("Order Status", _CLOSED_WOO),),
+    ),
+    Shop(
+        "WooCommerce",
+        _keys("Order ID", "First Name (Shipping)", "City (Shipping)"),
+        (("Order ID", "reference"), *_WOO_SHIPPING),
         (("Order Status", _CLOSED_WOO),),
     ),
     Shop(
@@ -141,6 +154,61 @@ SHOPS: Final = (
             ("Ship To City", "destination"),
         ),
         (("Shipped On Date", _FILLED),),
+    ),
+    # Etsy gives out no phone: the file needs a column for it.
+    Shop(
+        "Etsy",
+        _keys("Order ID", "Buyer User ID", "Full Name", "Street 1"),
+        (
+            ("Order ID", "reference"),
+            ("Full Name", "recipient_name"),
+            ("Street 1", "recipient_address"),
+            ("Street 2", "recipient_address"),
+            ("Ship City", "destination"),
+            # Its words in British English.
+            ("Delivery City", "destination"),
+        ),
+        (("Date Shipped", _FILLED), ("Date Posted", _FILLED)),
+    ),
+    Shop(
+        "Etsy",
+        _keys("Order ID", "Transaction ID", "Listing ID", "Ship Name", "Ship Address1"),
+        (
+            ("Order ID", "reference"),
+            ("Ship Name", "recipient_name"),
+            ("Ship Address1", "recipient_address"),
+            ("Ship Address2", "recipient_address"),
+            ("Ship City", "destination"),
+        ),
+        (("Date Shipped", _FILLED),),
+    ),
+    Shop(
+        "BigCommerce",
+        _keys("Order ID", "Order Status", "Shipping Street 1", "Shipping Suburb"),
+        (
+            ("Order ID", "reference"),
+            ("Shipping Name", "recipient_name"),
+            ("Shipping Phone", "recipient_phone"),
+            ("Billing Phone", "recipient_phone"),
+            ("Shipping Street 1", "recipient_address"),
+            ("Shipping Street 2", "recipient_address"),
+            ("Shipping Suburb", "destination"),
+        ),
+        _ENGLISH,
+    ),
+    Shop(
+        "TikTok Shop",
+        _keys("Order ID", "Seller SKU", "Recipient", "Phone #", "Detail Address"),
+        (
+            ("Order ID", "reference"),
+            ("Recipient", "recipient_name"),
+            ("Phone #", "recipient_phone"),
+            ("Detail Address", "recipient_address"),
+            ("Additional address information", "recipient_address"),
+            ("City", "destination"),
+            ("Weight(kg)", WEIGHT_KG),
+        ),
+        _ENGLISH,
     ),
     Shop(
         "淘宝",
@@ -225,12 +293,15 @@ def shop_of(header: Sequence[str]) -> Shop | None:
 
 
 def closed_orders(header: Sequence[str]) -> Callable[[Sequence[str]], bool]:
-    """Return what tells of a row of a shop's export whether its order is not to be sent."""
+    """Return what tells of a row of a shop's export whether its order is not to be sent.
+
+    A file of no shop that is known here may have a column that says it in the words of all shops.
+    """
     shop = shop_of(header)
     keys = list(map(column_key, header))
     signs = [
         (keys.index(key), pattern)
-        for name, pattern in (shop.closed if shop else ())
+        for name, pattern in (shop.closed if shop else (*_CHINESE, *_ENGLISH))
         if (key := column_key(name)) in keys
     ]
     return lambda cells: any(

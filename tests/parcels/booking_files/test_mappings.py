@@ -183,3 +183,39 @@ def test_who_buys_is_not_taken_for_who_receives_nor_for_the_number_of_the_order(
 def test_of_two_columns_of_one_name_neither_is_guessed() -> None:
     mapping = guess(("联系人", "联系电话", "联系人 (2)", "联系电话 (2)", "手机号码", "收件详细地址"))
     assert dict(mapping.columns) == {"手机号码": "recipient_phone", "收件详细地址": "address_with_city"}
+
+
+def test_lines_of_an_address_and_parts_of_a_name_are_joined() -> None:
+    header = ("Order", "First name", "Last name", "Address line 1", "Address line 2", "Town", "Mobile")
+    assert dict(guess(header).columns) == {
+        "Order": "reference", "First name": "recipient_name", "Last name": "recipient_name",
+        "Address line 1": "recipient_address", "Address line 2": "recipient_address", "Town": "destination",
+        "Mobile": "recipient_phone",
+    }  # fmt: skip
+    [row] = rows_of(header, ["1", "Qi", "Ouyang", "Renmin Road 1", "Room 2", "Chengdu", "13800000001"])
+    assert (row["recipient_name"], row["recipient_address"]) == ("Qi Ouyang", "Renmin Road 1 Room 2")
+
+
+def test_whose_a_column_is_may_stand_behind_its_name() -> None:
+    header = ("City (Billing)", "Address 1 (Billing)", "City (Shipping)", "Address 1 (Shipping)", "Phone")
+    assert dict(guess(header).columns) == {
+        "City (Shipping)": "destination", "Address 1 (Shipping)": "recipient_address",
+        "Phone": "recipient_phone",
+    }  # fmt: skip
+
+
+def test_town_and_street_are_both_parts_of_an_address() -> None:
+    header = ("收货省份", "收货市", "收货区", "收货镇", "收货街道", "详细地址")
+    [row] = rows_of(header, ["吉林省", "通化市", "柳河县", "柳河镇", "", "紫御府7号楼"])
+    assert row["recipient_address"] == "吉林省 通化市 柳河县 柳河镇 紫御府7号楼"
+
+
+def test_courier_of_what_was_sent_already_is_not_guessed() -> None:
+    assert dict(guess(("订单号", "快递公司", "备注")).columns)["快递公司"] == "courier"
+    assert "快递公司" not in dict(guess(("订单号", "快递公司", "快递单号")).columns)
+
+
+def test_city_of_the_sender_is_where_a_parcel_leaves_from() -> None:
+    assert dict(guess(("寄件城市", "寄件人", "寄件电话", "城市", "备注")).columns) == {
+        "寄件城市": "origin", "城市": "destination",
+    }  # fmt: skip

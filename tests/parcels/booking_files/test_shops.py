@@ -18,6 +18,10 @@ HEADERS = {
         "order-id", "order-item-id", "buyer-name", "buyer-phone-number", "recipient-name", "ship-address-1",
         "ship-address-2", "ship-city", "ship-state", "ship-phone-number",
     ),
+    "BigCommerce": (
+        "Order ID", "Customer Name", "Order Status", "Billing Street 1", "Billing Phone", "Shipping Name",
+        "Shipping Street 1", "Shipping Street 2", "Shipping Suburb", "Shipping State", "Shipping Phone",
+    ),
     "eBay": (
         "Sales Record Number", "Order Number", "Buyer Name", "Buyer Address 1", "Buyer City", "Ship To Name",
         "Ship To Phone", "Ship To Address 1", "Ship To City", "Shipped On Date",
@@ -50,6 +54,54 @@ def test_export_is_recognised_and_lacks_what_no_export_says(name: str, header: t
     assert not {"courier", "expected_price"} & {target for _name, target in mapping.columns}
 
 
+@pytest.mark.parametrize(
+    ("name", "header", "missing"),
+    [
+        (
+            "Etsy",
+            ("Sale Date", "Order ID", "Buyer User ID", "Full Name", "Date Shipped", "Street 1", "Ship City"),
+            ["tier", "origin", "weight_g", "recipient_phone"],
+        ),
+        (
+            "Etsy",
+            (
+                "Item Name",
+                "Transaction ID",
+                "Listing ID",
+                "Ship Name",
+                "Ship Address1",
+                "Ship City",
+                "Order ID",
+            ),
+            ["tier", "origin", "weight_g", "recipient_phone"],
+        ),
+        (
+            "TikTok Shop",
+            ("Order ID", "Seller SKU", "Recipient", "Phone #", "City", "Detail Address", "Weight(kg)"),
+            ["tier", "origin"],
+        ),
+        (
+            "WooCommerce",
+            (
+                "Order ID",
+                "First Name (Shipping)",
+                "Address 1&2 (Shipping)",
+                "City (Shipping)",
+                "Phone (Billing)",
+            ),
+            ["tier", "origin", "weight_g"],
+        ),
+    ],
+)
+def test_export_that_says_less_or_more_is_recognised(
+    name: str, header: tuple[str, ...], missing: list[str]
+) -> None:
+    shop = shop_of(header)
+    assert shop is not None
+    assert shop.name == name
+    assert guess(header).missing == missing
+
+
 def test_changed_address_of_a_buyer_is_taken() -> None:
     header = HEADERS["淘宝"]
     first, changed = "浙江省 杭州市 西湖区 文三路1号", "广东省 深圳市 南山区 科技园路3号"
@@ -78,6 +130,10 @@ def test_changed_address_of_a_buyer_is_taken() -> None:
         ("Shopify", "Fulfillment Status", "fulfilled", True),
         ("Shopify", "Cancelled at", "2026-11-01 10:00:00 +0800", True),
         ("eBay", "Shipped On Date", "Nov-01-26", True),
+        ("BigCommerce", "Order Status", "Awaiting Fulfillment", False),
+        ("BigCommerce", "Order Status", "Awaiting Payment", True),
+        ("BigCommerce", "Order Status", "Partially Shipped", False),
+        ("BigCommerce", "Order Status", "Shipped", True),
     ],
 )
 def test_order_that_is_not_to_be_sent_is_marked(shop: str, column: str, status: str, is_closed: bool) -> None:
@@ -85,3 +141,14 @@ def test_order_that_is_not_to_be_sent_is_marked(shop: str, column: str, status: 
     cells = [status if name == column else "x" if name in ("Name", "订单号") else "" for name in header]
     [(_number, row)] = converted(header, [SheetRow(2, cells)], guess(header), closed_orders(header))
     assert (mark_of(row[0]) is CellKind.CLOSED_ROW) == is_closed
+
+
+@pytest.mark.parametrize(
+    ("column", "status", "is_closed"),
+    [("订单状态", "待发货", False), ("订单状态", "已取消", True), ("Order Status", "Canceled", True)],
+)
+def test_order_status_of_a_program_that_is_not_known_is_read_as_well(
+    column: str, status: str, is_closed: bool
+) -> None:
+    header = ("单号", "收件人", column)
+    assert closed_orders(header)(["1", "欧阳琪", status]) == is_closed

@@ -184,6 +184,9 @@ def _write(heads: Sequence[SheetRow], rest: Iterable[SheetRow]) -> Table | None:
             file.write(_ENCODER.encode([heads[place].number, header]) + b"\n")
             count = size = 0
             for row in chain(heads[place + 1 :], rest):
+                # Merged over two rows, or printed again on each page.
+                if row.cells == heads[place].cells:
+                    continue
                 count += 1
                 size += file.write(
                     _ENCODER.encode([row.number, row.cells[:MOST_COLUMNS], row.is_hidden]) + b"\n"

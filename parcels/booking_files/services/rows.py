@@ -32,6 +32,7 @@ _SHORTENED: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?[eE]\+[0-9]+|(?=.*000$)[1-9]
 _AS_TEXT: Final = ("=", "'")
 # Cells that are read as people typed them; the others are numbers, codes and names of ours.
 _FREE_TEXT: Final = frozenset({"recipient_name", "recipient_address", "pickup_address"})
+_OF_RECIPIENT: Final = ("recipient_name", "recipient_phone", "recipient_address")
 _MOST_WEIGHT: Final = 999_999_999
 
 # Error messages that follow from the code alone, or from column and code.
@@ -45,6 +46,7 @@ _DETAILS: Final[Mapping[str, str | Promise]] = {
     "number_cell": gettext_lazy("This cell is a number: zeros at its beginning may be lost."),
     "date_cell": gettext_lazy("This cell is a date, not a text."),
     "hidden_row": gettext_lazy("This row is hidden in the workbook."),
+    "no_recipient": gettext_lazy("This row has no recipient: no name, no phone, no address."),
     "order_closed": gettext_lazy("The shop says that this order is cancelled, not paid, or sent already."),
     "time": gettext_lazy("This is not a valid date and time."),
     "naive": gettext_lazy("Include the UTC offset."),
@@ -70,6 +72,9 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
     "date_cell": gettext_lazy("Format the column as text, then enter it again."),
     "cell_error": gettext_lazy("Open the workbook, correct the cell, and save it."),
     "hidden_row": gettext_lazy("Show the row to book it, or delete it."),
+    "no_recipient": gettext_lazy(
+        "Nothing to do if it is no parcel, such as a total; otherwise fill in the recipient."
+    ),
     "order_closed": gettext_lazy(
         "Nothing to do; to send it all the same, upload its row from the rejected rows."
     ),
@@ -156,6 +161,9 @@ class Rows:
             raise InvalidInput(errors=[FieldError("", detail_of(problem), problem.value)])
         errors: list[FieldError] = []
         damaged = _damage(self.columns, record.cells)
+        if not any(map(cells.get, _OF_RECIPIENT)):
+            # A total, a note, the end of a list: to name all that it lacks would say nothing.
+            raise InvalidInput(errors=[FieldError("", _message("no_recipient"), "no_recipient")])
         origin, address_id = self._origin(cells, errors)
         destination = self._city("destination", cells, errors)
         request = BookingRequest(

@@ -64,6 +64,12 @@ BAD_ROWS: list[tuple[str, dict[str, str], str, str]] = [
     ("NUL in a reference", row(reference="R\0"), "reference", "unprintable"),
     ("reference shortened", row(reference="2.02611E+15"), "reference", "shortened"),
     ("odd if_full", row(if_full="maybe"), "if_full", "choice"),
+    (
+        "a total",
+        row(reference="合计", recipient_name="", recipient_phone=" ", recipient_address=""),
+        "",
+        "no_recipient",
+    ),
     ("two mistakes", row(weight_g="", recipient_phone="x"), "weight_g", "required"),
 ]
 

@@ -277,3 +277,10 @@ def test_a_workbook_is_read_before_the_transaction_and_left_nowhere(
         door, [302, 422, 422]
     )
     assert scopes == ["", "", ""]
+
+
+def test_header_that_stands_there_again_is_no_row(merchant: Actor) -> None:
+    again = dict(zip(HEADER, HEADER, strict=True))
+    file = finished(merchant, book(again, {"reference": "A"}, again, {"reference": "B"}))
+    assert (file.booked, file.rejected) == (2, 0)
+    assert [row["line"] for row in results(file)] == ["3", "5"]

@@ -46,10 +46,13 @@ class Text:
 
     def baseline(self, size: float, height: float) -> float:
         """How far below the top of its box the first line stands, in the unit of size and height."""
-        # Capitals are centred, whatever the number of lines.
-        used = size * (CAPITAL + LEADING * (len(self.setting.lines) - 1))
-        spare = size * (LEADING - 1) if self.is_at_top else (height - used) / 2
-        return min(spare, max(height - used, 0)) + size * CAPITAL
+        # Capitals are centred, whatever the number of lines, as far as no letter leaves the box.
+        below = size * LEADING * (len(self.setting.lines) - 1)
+        spare = size * (LEADING - 1) if self.is_at_top else (height - size * CAPITAL - below) / 2
+        highest, lowest = size * self.setting.rise, height - below - size * self.setting.depth
+        return (
+            max(min(spare + size * CAPITAL, lowest), highest) if highest <= lowest else (highest + lowest) / 2
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class Layout:
     def _recipient(self, label: Label) -> Iterator[Item]:
         yield self._text(label.recipient, (0, 74.8, 0.58, 7.0), (15, 8), bold=True, lines=2)
         yield self._text(label.phone, (0.6, 74.8, 0.4, 7.0), (13, 7), bold=True, align="right")
-        yield self._text(label.recipient_address, (0, 82.6, 1, 15.0), (12, 7), lines=5, top=True)
+        yield self._text(label.recipient_address, (0, 82.6, 1, 15.1), (12, 7), lines=5, top=True)
 
     def _foot(self, label: Label) -> Iterator[Item]:
         side = 27.4 * self._scale

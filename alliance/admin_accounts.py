@@ -73,11 +73,19 @@ class UserAdmin(
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(OrganisationSearchAdmin):
-    list_display = ("name", "organisation", "prefix", "created_at", "last_used_at", "revoked_at")
+    list_display = (
+        "name",
+        "organisation",
+        "prefix",
+        "created_at",
+        "expires_at",
+        "last_used_at",
+        "revoked_at",
+    )
     list_select_related = ("organisation",)
     ordering = ("-pk",)
     search_help_text = _("A key or its prefix, or an organisation's name or short name")
-    exclude = ("secret_hash", "scopes")
+    exclude = ("secret_hash", "scopes", "resources", "networks", "warned_days")
     readonly_fields = ("permissions",)
 
     def get_search_results(

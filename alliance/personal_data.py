@@ -46,7 +46,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
     Holds.ACCOUNT: """
         alliance.User.email alliance.User.name alliance.User.password
         account.EmailAddress.email account.EmailConfirmation.key
-        alliance.ApiKey.name alliance.ApiKey.prefix alliance.ApiKey.secret_hash
+        alliance.ApiKey.name alliance.ApiKey.prefix alliance.ApiKey.secret_hash alliance.ApiKey.last_used_from
         alliance.Invitation.email
         alliance.SavedView.name alliance.SavedView.query
         alliance.OutgoingMail.to alliance.OutgoingMail.subject alliance.OutgoingMail.text
@@ -65,6 +65,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         admin.LogEntry.object_id admin.LogEntry.object_repr admin.LogEntry.change_message
     """,
     Holds.NOTHING: """
+        alliance.ApiKey.networks alliance.ApiKey.resources
         alliance.AuditEntry.actor_kind alliance.AuditEntry.verb alliance.AuditEntry.object_type
         alliance.AuditEntry.object_id alliance.AuditEntry.request_id
         alliance.City.code alliance.City.name_en alliance.City.name_zh alliance.City.province_en

@@ -11,7 +11,7 @@ from alliance import backups, disks, events, mails
 from alliance.api import idempotency
 from alliance.database import partitions
 from alliance.health import note_heartbeat
-from alliance.members.services import invitations
+from alliance.members.services import invitations, key_endings
 from alliance.web import sessions
 
 
@@ -72,3 +72,9 @@ def forget_visits() -> int:
     now = timezone.now()
     invitations.forget_old(before=now - timedelta(days=settings.INVITATIONS_KEPT_DAYS))
     return sessions.forget_ended(now=now)
+
+
+@shared_task(acks_late=True)
+def warn_of_ending_keys() -> int:
+    """Write mails about API keys that end soon. May run twice: a key is marked with its mails."""
+    return key_endings.warn_of_ends()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, cast
@@ -24,12 +24,25 @@ from alliance.choices import Capability, OrganisationKind, OrganisationStatus
 from alliance.database import cluster
 from alliance.database.postgresql.messages import Settings, as_sent
 from alliance.errors import NotAuthenticated, NotFound, NotPermitted
+from alliance.key_scopes import capabilities_for
 
 if TYPE_CHECKING:
     # Imported by its module's name alone: the driver may not be needed.
     from alliance.database.postgresql.base import DatabaseWrapper
 
 ActorKind = Literal["user", "api_key", "system", "anonymous"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a key with the right secret is nobody's: its program is told, others are not."""
+
+    code: str
+    detail: str
+    api_key_id: int
+    organisation_id: int
+    # The secret would do, and only the place it was sent from does not.
+    is_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,10 @@ class Actor:
     # Also staff without any permission, who may do nothing.
     is_staff: bool = False
     label: str = ""
+    # Of a key that has them, see alliance.key_scopes: what it may do depends on the route it calls.
+    scopes: frozenset[str] | None = None
+    # Of a key that was refused, whose actor is anonymous.
+    refusal: Refusal | None = None
 
     @classmethod
     def system(cls, label: str) -> Self:
@@ -91,10 +108,19 @@ class Actor:
 ANONYMOUS = Actor()
 
 
+def refusal_of_stranger(actor: Actor) -> NotAuthenticated | NotPermitted:
+    """Return the error for an anonymous actor: of a key that was refused, the one that says why."""
+    refusal = actor.refusal
+    if refusal is None:
+        return NotAuthenticated()
+    refused = NotPermitted if refusal.is_known else NotAuthenticated
+    return refused(refusal.detail, code=refusal.code)
+
+
 def require(actor: Actor, capability: Capability) -> None:
     """Raise NotAuthenticated or NotPermitted unless the actor has the capability."""
     if actor.is_anonymous:
-        raise NotAuthenticated
+        raise refusal_of_stranger(actor)
     if actor.can(capability):
         return
     if actor.organisation_status == OrganisationStatus.SUSPENDED:
@@ -107,6 +133,18 @@ def require(actor: Actor, capability: Capability) -> None:
             _("This needs a key with the permission “%(scope)s”: create one that has it.") % params
         )
     raise NotPermitted
+
+
+@lru_cache(maxsize=10_000)
+def kept_to(actor: Actor, needed: str | None) -> Actor:
+    """Return the actor of a key with scopes on a route that needs one. Raises NotPermitted without it."""
+    allowed = None if needed is None else capabilities_for(needed, actor.scopes or frozenset())
+    if allowed is None:
+        message = _("This needs a key with the scope “%(scope)s”: create one that has it.")
+        if needed is None:
+            message = _("No scope leads here: a person has to do this on the portal.")
+        raise NotPermitted(message % {"scope": needed}, code="missing_scope", members={"scope": needed})
+    return replace(actor, capabilities=actor.capabilities & allowed)
 
 
 def require_member(actor: Actor, capability: Capability) -> None:

@@ -4,10 +4,12 @@ from django.utils.translation import gettext_lazy as _
 from alliance.choices import OrganisationKind
 from alliance.database.placements import register_tables
 from alliance.database.table_storage import PARAMETERS
+from alliance.key_scopes import ROUTES as SCOPES_OF_ROUTES
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
 from alliance.portal.badges import FAMILIES
 from alliance.portal.navigation import LINKED_PAGES, register_menu
+from parcels.api.key_scopes import ROUTES
 from parcels.periodic_tasks import PERIODIC_TASKS
 from parcels.personal_data import PERSONAL_DATA
 from parcels.placements import PLACEMENTS
@@ -89,6 +91,7 @@ class ParcelsConfig(AppConfig):
         PARAMETERS.register(TABLE_STORAGE)
         register_menu(*MENU)
         FAMILIES.register(BADGES)
+        SCOPES_OF_ROUTES.register(ROUTES)
         LINKED_PAGES.register(PAGES)
         LISTS_WITH_VIEWS.register(VIEW_LISTS)
         PALETTE_FINDERS.register(FINDERS)

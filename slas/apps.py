@@ -3,10 +3,12 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.database.placements import register_tables
 from alliance.database.table_storage import PARAMETERS
+from alliance.key_scopes import ROUTES as SCOPES_OF_ROUTES
 from alliance.periodic_tasks import SCHEDULE
 from alliance.personal_data import register_columns
 from alliance.portal.badges import FAMILIES
 from alliance.portal.navigation import register_menu
+from slas.api.key_scopes import ROUTES
 from slas.periodic_tasks import PERIODIC_TASKS
 from slas.personal_data import PERSONAL_DATA
 from slas.placements import PLACEMENTS
@@ -53,5 +55,6 @@ class SlasConfig(AppConfig):
         PARAMETERS.register(TABLE_STORAGE)
         register_menu(*MENU)
         FAMILIES.register(BADGES)
+        SCOPES_OF_ROUTES.register(ROUTES)
         LISTS_WITH_VIEWS.register(VIEW_LISTS)
         PALETTE_FINDERS.register(FINDERS)

@@ -8,8 +8,8 @@ from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from alliance.errors import NotAuthenticated, NotPermitted
-from alliance.tenancy import Actor
+from alliance.errors import NotPermitted
+from alliance.tenancy import Actor, refusal_of_stranger
 from alliance.web.requests import ActorRequest
 
 
@@ -50,7 +50,7 @@ class IsMember(BasePermission):
     def has_permission(self, request: Request, view: object) -> bool:
         actor = actor_of(request)
         if actor.is_anonymous:
-            raise NotAuthenticated
+            raise refusal_of_stranger(actor)
         return True
 
 

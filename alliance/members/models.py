@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from alliance import audit
 from alliance.choices import Capability, InvitationState, OrganisationKind, OrganisationStatus, Role
 from alliance.database.written_once import WrittenOnce
+from alliance.key_scopes import words_of
 from alliance.members.querysets import (
     ApiKeyQuerySet,
     InvitationQuerySet,
@@ -281,14 +282,27 @@ class ApiKey(models.Model):
     name = models.CharField(_("name"), max_length=80)
     prefix = models.CharField(_("prefix"), max_length=12, unique=True)
     secret_hash = models.CharField(max_length=64)
+    # Capabilities. Of a key with resources, all that these give anywhere: processes of a release before read
+    # nothing else.
     scopes = ArrayField(models.CharField(max_length=24, choices=Capability), verbose_name=_("scopes"))
+    # Scopes by resource, as in alliance.key_scopes; NULL for a key whose capabilities hold everywhere.
+    resources = ArrayField(models.CharField(max_length=40), null=True, verbose_name=_("scopes by resource"))
     # A key never may more than its creator may now. PROTECT: without a creator it would lose that limit, as
     # keys that programs created have none.
     created_by = models.ForeignKey(
         User, models.PROTECT, null=True, related_name="+", verbose_name=_("created by")
     )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
+    # The first moment at which it works no more; NULL: never.
+    expires_at = models.DateTimeField(_("valid until"), null=True, blank=True)
+    # How many days before the end the last mail about it was written.
+    warned_days = models.SmallIntegerField(null=True)
+    # Addresses and networks that it may be used from; NULL: any.
+    networks = ArrayField(models.CharField(max_length=43), null=True, verbose_name=_("addresses"))
+    # When another key took its place; until `expires_at` both work.
+    rotated_at = models.DateTimeField(_("rotated"), null=True, blank=True)
     last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+    last_used_from = models.GenericIPAddressField(_("last used from"), null=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
     objects = models.Manager.from_queryset(ApiKeyQuerySet)()
@@ -296,6 +310,14 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = _("API key")
         verbose_name_plural = _("API keys")
+        indexes: ClassVar[list[models.Index]] = [
+            # For mails about those that end soon.
+            models.Index(
+                fields=["expires_at"],
+                condition=models.Q(revoked_at=None, rotated_at=None),
+                name="apikey_by_end",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
@@ -303,4 +325,6 @@ class ApiKey(models.Model):
     @property
     def permissions(self) -> str:
         """What it may do, in words."""
+        if self.resources is not None:
+            return listed(map(words_of, self.resources))
         return listed(str(Capability(scope).label) for scope in self.scopes)

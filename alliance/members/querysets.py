@@ -44,4 +44,9 @@ class InvitationQuerySet(TenantQuerySet):
 
 class ApiKeyQuerySet(TenantQuerySet):
     def live(self) -> Self:
+        """Keys that work, or did until they expired: the others were ended by somebody."""
         return self.filter(revoked_at=None)
+
+    def about_to_end(self, until: datetime) -> Self:
+        """Keys that end by themselves until a moment, first those that end first."""
+        return self.filter(revoked_at=None, rotated_at=None, expires_at__lte=until).order_by("expires_at")

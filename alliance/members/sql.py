@@ -11,8 +11,8 @@ from alliance.choices import OrganisationKind
 from alliance.database.stored_functions import StoredStatement
 from alliance.tenancy import SETTING
 
-# One row, or none if there is no live key with the prefix. The role is NULL if the creator is no active
-# member any more, and of keys that no person created.
+# One row, or none if there is no key with the prefix. The role is NULL if the creator is no active member any
+# more, and of keys that no person created. Keys that ended are found as well: their programs are told so.
 KEY_HOLDER: Final = StoredStatement(
     "alliance_key_holder",
     parameters={"prefix": "text"},
@@ -21,6 +21,10 @@ KEY_HOLDER: Final = StoredStatement(
         "key_name": "text",
         "hash": "text",
         "granted": "text[]",
+        "by_resource": "text[]",
+        "ends_at": "timestamptz",
+        "ended_at": "timestamptz",
+        "allowed_from": "text[]",
         "used_at": "timestamptz",
         "creator_id": "bigint",
         "holder_id": "bigint",
@@ -31,9 +35,11 @@ KEY_HOLDER: Final = StoredStatement(
     is_plain=True,
     body=f"""
 BEGIN
-    SELECT k.id, k.name, k.secret_hash, k.scopes, k.last_used_at, k.created_by_id, k.organisation_id
-    INTO key_id, key_name, hash, granted, used_at, creator_id, holder_id
-    FROM alliance_apikey k WHERE k.prefix = %(prefix)s AND k.revoked_at IS NULL;
+    SELECT k.id, k.name, k.secret_hash, k.scopes, k.resources, k.expires_at, k.revoked_at, k.networks,
+        k.last_used_at, k.created_by_id, k.organisation_id
+    INTO key_id, key_name, hash, granted, by_resource, ends_at, ended_at, allowed_from,
+        used_at, creator_id, holder_id
+    FROM alliance_apikey k WHERE k.prefix = %(prefix)s;
     IF key_id IS NULL THEN
         RETURN;
     END IF;

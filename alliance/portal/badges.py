@@ -45,8 +45,18 @@ GENERAL: Final[dict[str, Badge]] = {
     "skipped": Badge(_("Skipped"), "slate", "player-skip-forward"),
 }
 
+# Of API keys; the others are general.
+KEYS: Final[dict[str, Badge]] = {
+    "live": Badge(_("Live"), "green", "circle-check"),
+    "ending": Badge(_("Ends soon"), "amber", "clock-exclamation"),
+    "rotated": Badge(_("Rotated"), "cyan", "refresh"),
+    "stopped": Badge(_("Stopped"), "red", "ban"),
+}
+
 # Family -> value -> badge.
-FAMILIES: Final[Registry[str, Mapping[str, Badge]]] = Registry("family of badges", {"general": GENERAL})
+FAMILIES: Final[Registry[str, Mapping[str, Badge]]] = Registry(
+    "family of badges", {"general": GENERAL, "key": KEYS}
+)
 
 
 def badge_for(family: str, value: str, *, label: str = "") -> Badge:

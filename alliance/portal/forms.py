@@ -1,4 +1,4 @@
-"""Base form of list filters, and the forms of members and API keys."""
+"""Base form of list filters, and the forms of members."""
 
 from typing import Any, TypeVar
 
@@ -7,10 +7,8 @@ from django.db.models import QuerySet
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
-from alliance.capabilities import KEY_SCOPES
-from alliance.choices import Capability, Role
+from alliance.choices import Role
 from alliance.errors import InvalidInput
-from alliance.tenancy import Actor
 from alliance.web.edit_forms import EditForm
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
@@ -73,18 +71,3 @@ class InvitationForm(forms.Form):
 
 class RoleForm(EditForm):
     role = forms.ChoiceField(label=_("Role"), choices=Role.choices)
-
-
-class ApiKeyForm(forms.Form):
-    name = forms.CharField(
-        label=_("Name"),
-        max_length=80,
-        help_text=_("The program that uses the key, for example: ERP Hangzhou."),
-    )
-    scopes = forms.MultipleChoiceField(label=_("Permissions"), widget=forms.CheckboxSelectMultiple)
-
-    def __init__(self, *args: object, actor: Actor, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        allowed = KEY_SCOPES & actor.capabilities
-        field = self.fields["scopes"]
-        field.choices = [(c.value, c.label) for c in Capability if c in allowed]  # type: ignore[attr-defined]

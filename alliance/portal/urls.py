@@ -51,5 +51,7 @@ urlpatterns = [
     path("views/<slug:listing>/<int:view_id>/delete/", saved_views.view_delete, name="view_delete"),
     path("views/<slug:listing>/<int:view_id>/restore/", saved_views.view_restore, name="view_restore"),
     path("api-keys/", api_keys.api_key_list, name="api_key_list"),
+    path("api-keys/new/", api_keys.api_key_create, name="api_key_create"),
+    path("api-keys/<int:api_key_id>/rotate/", api_keys.api_key_rotate, name="api_key_rotate"),
     path("api-keys/<int:api_key_id>/revoke/", api_keys.api_key_revoke, name="api_key_revoke"),
 ]

@@ -47,13 +47,30 @@ def client_address(request: HttpRequest) -> str:
     Without proxies of ours X-Forwarded-For is ignored, because any client may send it. An IPv6 address is
     returned as its /64 network, because a household has all addresses of one.
     """
+    return _network_of(_seen(request))
+
+
+def exact_address(request: HttpRequest) -> str:
+    """Return the same, to the last bit: for addresses that are allowed, not counted. "" if there is none."""
+    return _exact(_seen(request))
+
+
+def _seen(request: HttpRequest) -> str:
     text = str(request.META.get("REMOTE_ADDR", ""))
     if settings.TRUSTED_PROXIES:
         # Each of our proxies adds one entry; those before may be invented by the client.
         entries = request.headers.get("X-Forwarded-For", "").split(",")
         if len(entries) >= settings.TRUSTED_PROXIES and _address(entries[-settings.TRUSTED_PROXIES]):
             text = entries[-settings.TRUSTED_PROXIES]
-    return _network_of(text)
+    return text
+
+
+@lru_cache(maxsize=4096)
+def _exact(text: str) -> str:
+    address = _address(text)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address) if address else ""
 
 
 @lru_cache(maxsize=4096)

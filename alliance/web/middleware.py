@@ -17,22 +17,24 @@ from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
 from alliance.database.retirement import explain_not_found
 from alliance.errors import AllianceError
+from alliance.key_scopes import scope_of_route
 from alliance.members.services.actors import actor_of_user
-from alliance.members.services.api_keys import actor_of_key
+from alliance.members.services.key_holders import actor_of_key
 from alliance.portal.errors import alliance_error, method_not_allowed
 from alliance.portal.form_owner import refuse_form, switch_back
-from alliance.tenancy import ANONYMOUS, Actor, Scope, limited, scope
+from alliance.tenancy import ANONYMOUS, Actor, Scope, kept_to, limited, scope
 from alliance.web.admission import TENANTS, gate, tenant_of
 from alliance.web.board import BOARD
 from alliance.web.bodies import is_form, length_of, take_in, take_in_large
 from alliance.web.connections import HOLD_SECONDS, ImpatientSocket
 from alliance.web.form_owner import foreign_owner
-from alliance.web.http import WITHOUT_DATABASE, client_address
+from alliance.web.http import WITHOUT_DATABASE, client_address, exact_address
 from alliance.web.requests import ActorRequest
 from alliance.web.unreadable import refusal_of
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 SESSION_KEY = "organisation_id"
+PROGRAMS = "/api/v1/"
 _REQUEST_ID = re.compile(r"^[0-9A-Za-z._-]{8,64}$")
 
 # The default of Retry-After in seconds.
@@ -178,6 +180,7 @@ class TenancyMiddleware:
             if (foreign := self._refuse_foreign_form(request, view)) is not None:
                 return foreign
             around = getattr(view, "around_transaction", None)
+            _keep_to_route(request, view)
             with around(request) if around else nullcontext(), _scope_of(request, view):
                 response: HttpResponseBase = view(request, *args, **kwargs)
                 # Templates run queries lazily, so the response must be rendered inside the scope.
@@ -212,6 +215,16 @@ class TenancyMiddleware:
         return None
 
 
+def _keep_to_route(request: ActorRequest, view: Callable[..., Any]) -> None:
+    """Leave a key with scopes what they allow on this route. Raises NotPermitted if that is nothing."""
+    if not request.path.startswith(PROGRAMS) or getattr(view, "scoped_by_itself", False):
+        return
+    if request.actor.scopes is not None and (match := request.resolver_match) is not None:
+        needed = scope_of_route(match.route, match.url_name, request.method)
+        # Not the lazy object, which would keep the request for as long as the answer is remembered.
+        request.actor = kept_to(request.caller, needed)
+
+
 def _scope_of(request: ActorRequest, view: Callable[..., Any]) -> AbstractContextManager[None]:
     if getattr(view, "scoped_by_itself", False):
         return nullcontext()
@@ -234,7 +247,9 @@ def actor_of_request(request: HttpRequest) -> Actor:
     # Not request.headers, which decodes all of them.
     scheme, _space, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     if scheme.lower() == "bearer":
-        return actor_of_key(token.strip()) or ANONYMOUS
+        actor = actor_of_key(token.strip(), address=exact_address(request)) or ANONYMOUS
+        request.caller = actor  # type: ignore[attr-defined]
+        return actor
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return ANONYMOUS

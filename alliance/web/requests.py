@@ -12,6 +12,8 @@ class ActorRequest(HttpRequest):
     """A request with its actor, who may be anonymous. Only a type: no instance is ever created."""
 
     actor: Actor
+    # The actor of a bearer key once it has been looked up, before a route took of its scopes.
+    caller: Actor
     # The id of the request in logs and errors.
     request_id: str
     htmx: HtmxDetails

@@ -91,7 +91,8 @@ class FreightSettleView(ApiView):
         operation_id="freight_statements_settle",
         summary="Mark a freight statement as settled",
         description="By who received the money: the courier, or the merchant of an amount below zero (403 "
-        "for the payer). Needs `finance:write`. 409 `month_open` while the month is open, `already_settled`.",
+        "for the payer). Needs `statements:write`. 409 `month_open` while the month is open, and "
+        "`already_settled`.",
         parameters=[MONTH, KEY],
         request=schema.SettleBody,
         responses=schema.FreightPartAnswer,
@@ -121,7 +122,7 @@ class FreightUnsettleView(ApiView):
     @extend_schema(
         operation_id="freight_statements_unsettle",
         summary="Take back that a freight statement is settled",
-        description="By the payee, with a reason. Needs `finance:write`. 409 `not_settled`.",
+        description="By the payee, with a reason. Needs `statements:write`. 409 `not_settled`.",
         parameters=[MONTH, KEY],
         request=schema.UnsettleBody,
         responses=schema.FreightPartAnswer,

@@ -68,7 +68,7 @@ class SurchargesView(ApiView):
         operation_id="surcharges_create",
         summary="Enter a surcharge",
         description="Into an open month of one of your merchants, perhaps for a parcel. For couriers, with "
-        "`finance:write`. The merchant sees it at once. 409 `month_closed`: enter it for an open month.",
+        "`statements:write`. The merchant sees it at once. 409 `month_closed`: enter it for an open month.",
         parameters=[KEY],
         request=schema.SurchargeBody,
         responses={201: schema.SurchargeAnswer},
@@ -129,7 +129,7 @@ class SurchargeWithdrawView(ApiView):
         summary="Withdraw a surcharge",
         description="Enters another one of the opposite amount, of the same month, or of the first open one "
         "if that is closed, and returns it. Withdrawing again returns the same. For couriers, with "
-        "`finance:write`. 409 `is_withdrawal` for one that takes back another.",
+        "`statements:write`. 409 `is_withdrawal` for one that takes back another.",
         parameters=[_ID],
         request=schema.WithdrawBody,
         responses=schema.SurchargeAnswer,

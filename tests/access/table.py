@@ -101,7 +101,9 @@ KERNEL = [
             but={"courier_owner": 422 if verb == "rename" else 302}, note="the owner's own view")
         for verb in ("rename", "default", "delete", "restore")
     ],
-    *get_and_post("api_key_list", SECRETS, post=422, ops=404),
+    Row("api_key_list", "GET", SECRETS, ops=404),
+    *get_and_post("api_key_create", SECRETS, post=422, ops=404),
+    *get_and_post("api_key_rotate", SECRET, post=302, rival=404, ops=404, path=("courier_key",)),
     *get_and_post("api_key_revoke", SECRET, post=302, rival=404, ops=404, path=("courier_key",)),
 ]  # fmt: skip
 

@@ -88,7 +88,7 @@ def test_switching_back_needs_the_membership(
 @pytest.mark.parametrize("owner", ["999999", "x", "9" * 30, "-1"])
 def test_made_up_owner_is_refused(courier_client: Client, courier_user: User, owner: str) -> None:
     data = {"name": "ERP", "for_organisation": owner, "switch_back": "yes"}
-    assert courier_client.post(reverse("api_key_list"), data).status_code == 409
+    assert courier_client.post(reverse("api_key_create"), data).status_code == 409
 
 
 def test_switch_to_an_impossible_id_is_a_404(courier_client: Client, courier_user: User) -> None:
@@ -114,7 +114,7 @@ def test_account_and_switch_belong_to_the_user(
     assert courier_client.post(reverse("account_logout"), stale).status_code == 302
 
 
-@pytest.mark.parametrize("name", ["member_list", "api_key_list", "slas:offer_create", "slas:offer_upload"])
+@pytest.mark.parametrize("name", ["member_list", "api_key_create", "slas:offer_create", "slas:offer_upload"])
 def test_every_form_says_whom_it_is_for(courier_client: Client, courier_user: User, name: str) -> None:
     html = html_of(courier_client.get(reverse(name)))
     # Those of the sidebar mean the same whatever organisation the user works for.

@@ -29,7 +29,7 @@ ACCOUNT_PAGES = [
 ]
 MEMBER_PAGES = [
     "account_email", "account_change_password", "account_logout", "account_reauthenticate",
-    "usersessions_list", "member_list", "api_key_list",
+    "usersessions_list", "member_list", "api_key_list", "api_key_create",
 ]  # fmt: skip
 
 

@@ -50,7 +50,7 @@ MERCHANT_PAGES = [
     "parcels:recipient_list",
     "parcels:recipient_add",
     "parcels:recipient_import",
-    "member_list", "api_key_list", "usersessions_list",
+    "member_list", "api_key_list", "api_key_create", "usersessions_list",
 ]  # fmt: skip
 COURIER_PAGES = [
     "slas:offer_list",

@@ -4,6 +4,10 @@
 -- returns key_name text
 -- returns hash text
 -- returns granted text[]
+-- returns by_resource text[]
+-- returns ends_at timestamptz
+-- returns ended_at timestamptz
+-- returns allowed_from text[]
 -- returns used_at timestamptz
 -- returns creator_id bigint
 -- returns holder_id bigint
@@ -12,9 +16,11 @@
 -- returns creator_role text
 
 BEGIN
-    SELECT k.id, k.name, k.secret_hash, k.scopes, k.last_used_at, k.created_by_id, k.organisation_id
-    INTO key_id, key_name, hash, granted, used_at, creator_id, holder_id
-    FROM alliance_apikey k WHERE k.prefix = %(prefix)s AND k.revoked_at IS NULL;
+    SELECT k.id, k.name, k.secret_hash, k.scopes, k.resources, k.expires_at, k.revoked_at, k.networks,
+        k.last_used_at, k.created_by_id, k.organisation_id
+    INTO key_id, key_name, hash, granted, by_resource, ends_at, ended_at, allowed_from,
+        used_at, creator_id, holder_id
+    FROM alliance_apikey k WHERE k.prefix = %(prefix)s;
     IF key_id IS NULL THEN
         RETURN;
     END IF;

@@ -1,75 +1,108 @@
-"""Create, revoke and look up API keys."""
+"""Create, rotate and revoke API keys."""
 
 import hashlib
-import hmac
-import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import lru_cache
-from typing import NamedTuple
+from typing import Final
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.capabilities import KEY_SCOPES
-from alliance.choices import Capability, Role
-from alliance.errors import FieldError, InvalidInput, NotFound
-from alliance.members.models import ApiKey, Organisation
-from alliance.members.services.actors import actor_of_organisation
-from alliance.members.sql import KEY_HOLDER
-from alliance.tenancy import Actor, Scope, require, rows_in
+from alliance.choices import Capability
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
+from alliance.key_scopes import capabilities_of_scopes, scopes_within
+from alliance.members.models import ApiKey
+from alliance.members.networks import networks_of
+from alliance.tenancy import Actor, require
 from alliance.texts import one_line
 
-KEY_FORMAT = re.compile(r"^ca_([0-9a-z]{10})_([0-9A-Za-z_-]{43})$")
-
 NAME_LENGTH = 80
-# How often last_used_at is updated: a write per call would make every key a hot row.
-LAST_USED_EVERY = timedelta(minutes=5)
+LIFETIME_DAYS: Final = 90
+MOST_DAYS: Final = 730
+# How long a rotated key goes on working beside the one that takes its place.
+GRACE: Final = timedelta(hours=24)
 
 
-def create_api_key(*, actor: Actor, name: str, scopes: Iterable[str]) -> tuple[ApiKey, str]:
-    """Create a key for the actor's organisation; return it with the secret, which is shown only now."""
+def create_api_key(
+    *,
+    actor: Actor,
+    name: str,
+    scopes: Iterable[str] = (),
+    resources: Iterable[str] | None = None,
+    days: int | None = LIFETIME_DAYS,
+    networks: str = "",
+    now: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """Create a key for the actor's organisation; return it with the secret, which is shown only now.
+
+    `resources` are scopes of `alliance.key_scopes`; `scopes` are capabilities, for a key that may do all they
+    allow. `days` is its lifetime: None for ever. `networks` is what somebody typed.
+    """
     require(actor, Capability.MANAGE_KEYS)
-    scope_names = sorted(set(scopes))
-    allowed = KEY_SCOPES & actor.capabilities
-    errors = []
-    name = one_line(name)
-    if not name:
-        errors.append(FieldError("/name", _("Enter the name of the program that uses the key."), "required"))
-    elif len(name) > NAME_LENGTH:
-        errors.append(FieldError("/name", _("Use at most %d characters.") % NAME_LENGTH, "max_length"))
-    if not scope_names or not set(scope_names) <= {str(item) for item in allowed}:
-        errors.append(FieldError("/scopes", _("Choose permissions within your own role."), "choice"))
+    moment = now or timezone.now()
+    chosen = None if resources is None else sorted(set(resources))
+    capabilities = set(map(str, scopes if chosen is None else capabilities_of_scopes(chosen) & KEY_SCOPES))
+    errors = [*_name_errors(name), *_scope_errors(actor, chosen, capabilities)]
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        errors.append(FieldError("/days", _("Choose 1 to %d days.") % MOST_DAYS, "range"))
+    allowed, refused = networks_of(networks)
+    errors += [FieldError("/networks", text, "address") for text in refused]
     if errors:
         raise InvalidInput(errors=errors)
-    prefix = "".join(secrets.choice("0123456789abcdefghijklmnopqrstuvwxyz") for _i in range(10))
-    secret = secrets.token_urlsafe(32)
-    key = ApiKey.objects.create(
-        organisation_id=actor.tenant_id,
-        name=name,
-        prefix=prefix,
-        secret_hash=hash_secret(secret),
-        scopes=scope_names,
-        created_by_id=actor.user_id,
-    )
-    audit.record(
-        actor=actor,
+    return _issue(
+        actor,
+        ApiKey(
+            name=one_line(name),
+            scopes=sorted(capabilities & set(map(str, actor.capabilities))),
+            resources=chosen,
+            networks=allowed or None,
+            created_at=moment,
+            expires_at=None if days is None else moment + timedelta(days=days),
+        ),
         verb="api_key.created",
-        object_type="api_key",
-        object_id=key.pk,
-        detail={"scopes": scope_names},
     )
-    return key, f"ca_{prefix}_{secret}"
+
+
+def rotate_api_key(*, actor: Actor, api_key_id: int, now: datetime | None = None) -> tuple[ApiKey, str]:
+    """Create a key like another one, which ends a day later; return it with its secret.
+
+    It lives as long as the other one was to live. Raises Conflict for a key that has ended, or was rotated.
+    """
+    require(actor, Capability.MANAGE_KEYS)
+    moment = now or timezone.now()
+    key = _locked(actor, api_key_id)
+    if key.rotated_at is not None:
+        raise Conflict(_("This key was rotated already: the new one is in the list."), code="rotated")
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= moment):
+        raise Conflict(_("This key has ended. Create a new one."), code="key_ended")
+    lifetime = key.expires_at - key.created_at if key.expires_at else None
+    new, token = _issue(
+        actor,
+        ApiKey(
+            name=key.name,
+            scopes=key.scopes,
+            resources=key.resources,
+            networks=key.networks,
+            created_at=moment,
+            expires_at=moment + lifetime if lifetime else None,
+        ),
+        verb="api_key.rotated",
+        replaces=key.pk,
+    )
+    end = moment + GRACE
+    key.rotated_at = moment
+    key.expires_at = min(key.expires_at, end) if key.expires_at else end
+    key.save(update_fields=["rotated_at", "expires_at"])
+    return new, token
 
 
 def revoke_api_key(*, actor: Actor, api_key_id: int, now: datetime | None = None) -> ApiKey:
     """Revoke a key permanently. Revoking it again changes nothing."""
     require(actor, Capability.MANAGE_KEYS)
-    key = ApiKey.objects.visible_to(actor).select_for_update().filter(pk=api_key_id).first()
-    if key is None:
-        raise NotFound
+    key = _locked(actor, api_key_id)
     if key.revoked_at is None:
         key.revoked_at = now or timezone.now()
         key.save(update_fields=["revoked_at"])
@@ -82,82 +115,45 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def actor_of_key(token: str, *, now: datetime | None = None) -> Actor | None:
-    """Return the actor of an API key, or None when there is no such live key.
+def _locked(actor: Actor, api_key_id: int) -> ApiKey:
+    key: ApiKey | None = ApiKey.objects.visible_to(actor).select_for_update().filter(pk=api_key_id).first()
+    if key is None:
+        raise NotFound
+    return key
 
-    A key never may more than its creator may now; it stops when its creator is no member any more.
-    """
-    match = KEY_FORMAT.match(token)
-    if match is None:
-        return None
-    prefix, secret = match.groups()
-    # Every call runs this; not cached, because a revoked key must stop working at once.
-    rows = rows_in(Scope.key(prefix), KEY_HOLDER.call, {"prefix": prefix})
-    if not rows:
-        return None
-    key = _KeyHolder(*rows[0])
-    if not hmac.compare_digest(key.secret_hash, hash_secret(secret)):
-        return None
-    # Keys that programs created have no creator, and no limit by one.
-    role = key.creator_role if key.creator_id else Role.OWNER
-    if not role:
-        return None
-    _note_use(key, prefix, now or timezone.now())
-    return _actor_of(
-        api_key_id=key.id,
-        label=f"key {key.name} ({prefix})",
-        scopes=tuple(key.scopes),
-        organisation_id=key.organisation_id,
-        organisation_kind=key.organisation_kind,
-        organisation_status=key.organisation_status,
-        role=role,
+
+def _issue(actor: Actor, key: ApiKey, *, verb: str, **detail: object) -> tuple[ApiKey, str]:
+    key.prefix = "".join(secrets.choice("0123456789abcdefghijklmnopqrstuvwxyz") for _i in range(10))
+    secret = secrets.token_urlsafe(32)
+    key.organisation_id, key.created_by_id = actor.tenant_id, actor.user_id
+    key.secret_hash = hash_secret(secret)
+    key.save(force_insert=True)
+    audit.record(
+        actor=actor,
+        verb=verb,
+        object_type="api_key",
+        object_id=key.pk,
+        detail={"scopes": key.scopes if key.resources is None else key.resources, **detail},
     )
+    return key, f"ca_{key.prefix}_{secret}"
 
 
-@lru_cache(maxsize=10_000)
-def _actor_of(
-    *,
-    api_key_id: int,
-    label: str,
-    scopes: tuple[str, ...],
-    organisation_id: int,
-    organisation_kind: str,
-    organisation_status: str,
-    role: str,
-) -> Actor:
-    """Return the actor of what has just been read of a key: most keys are as they were at their last call."""
-    return actor_of_organisation(
-        Organisation(pk=organisation_id, kind=organisation_kind, status=organisation_status),
-        kind="api_key",
-        api_key_id=api_key_id,
-        label=label,
-        role=role,
-        capabilities=frozenset(map(Capability, scopes)),
-    )
+def _name_errors(name: str) -> list[FieldError]:
+    name = one_line(name)
+    if not name:
+        text = _("Enter the name of the program that uses the key.")
+        return [FieldError("/name", text, "required")]
+    if len(name) > NAME_LENGTH:
+        return [FieldError("/name", _("Use at most %d characters.") % NAME_LENGTH, "max_length")]
+    return []
 
 
-class _KeyHolder(NamedTuple):
-    """A row of KEY_HOLDER."""
-
-    id: int
-    name: str
-    secret_hash: str
-    scopes: list[str]
-    last_used_at: datetime | None
-    creator_id: int | None
-    organisation_id: int
-    organisation_kind: str
-    organisation_status: str
-    creator_role: str | None
-
-
-def _note_use(key: _KeyHolder, prefix: str, now: datetime) -> None:
-    if key.last_used_at and now - key.last_used_at < LAST_USED_EVERY:
-        return
-    # SKIP LOCKED: if many calls run at once, only one needs to update the time.
-    rows_in(
-        Scope.key(prefix),
-        "UPDATE alliance_apikey SET last_used_at = %s WHERE id ="
-        " (SELECT id FROM alliance_apikey WHERE id = %s FOR UPDATE SKIP LOCKED)",
-        [now, key.id],
-    )
+def _scope_errors(actor: Actor, chosen: list[str] | None, capabilities: set[str]) -> list[FieldError]:
+    if chosen is None:
+        given, allowed = capabilities, set(map(str, KEY_SCOPES & actor.capabilities))
+    else:
+        given, allowed = set(chosen), set(scopes_within(actor.capabilities))
+    if given and given <= allowed:
+        return []
+    field = "/scopes" if chosen is None else "/resources"
+    return [FieldError(field, _("Choose permissions within your own role."), "choice")]

@@ -37,12 +37,16 @@ class Topic(StrEnum):
     PICKUP_REQUESTED = "pickup.requested"
     PICKUP_ACCEPTED = "pickup.accepted"
     PICKUP_PROPOSED = "pickup.proposed"
+    # An agreed window stays as it is: a proposal to move it was refused or taken back.
+    PICKUP_KEPT = "pickup.kept"
     PICKUP_DECLINED = "pickup.declined"
     PICKUP_CANCELLED = "pickup.cancelled"
     # A scan gave a parcel another status.
     PARCEL_STATUS_CHANGED = "parcel.status_changed"
     # A manifest was made or cancelled by its merchant, or handed over to its courier.
     MANIFEST_MADE = "manifest.made"
+    # Its merchant took parcels off while it was open.
+    MANIFEST_CHANGED = "manifest.changed"
     MANIFEST_CANCELLED = "manifest.cancelled"
     MANIFEST_HANDED_OVER = "manifest.handed_over"
     # A parcel's scans contradict its final status, or one another.

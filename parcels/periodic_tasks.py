@@ -22,6 +22,11 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
         "task": "parcels.tasks.forget_pickups",
         "schedule": crontab(minute="53", hour="4"),
     },
+    "count-missed-pickups": {"task": "parcels.tasks.count_missed_pickups", "schedule": 60.0},
+    "count-missed-pickups-again": {
+        "task": "parcels.tasks.count_missed_pickups_again",
+        "schedule": crontab(minute="43"),
+    },
     "resume-dry-runs": {"task": "parcels.tasks.resume_dry_runs", "schedule": 60.0},
     "resume-manifests": {"task": "parcels.tasks.resume_manifests", "schedule": 60.0},
     # On the 3rd after months were closed, it makes their freight final.

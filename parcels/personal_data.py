@@ -18,7 +18,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
     Holds.CONTACT: """
         parcels.PickupAddress.name parcels.PickupAddress.address
         parcels.PickupAddress.contact_name parcels.PickupAddress.contact_phone
-        parcels.Pickup.note parcels.Pickup.answer
+        parcels.Pickup.note parcels.Pickup.answer parcels.Pickup.move_note
     """,
     # A merchant's reference is its order number; scans, events and exports use tracking numbers only.
     Holds.NOTHING: """

@@ -11,6 +11,7 @@ from parcels.booking_files.services import retention
 from parcels.dry_runs import services as dry_runs
 from parcels.freight.services import counting
 from parcels.manifests.services import picking_up
+from parcels.pickups.services import counting as pickup_counting
 from parcels.pickups.services.retention import forget_old_pickups
 from parcels.recipients.services.retention import forget_unused
 from parcels.retention import erasing
@@ -83,6 +84,18 @@ def forget_booking_files() -> int:
 def forget_pickups() -> int:
     """Delete old pickup requests. May run twice: it deletes what is left."""
     return forget_old_pickups(now=timezone.now())
+
+
+@shared_task(acks_late=True)
+def count_missed_pickups() -> int:
+    """Count what was missed in windows that ended. May run twice: a count replaces the one before."""
+    return pickup_counting.count_missed(now=timezone.now())
+
+
+@shared_task(acks_late=True)
+def count_missed_pickups_again() -> int:
+    """Count again what was missed lately. May run twice: a count replaces the one before."""
+    return pickup_counting.count_missed_again(now=timezone.now())
 
 
 @shared_task(acks_late=True)

@@ -66,6 +66,12 @@ class PickupsQuery(S):
         required=False,
         help_text="As answered: `accepted` also lists those done or missed, `requested` those that lapsed.",
     )
+    missed = WordField(
+        choices=["true", "false"],
+        required=False,
+        help_text="`true`: agreed windows that are over and in which some parcels were not picked up, as "
+        "counted within a minute of their end and hourly for three days.",
+    )
 
 
 class WindowAnswer(S):
@@ -93,7 +99,16 @@ class PickupAnswer(S):
     )
     day = serializers.DateField()
     window = WindowAnswer(help_text="As requested, then as agreed.")
-    proposed = WindowAnswer(allow_null=True, help_text="The courier's own window, if it proposed one.")
+    proposed = WindowAnswer(
+        allow_null=True,
+        help_text="The courier's own window, if it proposed one; or that to which a side asks to move the "
+        "agreed one.",
+    )
+    proposed_by = serializers.ChoiceField(
+        choices=["courier", "merchant"],
+        allow_null=True,
+        help_text="Who waits for an answer to a proposed window.",
+    )
     courier = serializers.CharField()
     courier_name = serializers.CharField()
     merchant = serializers.CharField()
@@ -105,6 +120,7 @@ class PickupAnswer(S):
     weight_g = serializers.IntegerField()
     note = serializers.CharField(help_text="The merchant's.")
     answer = serializers.CharField(help_text="The courier's, with a proposal or a refusal.")
+    proposal_note = serializers.CharField(help_text="Of the side that asks to move the agreed window.")
     requested_at = serializers.DateTimeField()
     answered_at = serializers.DateTimeField(allow_null=True)
 

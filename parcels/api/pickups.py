@@ -40,7 +40,7 @@ from parcels.api.pickup_schema import (
 from parcels.models import Parcel, Pickup, PickupAddress
 from parcels.pickups.queries import View, parcels_of, pickup_of, pickups_of, views_of, waiting_parcels
 from parcels.pickups.rules import Stop, Window
-from parcels.pickups.services import answering
+from parcels.pickups.services import answering, proposing
 from parcels.pickups.services.requesting import Asked, Requested, request_pickup
 
 JSON = dict[str, Any]
@@ -61,7 +61,11 @@ class PickupsView(generics.ListAPIView[Pickup]):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset())
-        return self.get_paginated_response([_json(view) for view in views_of(page or [], timezone.now())])
+        views = views_of(page or [], timezone.now())
+        if self.request.query_params.get("missed") == "true":
+            # A scan that arrived since they were counted.
+            views = [view for view in views if view.is_missed]
+        return self.get_paginated_response([_json(view) for view in views])
 
     def get_queryset(self) -> QuerySet[Pickup]:
         if getattr(self, "swagger_fake_view", False):
@@ -70,8 +74,10 @@ class PickupsView(generics.ListAPIView[Pickup]):
         refuse_unknown_parameters(request, *PickupsQuery().fields, "cursor", "page_size")
         query = PickupsQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
-        pickups: QuerySet[Pickup] = pickups_of(actor_of(request)).filter(**query.validated_data)
-        return pickups
+        filters = {**query.validated_data}
+        missed = filters.pop("missed", None)
+        pickups = pickups_of(actor_of(request)).filter(**filters)
+        return pickups if missed is None else pickups.with_missed(missed == "true")
 
     @extend_schema(
         operation_id="pickups_create",
@@ -121,15 +127,16 @@ class PickupView(ApiView):
 
 
 class AnswerView(ApiView):
-    """One answer to a request: each call is a verb of `parcels.pickups.services.answering`."""
+    """One answer to a request: each call is a verb of `parcels.pickups.services`."""
 
     body_class: ClassVar[type[Body] | None] = None
-    # Of the side whose answer it is.
-    capability: ClassVar[Capability] = Capability.SEND_SCANS
+    # Of the side whose answer it is; None: of either.
+    capability: ClassVar[Capability | None] = Capability.SEND_SCANS
 
     def answered(self, request: Request, pickup_id: int) -> Response:
         actor = actor_of(request)
-        require(actor, self.capability)
+        own = Capability.BOOK_PARCELS if actor.is_merchant else Capability.SEND_SCANS
+        require(actor, self.capability or own)
         # Somebody else's request is not found, whatever the body says.
         pickup_of(actor, pickup_id, timezone.now())
         values: JSON = {}
@@ -165,12 +172,14 @@ class PickupAcceptView(AnswerView):
 
 class PickupProposeView(AnswerView):
     body_class = ProposalBody
+    capability = None
 
     @extend_schema(
         operation_id="pickups_propose",
         summary="Propose another window",
-        description="For couriers, until the merchant has answered; a later proposal replaces it. It may end "
-        "after the promised pickup, which it does not change.",
+        description="For couriers instead of accepting; for both sides once a window is agreed on, which "
+        "stands until the other side agrees. A later proposal replaces it. A courier's may end after the "
+        "promised pickup, which it does not change; a merchant's suits the promises of its parcels.",
         request=ProposalBody,
         responses=PickupDetailAnswer,
         examples=examples.WINDOW,
@@ -180,7 +189,7 @@ class PickupProposeView(AnswerView):
         return self.answered(request, pickup_id)
 
     def do(self, actor: Actor, pickup_id: int, values: JSON, now: datetime) -> None:
-        answering.propose_window(
+        proposing.propose_window(
             actor=actor,
             pickup_id=pickup_id,
             starts_at=values["start"],
@@ -211,13 +220,13 @@ class PickupDeclineView(AnswerView):
 
 class PickupAgreeView(AnswerView):
     body_class = WindowBody
-    capability = Capability.BOOK_PARCELS
+    capability = None
 
     @extend_schema(
         operation_id="pickups_agree",
         summary="Agree to a proposed window",
-        description="For merchants. Name the window that was read: 409 `window_over` if the courier has "
-        "proposed another one since, or its hour has passed.",
+        description="For the side that did not propose it. Name the window that was read: 409 `window_over` "
+        "if another one was proposed since, or its hour or that of the agreed window has passed.",
         request=WindowBody,
         responses=PickupDetailAnswer,
         examples=examples.WINDOW,
@@ -227,7 +236,30 @@ class PickupAgreeView(AnswerView):
         return self.answered(request, pickup_id)
 
     def do(self, actor: Actor, pickup_id: int, values: JSON, now: datetime) -> None:
-        answering.agree_to_window(
+        proposing.agree_to_window(
+            actor=actor, pickup_id=pickup_id, starts_at=values["start"], ends_at=values["end"], now=now
+        )
+
+
+class PickupKeepView(AnswerView):
+    body_class = WindowBody
+    capability = None
+
+    @extend_schema(
+        operation_id="pickups_keep",
+        summary="Keep the agreed window",
+        description="Take the own proposal to move it back, or refuse the other side's: name the window that "
+        "was proposed. 409 `window_over` if another one was proposed since. Again, it changes nothing.",
+        request=WindowBody,
+        responses=PickupDetailAnswer,
+        examples=examples.WINDOW,
+        tags=["pickups"],
+    )
+    def post(self, request: Request, pickup_id: int) -> Response:
+        return self.answered(request, pickup_id)
+
+    def do(self, actor: Actor, pickup_id: int, values: JSON, now: datetime) -> None:
+        proposing.keep_window(
             actor=actor, pickup_id=pickup_id, starts_at=values["start"], ends_at=values["end"], now=now
         )
 
@@ -320,6 +352,7 @@ def _json(view: View) -> JSON:
         "day": pickup.day.isoformat(),
         "window": _window(view.window),
         "proposed": view.proposed and _window(view.proposed),
+        "proposed_by": pickup.proposed_by or None,
         "courier": pickup.courier.organisation.public_id,
         "courier_name": pickup.courier.organisation.name,
         "merchant": public_id(IdKind.MERCHANT, pickup.merchant_id),
@@ -338,6 +371,7 @@ def _json(view: View) -> JSON:
         "weight_g": pickup.weight_g,
         "note": pickup.note,
         "answer": pickup.answer,
+        "proposal_note": pickup.move_note,
         "requested_at": moment_text(pickup.requested_at, zone),
         "answered_at": pickup.answered_at and moment_text(pickup.answered_at, zone),
     }

@@ -30,6 +30,7 @@ from parcels.api.manifests import (
     ManifestPdfView,
     ManifestPickUpView,
     ManifestRemarkView,
+    ManifestRemoveView,
 )
 from parcels.api.pickup_addresses import PickupAddressListView
 from parcels.api.recipients import RecipientsView, RecipientView
@@ -60,6 +61,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("pickups/<pck:pickup_id>/propose", pickups.PickupProposeView.as_view(), name="pickup_propose"),
     path("pickups/<pck:pickup_id>/decline", pickups.PickupDeclineView.as_view(), name="pickup_decline"),
     path("pickups/<pck:pickup_id>/agree", pickups.PickupAgreeView.as_view(), name="pickup_agree"),
+    path("pickups/<pck:pickup_id>/keep", pickups.PickupKeepView.as_view(), name="pickup_keep"),
     path("pickups/<pck:pickup_id>/cancel", pickups.PickupCancelView.as_view(), name="pickup_cancel"),
     path("parcels", parcels.ParcelListView.as_view(), name="parcel_list"),
     path("parcels/batch", parcels.ParcelBatchView.as_view(), name="parcel_batch"),
@@ -94,6 +96,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manifests/<str:manifest_number>/parcels", ManifestParcelsView.as_view(), name="manifest_parcels"),
     path("manifests/<str:manifest_number>/pdf", ManifestPdfView.as_view(), name="manifest_pdf"),
     path("manifests/<str:manifest_number>/pick-up", ManifestPickUpView.as_view(), name="manifest_pick_up"),
+    path("manifests/<str:manifest_number>/remove", ManifestRemoveView.as_view(), name="manifest_remove"),
     path("manifests/<str:manifest_number>/cancel", ManifestCancelView.as_view(), name="manifest_cancel"),
     path("manifests/<str:manifest_number>/remark", ManifestRemarkView.as_view(), name="manifest_remark"),
     path("freight-statements", FreightStatementsView.as_view(), name="freight_statement_list"),

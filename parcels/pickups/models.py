@@ -1,6 +1,6 @@
 """Pickup requests."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -8,11 +8,15 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from alliance.choices import OrganisationKind
 from alliance.models import User
 from couriers.models import Courier
 from parcels.bookings.models import Merchant, PickupAddress
 from parcels.choices import PickupState
 from parcels.pickups.querysets import PickupQuerySet
+from parcels.pickups.rules import NOTE_LENGTH
+
+_SIDES: Final = [(side.value, side.label) for side in (OrganisationKind.COURIER, OrganisationKind.MERCHANT)]
 
 
 class Pickup(models.Model):
@@ -35,13 +39,24 @@ class Pickup(models.Model):
     day = models.DateField(_("day"))
     starts_at = models.DateTimeField(_("window from"))
     ends_at = models.DateTimeField(_("window until"))
-    # The courier's own window, also once it is agreed.
+    # Another window: the courier's, also once it is agreed on; or one to which a side asks to move an agreed
+    # one, which stands until the other side agrees.
     proposed_starts_at = models.DateTimeField(_("proposed from"), null=True)
     proposed_ends_at = models.DateTimeField(_("proposed until"), null=True)
     state = models.CharField(_("state"), max_length=10, choices=PickupState, default=PickupState.REQUESTED)
     # Those that it was made for, in their order. Cancelled ones stay in it, and are not counted.
     parcel_ids = ArrayField(models.BigIntegerField(), default=list, verbose_name=_("parcels"))
     weight_g = models.PositiveBigIntegerField(_("weight (g)"), default=0)
+    # Which side asks to move the agreed window, while the other has not answered; and what it says.
+    move_asked_by = models.CharField(
+        _("move asked for by"), max_length=8, choices=_SIDES, blank=True, default="", db_default=""
+    )
+    move_note = models.CharField(
+        _("note on the move"), max_length=NOTE_LENGTH, blank=True, default="", db_default=""
+    )
+    # How many parcels were not picked up within the agreed window, as last counted once it was over; for
+    # lists of what was missed. What a page says of one request is counted when it is read.
+    missed = models.PositiveIntegerField(_("parcels missed"), null=True)
     # From the merchant; and the courier's with a proposal or a refusal.
     note = models.CharField(_("note"), max_length=300, blank=True)
     answer = models.CharField(_("answer"), max_length=300, blank=True)
@@ -81,6 +96,14 @@ class Pickup(models.Model):
                     proposed_starts_at__lt=F("proposed_ends_at"),
                 ),
             ),
+            models.CheckConstraint(
+                name="pickup_move_has_window",
+                condition=Q(move_asked_by="")
+                | Q(
+                    move_asked_by__in=[OrganisationKind.COURIER, OrganisationKind.MERCHANT],
+                    proposed_starts_at__isnull=False,
+                ),
+            ),
         ]
         indexes: ClassVar[list[models.Index]] = [
             # Both sides' lists, newest first.
@@ -105,7 +128,38 @@ class Pickup(models.Model):
                 name="pickup_to_agree",
                 condition=Q(state=PickupState.PROPOSED),
             ),
+            models.Index(
+                fields=["courier", "ends_at"],
+                name="pickup_courier_to_move",
+                condition=Q(state=PickupState.ACCEPTED, move_asked_by=OrganisationKind.MERCHANT),
+            ),
+            models.Index(
+                fields=["merchant", "ends_at"],
+                name="pickup_merchant_to_move",
+                condition=Q(state=PickupState.ACCEPTED, move_asked_by=OrganisationKind.COURIER),
+            ),
+            # Both sides' lists of what was missed.
+            models.Index(
+                fields=["merchant", "-id"], name="pickup_missed_by_merchant", condition=Q(missed__gt=0)
+            ),
+            models.Index(
+                fields=["courier", "-id"], name="pickup_missed_by_courier", condition=Q(missed__gt=0)
+            ),
+            # What is to be counted: each window that is over once, and those missed again for some days.
+            models.Index(
+                fields=["ends_at"],
+                name="pickup_to_count",
+                condition=Q(state=PickupState.ACCEPTED, missed__isnull=True),
+            ),
+            models.Index(fields=["ends_at"], name="pickup_to_count_again", condition=Q(missed__gt=0)),
         ]
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+    @property
+    def proposed_by(self) -> str:
+        """The side whose proposal waits for an answer; empty if none does."""
+        if self.state == PickupState.PROPOSED:
+            return OrganisationKind.COURIER.value
+        return self.move_asked_by if self.state == PickupState.ACCEPTED else ""

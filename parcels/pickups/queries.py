@@ -36,6 +36,8 @@ class View:
     courier: str
     progress: Progress
     stage: PickupStage
+    # A side asks to move the agreed window, and the other can still answer.
+    is_moving: bool = False
 
     @property
     def zone(self) -> str:
@@ -50,6 +52,10 @@ class View:
             PickupStage.CANCELLED,
             PickupStage.LAPSED,
         }
+
+    @property
+    def is_missed(self) -> bool:
+        return self.stage == PickupStage.MISSED
 
     @property
     def is_agreed(self) -> bool:
@@ -237,4 +243,8 @@ def _view(pickup: Pickup, address: PickupAddress, progress: Progress, now: datet
         pickup.courier.organisation.name,
         progress,
         stage,
+        is_moving=stage == PickupStage.ACCEPTED
+        and bool(pickup.move_asked_by)
+        and end is not None
+        and now < end,
     )

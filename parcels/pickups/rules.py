@@ -96,17 +96,32 @@ def refusal_of(
         return refusal
     if is_taken:
         return Conflict(_("This parcel is in an open pickup request already."), code="in_pickup")
-    if parcel.ready > max(window.starts_at, now):
-        params = {"at": _hour(parcel.ready, window)}
-        return Conflict(
-            _("This parcel is ready at %(at)s only: begin the window then.") % params, code="not_ready"
-        )
-    if parcel.promised_by is not None and now < parcel.promised_by < window.ends_at:
-        params = {"at": _hour(parcel.promised_by, window)}
-        return Conflict(
-            _("The pickup of this parcel is promised by %(at)s: end the window by then.") % params,
-            code="after_promise",
-        )
+    misfit = misfit_of(parcel.ready, parcel.promised_by, window, now=now)
+    return None if misfit is None else Conflict(misfit.message, code=misfit.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """Why a parcel's hours do not suit a window: which end of it, and what the hour is."""
+
+    pointer: str
+    code: str
+    hour: datetime
+    message: str
+
+
+def misfit_of(
+    ready_at: datetime, promised_by: datetime | None, window: Window, *, now: datetime
+) -> Misfit | None:
+    """Return why a parcel cannot be picked up in a window that its merchant asks for; None if it can."""
+    if ready_at > max(window.starts_at, now):
+        params = {"at": _hour(ready_at, window)}
+        message = _("This parcel is ready at %(at)s only: begin the window then.") % params
+        return Misfit("/start", "not_ready", ready_at, message)
+    if promised_by is not None and now < promised_by < window.ends_at:
+        params = {"at": _hour(promised_by, window)}
+        message = _("The pickup of this parcel is promised by %(at)s: end the window by then.") % params
+        return Misfit("/end", "after_promise", promised_by, message)
     return None
 
 

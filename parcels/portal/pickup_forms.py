@@ -1,7 +1,7 @@
 """Forms of pickup requests: a window on a day, and what one side tells the other."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,8 @@ from parcels.pickups.rules import LONGEST, NOTE_LENGTH, SHORTEST, Window
 # The window that a form begins with.
 _USUAL = timedelta(hours=3)
 _STEP = timedelta(minutes=30)
+# Among the states of a list: what the reader's side has to answer.
+TO_ANSWER: Final = "to_answer"
 
 
 class WindowForm(forms.Form):
@@ -67,7 +69,18 @@ class PickupFilterForm(FilterForm):
         label=_("Day"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
     state = forms.ChoiceField(
-        label=_("Answer"), required=False, choices=[("", _("All")), *PickupState.choices]
+        label=_("Answer"),
+        required=False,
+        choices=[("", _("All")), (TO_ANSWER, _("Waits for your answer")), *PickupState.choices],
+    )
+    missed = forms.ChoiceField(
+        label=pgettext_lazy("pickup windows", "Missed"),
+        required=False,
+        choices=[
+            ("", _("All")),
+            ("true", pgettext_lazy("pickup windows", "With missed parcels")),
+            ("false", pgettext_lazy("pickup windows", "None missed")),
+        ],
     )
 
 

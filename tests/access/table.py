@@ -213,6 +213,7 @@ PARCELS = [
     Row("parcels:manifest_detail", "GET", READ, rival=404, path=("manifest_number",)),
     Row("parcels:manifest_pdf", "GET", READ, rival=404, path=("manifest_number",)),
     Row("parcels:manifest_csv", "GET", EXPORT, rival=404, path=("manifest_number",)),
+    Row("parcels:manifest_remove", "POST", BOOK, own=302, rival=404, ops=404, path=("manifest_number",)),
     Row("parcels:manifest_cancel", "POST", BOOK, own=302, rival=404, ops=404, path=("manifest_number",)),
     Row(
         "parcels:manifest_pick_up",
@@ -307,6 +308,7 @@ PARCELS = [
     Row("parcels:pickup_create", "GET", BOOK, ops=404, note="ops book for nobody"),
     Row("parcels:pickup_create", "POST", BOOK, ops=404, note="nothing selected: where parcels wait"),
     Row("parcels:pickup_round", "GET", SCAN, ops=404, note="a courier's own", but=NOT_SUSPENDED),
+    Row("parcels:pickup_round_pdf", "GET", SCAN, ops=404, note="a courier's own", but=NOT_SUSPENDED),
     Row("parcels:pickup_detail", "GET", READ, rival=404, path=("pickup",)),
     Row(
         "parcels:pickup_accept",
@@ -321,11 +323,12 @@ PARCELS = [
     Row(
         "parcels:pickup_propose",
         "POST",
-        SCAN,
+        PRINT,
         own=422,
         rival=404,
         ops=422,
         path=("pickup",),
+        note="either side, once a window is agreed on",
         but=NOT_SUSPENDED,
     ),
     Row(
@@ -338,7 +341,10 @@ PARCELS = [
         path=("pickup",),
         but=NOT_SUSPENDED,
     ),
-    Row("parcels:pickup_agree", "POST", BOOK, own=302, rival=404, ops=302, path=("pickup",)),
+    *(
+        Row(name, "POST", PRINT, own=302, rival=404, ops=302, path=("pickup",), but=NOT_SUSPENDED)
+        for name in ("parcels:pickup_agree", "parcels:pickup_keep")
+    ),
     Row("parcels:pickup_cancel", "POST", BOOK, own=302, rival=404, ops=403, path=("pickup",)),
     Row("parcels:booking_template", "GET", BOOK, ops=404, note="ops book for nobody"),
     Row("parcels:booking_file", "GET", BOOK, rival=404, ops=404, path=("booking_file",)),
@@ -405,6 +411,15 @@ API = [
     Row("api:parcels:manifest_detail", "GET", API_READ, rival=404, path=("manifest_number",)),
     Row("api:parcels:manifest_parcels", "GET", API_READ, rival=404, path=("manifest_number",)),
     Row("api:parcels:manifest_pdf", "GET", API_READ, rival=404, path=("manifest_number",)),
+    Row(
+        "api:parcels:manifest_remove",
+        "POST",
+        API_BOOK,
+        own=422,
+        rival=404,
+        path=("manifest_number",),
+        data={},
+    ),
     Row("api:parcels:manifest_cancel", "POST", API_BOOK, rival=404, ops=404, path=("manifest_number",)),
     Row(
         "api:parcels:manifest_pick_up",
@@ -521,7 +536,7 @@ API = [
     Row(
         "api:parcels:pickup_propose",
         "POST",
-        API_SCAN,
+        API_PRINT,
         own=422,
         rival=404,
         path=("pickup",),
@@ -538,7 +553,10 @@ API = [
         data={},
         but=NOT_SUSPENDED,
     ),
-    Row("api:parcels:pickup_agree", "POST", API_BOOK, own=422, rival=404, path=("pickup",), data={}),
+    *(
+        Row(name, "POST", API_PRINT, own=422, rival=404, path=("pickup",), data={}, but=NOT_SUSPENDED)
+        for name in ("api:parcels:pickup_agree", "api:parcels:pickup_keep")
+    ),
     Row("api:parcels:pickup_cancel", "POST", API_BOOK, rival=404, ops=403, path=("pickup",)),
     Row("api:parcels:parcel_list", "GET", API_READ),
     Row("api:parcels:parcel_list", "POST", API_BOOK, own=422, data={}),

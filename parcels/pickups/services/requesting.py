@@ -90,6 +90,7 @@ def record(actor: Actor, pickup: Pickup, topic: events.Topic, *, verb: str, at: 
         "end": pickup.ends_at,
         "proposed_start": pickup.proposed_starts_at,
         "proposed_end": pickup.proposed_ends_at,
+        "proposed_by": pickup.proposed_by or None,
         "parcels": len(pickup.parcel_ids),
     }
     events.record([events.NewEvent(topic, payload=payload, **parties)], at=at)

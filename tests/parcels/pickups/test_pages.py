@@ -79,7 +79,7 @@ def test_a_courier_answers_on_the_page_and_has_it_in_its_round(
     assert "ends after the promised pickup of 3 parcels" in text
     key = page.context["window_key"]
     stale = merchant_client.post(f"{url}agree/", {"window": "1-2"}, follow=True)
-    assert "has proposed another window since" in text_of(stale)
+    assert "Another window was proposed since" in text_of(stale)
     agreed = merchant_client.post(f"{url}agree/", {"window": key}, follow=True)
     assert "Swift Express comes" in text_of(agreed)
     on_the_day = courier_client.get("/pickups/round/", {"day": nine.date().isoformat()})

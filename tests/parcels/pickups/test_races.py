@@ -8,7 +8,8 @@ from alliance.errors import Conflict
 from alliance.tenancy import Actor, Scope, scope
 from parcels.choices import PickupState
 from parcels.models import Parcel, Pickup
-from parcels.pickups.services.answering import cancel_pickup, propose_window
+from parcels.pickups.services.answering import cancel_pickup
+from parcels.pickups.services.proposing import propose_window
 from parcels.pickups.services.requesting import Requested
 from tests.parcels.pickups.conftest import accept, request
 from tests.slas.helpers.offers import in_threads

@@ -13,12 +13,8 @@ from parcels.bookings.services.cancelling import cancel_parcels
 from parcels.choices import PickupStage, PickupState
 from parcels.models import Parcel, Pickup, PickupAddress
 from parcels.pickups.queries import pickup_of, pickup_of_parcel, round_of, waiting_parcels
-from parcels.pickups.services.answering import (
-    agree_to_window,
-    cancel_pickup,
-    decline_pickup,
-    propose_window,
-)
+from parcels.pickups.services.answering import cancel_pickup, decline_pickup
+from parcels.pickups.services.proposing import agree_to_window, propose_window
 from parcels.pickups.services.retention import forget_old_pickups
 from parcels.waiting.rules import HeldParcel
 from slas.choices import CommitmentKind, Outcome

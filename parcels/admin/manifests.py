@@ -20,16 +20,20 @@ class ManifestAdmin(FileJobMixin, OrganisationSearchAdmin):
     organisation_field = "merchant_id"
     fields = (
         "number", "merchant", "courier", "origin", "pickup_address", "day", "ordinal", "state", "listed",
-        "done", "picked_up", "cancelled", "missing_count", "extra_count", "made_at", "made_by",
-        "picked_up_at", "picked_up_by", "finished_at", "cancelled_at", "merchant_remark", "courier_remark",
-        "problem", "attempts", "due_at",
+        "done", "picked_up", "cancelled", "removed_count", "missing_count", "extra_count", "made_at",
+        "made_by", "picked_up_at", "picked_up_by", "finished_at", "cancelled_at", "merchant_remark",
+        "courier_remark", "problem", "attempts", "due_at",
     )  # fmt: skip
-    readonly_fields = ("number", "missing_count", "extra_count")
+    readonly_fields = ("number", "removed_count", "missing_count", "extra_count")
     resume = staticmethod(resume_failed)
 
     @admin.display(description=_("number"))
     def number(self, manifest: Manifest) -> str:
         return manifest.number
+
+    @admin.display(description=_("taken off"))
+    def removed_count(self, manifest: Manifest) -> int:
+        return len(manifest.removed)
 
     @admin.display(description=_("missing"))
     def missing_count(self, manifest: Manifest) -> int:

@@ -428,6 +428,8 @@ WINDOW = [
 ]
 PICKUP_DECLINED = [_request_example("No car", {"note": "All our vans are out on that day."})]
 
+NUMBERS_OFF = [_request_example("One that is not packed yet", {"tracking_numbers": ["CA180HFPF3JNCPRS"]})]
+
 RETURN = [
     _request_example("Back to the default address", {"tier": "next_day"}),
     _answer_example("Booked", {**_BOOKED, "promise": _PROMISE, "return_of": "CA17ZZZZZZZZZZZ2"}, 201),

@@ -51,6 +51,15 @@ class PickUpBody(Body):
     )
 
 
+class RemoveBody(Body):
+    tracking_numbers = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        min_length=1,
+        max_length=BATCH_LIMIT,
+        help_text=f"Up to {BATCH_LIMIT:,} that are on the manifest.",
+    )
+
+
 class RemarkBody(Body):
     remark = serializers.CharField(max_length=REMARK_LENGTH, allow_blank=True)
 
@@ -62,13 +71,14 @@ class PlaceAnswer(S):
 
 
 class CountsAnswer(S):
-    listed = serializers.IntegerField(help_text="When it was made.")
+    listed = serializers.IntegerField(help_text="When it was made, without those taken off since.")
     to_pick_up = serializers.IntegerField()
     picked_up = serializers.IntegerField()
     cancelled = serializers.IntegerField(help_text="By the merchant, before the pickup.")
     missing = serializers.IntegerField()
     extra = serializers.IntegerField(help_text="Handed over beside the list; among those picked up.")
     refused = serializers.IntegerField(help_text="Whose scan was refused.")
+    removed = serializers.IntegerField(help_text="Taken off by the merchant while it was open.")
 
 
 class ManifestAnswer(S):
@@ -110,6 +120,11 @@ class MadeAnswer(S):
     results = ItemAnswer(many=True, help_text="One for each number sent, in order.")
 
 
+class RemovedAnswer(S):
+    manifest = ManifestAnswer()
+    results = ItemAnswer(many=True, help_text="One for each number sent, in order.")
+
+
 class PickedUpAnswer(S):
     manifest = ManifestAnswer()
     repeated = serializers.BooleanField(help_text="It was picked up before: nothing was changed.")
@@ -130,6 +145,7 @@ class ManifestLineAnswer(S):
 class LinesAnswer(S):
     results = ManifestLineAnswer(many=True)
     missing = ManifestLineAnswer(many=True, help_text="On the first page: parcels that were not found.")
+    removed = ManifestLineAnswer(many=True, help_text="On the first page: parcels that were taken off.")
     next = serializers.CharField(allow_null=True, help_text="Send it as `after` for the next page.")
 
 

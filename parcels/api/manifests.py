@@ -18,16 +18,14 @@ from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import refuse_body, refuse_unknown_parameters
 from alliance.api.views import ApiView
 from alliance.choices import Capability
-from alliance.clocks import local_clock
-from alliance.errors import AllianceError, FieldError, InvalidInput, NotFound
+from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.models import Organisation
-from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, require
 from parcels.api import examples
-from parcels.api.answers import place_json, rejection_json
 from parcels.api.batches import NUMBERS
 from parcels.api.labels import FileNegotiation
+from parcels.api.manifest_answers import items, line_json, manifest_json, picked_up_json, read_json
 from parcels.api.manifest_schema import (
     LinesAnswer,
     MadeAnswer,
@@ -38,17 +36,18 @@ from parcels.api.manifest_schema import (
     PickedUpAnswer,
     PickUpBody,
     RemarkBody,
+    RemoveBody,
+    RemovedAnswer,
 )
 from parcels.manifests.files import as_pdf
 from parcels.manifests.queries import (
-    Counts,
-    Line,
     Pickup,
     counts_of,
     lines_of,
     manifest_for,
     manifests_of,
     missing_lines,
+    removed_lines,
     with_addresses,
 )
 from parcels.manifests.rules import MOST_PARCELS
@@ -61,8 +60,8 @@ from parcels.manifests.services.making import (
     make_manifest_of_numbers,
     remark_manifest,
 )
-from parcels.manifests.services.picking_up import PickedUp, Told, pick_up
-from parcels.models import Manifest
+from parcels.manifests.services.picking_up import Told, pick_up
+from parcels.manifests.services.removing import remove_parcels
 
 JSON = dict[str, Any]
 PARCELS_A_PAGE: Final = 500
@@ -148,7 +147,7 @@ class ManifestDetailView(ApiView):
     )
     def get(self, request: Request, manifest_number: str) -> Response:
         refuse_unknown_parameters(request)
-        return Response(_read_json(manifest_for(actor_of(request), manifest_number)))
+        return Response(read_json(manifest_for(actor_of(request), manifest_number)))
 
 
 class ManifestParcelsView(ApiView):
@@ -169,11 +168,14 @@ class ManifestParcelsView(ApiView):
         after = _after(request.query_params.get("after", ""))
         lines = lines_of(actor, manifest, after=after, most=PARCELS_A_PAGE + 1)
         page = lines[:PARCELS_A_PAGE]
-        missing = missing_lines(actor, manifest) if not after else []
+        missing, removed = [], []
+        if not after:
+            missing, removed = missing_lines(actor, manifest), removed_lines(actor, manifest)
         return Response(
             {
-                "results": [_line_json(line) for line in page],
-                "missing": [_line_json(line) for line in missing],
+                "results": [line_json(line) for line in page],
+                "missing": [line_json(line) for line in missing],
+                "removed": [line_json(line) for line in removed],
                 "next": page[-1].parcel.number if len(lines) > PARCELS_A_PAGE else None,
             }
         )
@@ -232,7 +234,34 @@ class ManifestPickUpView(ApiView):
         data = body.validated_data
         told = Told(data.get("at"), data.get("missing", ()), data.get("extra", ()))
         result = pick_up(actor=actor, number=manifest_number, told=told, now=timezone.now())
-        return Response(_picked_up_json(told, result))
+        return Response(picked_up_json(told, result))
+
+
+class ManifestRemoveView(ApiView):
+    """Take parcels off an open manifest."""
+
+    @extend_schema(
+        operation_id="manifests_remove",
+        summary="Take parcels off a manifest",
+        description="Before its pickup. They stay booked and can be put on another. Each number has its own "
+        "result; one that was taken off before changes nothing. 409 `no_parcel` if none fits, "
+        "`already_picked_up`, `manifest_cancelled`, and `nothing_left`: cancel the manifest then.",
+        parameters=[_NUMBER],
+        request=RemoveBody,
+        responses=RemovedAnswer,
+        examples=examples.NUMBERS_OFF,
+        tags=["manifests"],
+    )
+    def post(self, request: Request, manifest_number: str) -> Response:
+        actor = actor_of(request)
+        require(actor, Capability.BOOK_PARCELS)
+        # Somebody else's manifest is not found, whatever the body says.
+        manifest_for(actor, manifest_number)
+        body = RemoveBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        numbers = body.validated_data[NUMBERS]
+        result = remove_parcels(actor=actor, number=manifest_number, numbers=numbers, at=timezone.now())
+        return Response({"manifest": read_json(result.manifest), "results": items(numbers, result.results)})
 
 
 class ManifestCancelView(ApiView):
@@ -252,7 +281,7 @@ class ManifestCancelView(ApiView):
         actor = actor_of(request)
         require(actor, Capability.BOOK_PARCELS)
         refuse_body(request.data)
-        return Response(_read_json(cancel_manifest(actor=actor, number=manifest_number, at=timezone.now())))
+        return Response(read_json(cancel_manifest(actor=actor, number=manifest_number, at=timezone.now())))
 
 
 class ManifestRemarkView(ApiView):
@@ -274,58 +303,15 @@ class ManifestRemarkView(ApiView):
         body = RemarkBody(data=request.data)
         body.is_valid(raise_exception=True)
         text = body.validated_data["remark"]
-        return Response(_read_json(remark_manifest(actor=actor, number=manifest_number, text=text)))
-
-
-def manifest_json(manifest: Manifest, counts: Counts) -> JSON:
-    address, zone = manifest.pickup_address, manifest.origin.time_zone
-
-    def local(at: Any) -> str | None:
-        return at and local_clock(at, zone).isoformat()
-
-    return {
-        "manifest_number": manifest.number,
-        "state": manifest.state,
-        "merchant": manifest.merchant.organisation.public_id,
-        "merchant_name": manifest.merchant.organisation.name,
-        "courier": manifest.courier.organisation.public_id,
-        "courier_name": manifest.courier.organisation.name,
-        **place_json("origin", manifest.origin),
-        "pickup_address": address
-        and {
-            "id": public_id(IdKind.PICKUP_ADDRESS, address.pk),
-            "name": address.name,
-            "address": address.address,
-        },
-        "date": manifest.day.isoformat(),
-        "number_of_day": manifest.ordinal,
-        "counts": {
-            "listed": manifest.listed,
-            "to_pick_up": counts.to_pick_up,
-            "picked_up": counts.picked_up,
-            "cancelled": counts.cancelled,
-            "missing": counts.missing,
-            "extra": counts.extra,
-            "refused": counts.refused,
-        },
-        "made_at": local(manifest.made_at),
-        "picked_up_at": local(manifest.picked_up_at),
-        "cancelled_at": local(manifest.cancelled_at),
-        "merchant_remark": manifest.merchant_remark,
-        "courier_remark": manifest.courier_remark,
-    }
-
-
-def _read_json(manifest: Manifest) -> JSON:
-    return manifest_json(manifest, counts_of([manifest])[manifest.pk])
+        return Response(read_json(remark_manifest(actor=actor, number=manifest_number, text=text)))
 
 
 def _made_json(actor: Actor, data: JSON) -> JSON:
     made, numbers = _make(actor, data), data.get(NUMBERS, [])
     return {
-        "manifest": _read_json(manifest_for(actor, made.manifest.number)),
+        "manifest": read_json(manifest_for(actor, made.manifest.number)),
         "more": made.has_more,
-        "results": _items(numbers, made.results),
+        "results": items(numbers, made.results),
     }
 
 
@@ -363,38 +349,6 @@ def _courier_id(public_id: str, errors: list[FieldError]) -> int | None:
     if found is None:
         errors.append(FieldError("/courier", _("Unknown courier."), "unknown"))
     return found
-
-
-def _picked_up_json(told: Told, result: PickedUp) -> JSON:
-    return {
-        "manifest": _read_json(result.manifest),
-        "repeated": result.is_repeat,
-        "missing": _items(told.missing, result.missing),
-        "extra": _items(told.extra, result.extra),
-    }
-
-
-def _items(numbers: Any, results: Any) -> list[JSON]:
-    return [_item(index, *each) for index, each in enumerate(zip(numbers, results, strict=True))]
-
-
-def _item(index: int, number: str, refusal: AllianceError | None) -> JSON:
-    sent = {"index": index, "tracking_number": number}
-    if refusal is None:
-        return {**sent, "status": "accepted"}
-    return {**sent, "status": "rejected", **rejection_json(refusal)}
-
-
-def _line_json(line: Line) -> JSON:
-    parcel = line.parcel
-    return {
-        "tracking_number": parcel.number,
-        "reference": parcel.reference,
-        "outcome": line.outcome,
-        "status": parcel.status,
-        **place_json("destination", parcel.destination),
-        "weight_g": parcel.weight_g,
-    }
 
 
 def _after(text: str) -> int:

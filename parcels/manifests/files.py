@@ -48,7 +48,7 @@ COLUMNS: Final[dict[str, Callable[[_Row], object]]] = {
 
 
 def as_csv(actor: Actor, manifest: Manifest) -> str:
-    """Write a line a parcel: those on the manifest, then the missing ones."""
+    """Write a line a parcel: those on the manifest, then those missing and taken off."""
     out = io.StringIO(newline="")
     out.write(_BYTE_ORDER_MARK)
     writer = csv.writer(out)

@@ -63,6 +63,8 @@ class Manifest(FileJob):
     done = models.PositiveIntegerField(_("parcels looked at"), default=0)
     picked_up = models.PositiveIntegerField(_("parcels picked up"), default=0)
     cancelled = models.PositiveIntegerField(_("parcels cancelled"), default=0)
+    # Ids of parcels that the merchant took off while it was open: papers that were printed before have them.
+    removed = models.JSONField(_("taken off"), default=list, db_default=[])
     # Ids of parcels: listed and not found, handed over and not listed, refused with the reason.
     missing = models.JSONField(_("missing"), default=list)
     extra = models.JSONField(_("not listed"), default=list)

@@ -62,6 +62,7 @@ class Counts:
     missing: int = 0
     extra: int = 0
     refused: int = 0
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,7 @@ def _kept(manifests: Sequence[Manifest]) -> dict[int, Counts]:
             missing=len(each.missing),
             extra=len(each.extra),
             refused=len(each.refused),
+            removed=len(each.removed),
         )
         for each in manifests
     }
@@ -158,6 +160,7 @@ def _now(manifests: Sequence[Manifest]) -> dict[int, Counts]:
     low, high = min(each.first_id for each in of_open), max(each.last_id for each in of_open)
     values = {"manifests": numbers(each.pk for each in of_open), "low": low, "high": high}
     found: dict[int, Counter[str]] = {each.pk: Counter() for each in of_open}
+    removed = {each.pk: len(each.removed) for each in of_open}
     for manifest_id, status, n in _at_homes(
         MANIFEST_COUNTS, sorted({each.courier_id for each in of_open}), low, values
     ):
@@ -168,6 +171,7 @@ def _now(manifests: Sequence[Manifest]) -> dict[int, Counts]:
             cancelled=by_status[ParcelStatus.CANCELLED],
             # By a scan of its own.
             picked_up=by_status.total() - by_status[ParcelStatus.BOOKED] - by_status[ParcelStatus.CANCELLED],
+            removed=removed[pk],
         )
         for pk, by_status in found.items()
     }
@@ -186,18 +190,24 @@ def missing_lines(actor: Actor, manifest: Manifest) -> list[Line]:
     return [Line(parcel, "missing") for parcel in _parcels(actor, manifest.missing)]
 
 
+def removed_lines(actor: Actor, manifest: Manifest) -> list[Line]:
+    """Return the parcels that the merchant took off."""
+    return [Line(parcel, "removed") for parcel in _parcels(actor, manifest.removed)]
+
+
 def extra_lines(actor: Actor, manifest: Manifest) -> list[Line]:
     """Return the parcels that were handed over without being on the list."""
     return [Line(parcel, "extra") for parcel in _parcels(actor, manifest.extra)]
 
 
 def all_lines(actor: Actor, manifest: Manifest, *, a_time: int = 1_000) -> Iterator[Line]:
-    """Yield all that a manifest says of parcels: those on it, then the missing ones."""
+    """Yield all that a manifest says of parcels: those on it, then those missing and taken off."""
     after = 0
     while lines := lines_of(actor, manifest, after=after, most=a_time):
         yield from lines
         after = lines[-1].parcel.pk
     yield from missing_lines(actor, manifest)
+    yield from removed_lines(actor, manifest)
 
 
 def outcome_of(manifest: Manifest, parcel: Parcel, extra: set[int]) -> str:

@@ -10,6 +10,7 @@ OUTCOMES: Final[dict[str, str | Promise]] = {
     "picked_up": pgettext_lazy("parcel of a manifest", "Picked up"),
     "cancelled": gettext_lazy("Cancelled"),
     "missing": pgettext_lazy("parcel of a manifest", "Missing"),
+    "removed": pgettext_lazy("parcel of a manifest", "Taken off"),
     "extra": pgettext_lazy("parcel of a manifest", "Not on the list"),
     "refused": pgettext_lazy("parcel of a manifest", "Scan refused"),
 }

@@ -71,6 +71,7 @@ _OUTCOMES: Final[dict[str, Badge]] = {
     "picked_up": Badge(OUTCOMES["picked_up"], "green", "package-export"),
     "cancelled": Badge(OUTCOMES["cancelled"], "grey", "ban"),
     "missing": Badge(OUTCOMES["missing"], "red", "help-octagon"),
+    "removed": Badge(OUTCOMES["removed"], "grey", "playlist-x"),
     "extra": Badge(OUTCOMES["extra"], "amber", "package-import"),
     "refused": Badge(OUTCOMES["refused"], "red", "alert-triangle"),
 }

@@ -29,6 +29,7 @@ from parcels.manifests.queries import (
     manifest_for,
     manifests_of,
     missing_lines,
+    removed_lines,
     with_addresses,
 )
 from parcels.manifests.rules import (
@@ -48,6 +49,7 @@ from parcels.manifests.services.making import (
     remark_manifest,
 )
 from parcels.manifests.services.picking_up import Told, pick_up
+from parcels.manifests.services.removing import remove_parcels
 from parcels.models import Manifest
 from parcels.portal.manifest_forms import ManifestFilterForm, ManifestForm, PickUpForm, numbers_in
 
@@ -223,6 +225,36 @@ def manifest_pick_up(request: ActorRequest, number: str) -> HttpResponse:
 
 @require_POST
 @login_required
+def manifest_remove(request: ActorRequest, number: str) -> HttpResponse:
+    """Take ticked parcels off an open manifest."""
+    actor = _merchant(request)
+    numbers = request.POST.getlist("numbers")
+    manifest_for(actor, number)
+    if not 1 <= len(numbers) <= BATCH_LIMIT:
+        messages.error(request, _("Tick the parcels that you want to take off the list."))
+        return redirect("parcels:manifest_detail", number)
+    try:
+        removed = remove_parcels(actor=actor, number=number, numbers=numbers, at=timezone.now(), pointer="")
+    except Conflict as error:
+        messages.error(request, error.detail)
+        for item in error.errors[:20]:
+            messages.warning(request, item.message)
+        return redirect("parcels:manifest_detail", number)
+    refused = _refused(numbers, removed.results)
+    count = len(numbers) - len(refused)
+    text = ngettext(
+        "%(count)d parcel was taken off. It can go on another list.",
+        "%(count)d parcels were taken off. They can go on another list.",
+        count,
+    )
+    messages.success(request, text % {"count": count})
+    for each, detail in refused[:20]:
+        messages.warning(request, f"{each}: {detail}")
+    return redirect("parcels:manifest_detail", number)
+
+
+@require_POST
+@login_required
 def manifest_cancel(request: ActorRequest, number: str) -> HttpResponse:
     """Take an open manifest back."""
     try:
@@ -264,11 +296,13 @@ def _page(
         "counts": counts_of([manifest])[manifest.pk],
         "lines": lines,
         "missing": missing_lines(actor, manifest) if manifest.missing else [],
+        "removed": removed_lines(actor, manifest) if manifest.removed else [],
         "next_url": f"?after={lines[-1].parcel.pk}#parcels" if has_more else "",
         "is_later": bool(after),
         "is_busy": manifest.state in {ManifestState.QUEUED, ManifestState.RUNNING},
         "may_pick_up": may_pick_up and manifest.state in {ManifestState.OPEN, ManifestState.FAILED},
         "may_cancel": may_book and manifest.is_open,
+        "may_remove": may_book and manifest.is_open and any(each.outcome == "to_pick_up" for each in lines),
         "may_remark": own and (may_pick_up or may_book),
         "own_remark": manifest.courier_remark if actor.is_courier else manifest.merchant_remark,
         "remark_length": REMARK_LENGTH,

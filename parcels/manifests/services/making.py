@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max
@@ -176,7 +177,7 @@ def locked(manifest: Manifest) -> Manifest:
     return row
 
 
-def note(actor: Actor, manifest: Manifest, topic: events.Topic, at: datetime) -> None:
+def note(actor: Actor, manifest: Manifest, topic: events.Topic, at: datetime, **more: Any) -> None:
     """Tell both sides, and the audit trail."""
     payload = {
         "number": manifest.number,
@@ -185,6 +186,7 @@ def note(actor: Actor, manifest: Manifest, topic: events.Topic, at: datetime) ->
         "picked_up": manifest.picked_up,
         "missing": len(manifest.missing),
         "extra": len(manifest.extra),
+        **more,
     }
     event = events.NewEvent(
         topic, merchant_id=manifest.merchant_id, courier_id=manifest.courier_id, payload=payload

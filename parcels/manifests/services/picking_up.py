@@ -188,6 +188,8 @@ def _sort_out(
     put(not_found, None)
     put(more, manifest.pk)
     manifest.missing, manifest.extra = list(not_found), list(more)
+    # Taken off, and handed over all the same.
+    manifest.removed = [each for each in manifest.removed if each not in more]
     manifest.first_id = min([manifest.first_id, *more])
     manifest.last_id = max([manifest.last_id, *more])
     return refused_missing, refused_extra
@@ -210,6 +212,9 @@ def _missing(
     if isinstance(read, AllianceError):
         return read
     parcel = held.get(read)
+    if read in manifest.removed:
+        # A paper that was printed before still has it.
+        return Conflict(_("The merchant has taken this parcel off the manifest."), code="taken_off")
     if parcel is None or parcel.manifest != manifest.pk:
         return NotFound(_("This parcel is not on this manifest."), code="not_listed")
     if refusal := not_waiting(parcel.has_status):

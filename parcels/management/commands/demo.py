@@ -23,6 +23,7 @@ from alliance.tenancy import Scope, scope
 from parcels.demo.days import ZONE, Stage, play
 from parcels.demo.exporting import write_some
 from parcels.demo.filing import upload_one
+from parcels.demo.handovers import hand_over_some
 from parcels.demo.promises import announce_what_comes
 from parcels.demo.returns import return_some
 from parcels.demo.revisions import move_some
@@ -82,6 +83,7 @@ class Command(BaseCommand):
             self.note(0)
             counts = play(self.stage, days=days, on_day=self.on_day)
         moved, returns = move_some(self.stage), return_some(self.stage)
+        handed = hand_over_some(self.stage)
         announce_what_comes(ops, now=until, zone=ZONE)
         files = write_some([buyers[0].actor, sellers[0].actor], today=timezone.localdate(until))
         bookings = upload_one(self.stage)
@@ -92,7 +94,7 @@ class Command(BaseCommand):
             f" {counts.scans:,} scans ({counts.duplicates:,} came twice), {counts.overdue:,} times overdue,"
             f" {counts.excused:,} breaches excused for the typhoon, {counts.claimed:,} excuses claimed,"
             f" {moved} deliveries moved, {returns} returns asked for, {files} exports,"
-            f" {bookings.booked} parcels booked from a file"
+            f" {bookings.booked} parcels booked from a file, {handed} for pickups and manifests"
         )
 
     def on_day(self, number: int, day: date) -> None:

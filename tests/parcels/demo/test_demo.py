@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 from gunicorn.arbiter import Arbiter
 
 from alliance.demo_logins import DEMO_LOGINS, is_loopback
@@ -21,9 +22,11 @@ from alliance.health import note_heartbeat
 from alliance.management.commands import up
 from alliance.models import Heartbeat, Organisation, User
 from alliance.tenancy import Actor, Scope, raw_rows, scope
-from parcels.choices import ScanCode
+from parcels.choices import PickupStage, ScanCode
 from parcels.demo.journeys import Itinerary, journey
 from parcels.management.commands import demo
+from parcels.models import Pickup
+from parcels.pickups.queries import views_of
 from slas.audits.rates import run_audit
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
@@ -105,6 +108,13 @@ def test_demo_is_coherent_and_loaded_once(
             ("csv", 2),
             ("parquet", 2),
         ]
+        # A courier's day: requests at each stage, and a list that was handed over without one parcel.
+        now = timezone.now()
+        stages = {view.stage for view in views_of(Pickup.objects.all(), now)}
+        assert {PickupStage.MISSED, PickupStage.ACCEPTED} <= stages
+        assert [*Pickup.objects.filter(missed__gt=0).values_list("missed", flat=True)] == [3]
+        manifests = raw_rows("SELECT state, jsonb_array_length(missing) FROM parcels_manifest ORDER BY id")
+        assert manifests == [("handed_over", 1), ("open", 0)]
         states = raw_rows("SELECT state, count(*) FROM couriers_application GROUP BY 1 ORDER BY 1")
         assert states == [("approved", 8), ("draft", 1), ("submitted", 1)]
     assert Heartbeat.objects.get(name="demo").detail == {"whole": True}

@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from alliance.csv_cells import read_code
 from alliance.csv_files.columns import bare_name, column_key
+from alliance.workbooks.cells import text_in
 from parcels.booking_files.columns import FORMAT, MEANT
 from parcels.booking_files.mappings import ADDRESS_WITH_CITY, WEIGHT_KG, ColumnMapping, own_mapping
 from parcels.booking_files.shops import KILOGRAMS, shop_of
@@ -35,6 +39,9 @@ _SENT: Final = re.compile(
 )
 # Of what is the sender's, this is asked for.
 _ORIGINS: Final = frozenset(column_key(name) for name, meant in MEANT.items() if meant == ("origin",))
+_GRAMS: Final = re.compile(r"克|gram|(?<!k)g$")
+# The heaviest parcel of a file weighs more grams, and seldom so many kilograms.
+_LEAST_GRAMS: Final = 30
 # What a file says of these is about the past: how an order went, and what it cost.
 _NEVER_MEANT: Final = frozenset({"courier", "expected_deliver_by", "expected_price", "ready_at", "if_full"})
 _GUESSED: Final = frozenset({*FORMAT.columns, WEIGHT_KG})
@@ -63,6 +70,29 @@ def guess(header: Sequence[str]) -> ColumnMapping:
     pairs += FORMAT.suggestions_for(rest, [*taken, *_NEVER_MEANT]).items()
     pairs = _with_lines(_with_name_parts(pairs, others), others)
     return ColumnMapping(tuple(_with_city(_with_phones(pairs, others))))
+
+
+def weighed(mapping: ColumnMapping, header: Sequence[str], rows: Sequence[Sequence[str]]) -> ColumnMapping:
+    """The guess, with kilograms for a weight whose name has no unit, where grams would be too few."""
+    places = {name: place for place, name in reversed([*enumerate(header)])}
+
+    def target_of(name: str, target: str) -> str:
+        if target != "weight_g" or _GRAMS.search(column_key(name)):
+            return target
+        cells = (row[places[name]] for row in rows if places[name] < len(row))
+        weights = [found for cell in cells if (found := _number(text_in(cell))) is not None]
+        return WEIGHT_KG if weights and max(weights) < _LEAST_GRAMS else target
+
+    columns = tuple((name, target_of(name, target)) for name, target in mapping.columns)
+    return replace(mapping, columns=columns)
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        number = Decimal(read_code(text))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def _is_of_others(name: str) -> bool:

@@ -18,7 +18,7 @@ from alliance.tenancy import Actor
 from alliance.web.requests import ActorRequest
 from alliance.workbooks.cells import mark_of, text_in
 from parcels.booking_files.columns import COLUMNS
-from parcels.booking_files.guesses import guess
+from parcels.booking_files.guesses import guess, weighed
 from parcels.booking_files.mappings import ColumnMapping, converted, fitted
 from parcels.booking_files.services.drafts import SHOWN_ROWS, discard_draft, draft_of, first_rows
 from parcels.booking_files.services.files import FileKnown, book_draft
@@ -120,8 +120,8 @@ def _book(actor: Actor, file: BookingFile, table: Table, form: ColumnsForm) -> N
 
 def _guess(table: Table) -> ColumnMapping:
     """Our guess. Rows of one reference may be boxes or articles: nothing is booked for an article unasked."""
-    mapping = guess(table.header)
-    first = islice(table.rows(), _LOOKED_AT)
+    first = list(islice(table.rows(), _LOOKED_AT))
+    mapping = weighed(guess(table.header), table.header, [row.cells for row in first])
     references = [cells[0] for _number, cells in converted(table.header, first, mapping)]
     repeats = any(text and text == following for text, following in pairwise(references))
     return replace(mapping, one_row_each=mapping.one_row_each or repeats)

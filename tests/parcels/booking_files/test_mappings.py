@@ -4,7 +4,7 @@ import pytest
 
 from alliance.workbooks.cells import CellKind, SheetRow, marked, text_in
 from parcels.booking_files.columns import COLUMNS
-from parcels.booking_files.guesses import guess
+from parcels.booking_files.guesses import guess, weighed
 from parcels.booking_files.mappings import ColumnMapping, converted, fitted
 from parcels.booking_files.shops import shop_of
 
@@ -219,3 +219,23 @@ def test_city_of_the_sender_is_where_a_parcel_leaves_from() -> None:
     assert dict(guess(("寄件城市", "寄件人", "寄件电话", "城市", "备注")).columns) == {
         "寄件城市": "origin", "城市": "destination",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "target"),
+    [
+        ("重量", ["0.8", "２", "12.5", ""], "weight_kg"),
+        ("Weight", ["1", "2"], "weight_kg"),
+        ("重量", ["800", "2"], "weight_g"),
+        ("重量", ["heavy", "NaN"], "weight_g"),
+        # Who says grams means grams.
+        ("Weight (g)", ["20", "25"], "weight_g"),
+        ("克重", ["20"], "weight_g"),
+    ],
+)
+def test_weight_without_a_unit_is_in_kilograms_where_grams_are_too_few(
+    name: str, weights: list[str], target: str
+) -> None:
+    header = ("订单号", name)
+    mapping = weighed(guess(header), header, [["1", weight] for weight in weights])
+    assert dict(mapping.columns)[name] == target

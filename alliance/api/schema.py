@@ -53,8 +53,8 @@ PROBLEM: dict[str, Any] = {
         "line": {"type": "integer", "description": "Of malformed JSON: the line, from 1."},
         "column": {"type": "integer", "description": "Of malformed JSON: the column, from 1."},
         "available": {
-            "description": "Of a refused booking: what can be booked now, as in the results of a batch; null "
-            "if nothing can.",
+            "description": "Of a refused booking: what can be booked now; null if nothing can.",
+            "oneOf": [{"$ref": "#/components/schemas/AvailableAnswer"}, {"type": "null"}],
         },
     },
 }

@@ -29,18 +29,17 @@ from slas.commitments.rules import raw_rate
 from slas.offers.quotes import Quote, QuotedOffer
 from slas.offers.ranking import RECORD_DAYS, Record
 from slas.offers.texts import quoted_reason
-from slas.promises.prices import yuan
+from slas.promises.prices import CURRENCY, yuan
 from slas.promises.rules import Promise, Step
 from slas.promises.texts import Ends, rolled_text, step_text
 
-CURRENCY = "CNY"
 JSON = dict[str, Any]
 
 
 def quote_json(quote: Quote) -> JSON:
     request = quote.request
     return {
-        "at": _local(quote.at, request.origin.time_zone),
+        "quoted_at": _local(quote.at, request.origin.time_zone),
         **place_json("origin", request.origin),
         **place_json("destination", request.destination),
         "weight_g": request.weight_g,
@@ -80,7 +79,7 @@ def offer_json(offer: QuotedOffer, ends: Ends) -> JSON:
         "cut_off_in_seconds": int(offer.to_cut_off.total_seconds()),
         "on_time": record_json(offer.record),
         "recommended": offer.recommended,
-        "reason": reason,
+        "ranking_reason": reason,
     }
 
 
@@ -88,8 +87,8 @@ def record_json(record: Record) -> JSON:
     return {
         "days": RECORD_DAYS,
         "n": record.n,
-        "rate": record.rate,
-        "raw": raw_rate(record.met, record.late, record.overdue),
+        "accountable_rate": record.rate,
+        "raw_rate": raw_rate(record.met, record.late, record.overdue),
         "lower_bound": record.lower_bound,
         "excused": record.excused,
         "few": record.uses_prior,

@@ -73,7 +73,9 @@ class BookingFileAnswer(serializers.Serializer[Any]):
     )
     uploaded_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
-    lines = serializers.IntegerField(help_text="Lines of the file, including the header.")
+    lines_total = serializers.IntegerField(
+        source="lines", help_text="Lines of the file, including the header."
+    )
     lines_done = serializers.IntegerField(source="line")
     rows_done = serializers.IntegerField(source="done")
     booked = serializers.IntegerField()
@@ -82,14 +84,16 @@ class BookingFileAnswer(serializers.Serializer[Any]):
     )
     rejected = serializers.IntegerField(help_text="Not booked: the results give the reason.")
     rows_per_second = serializers.FloatField(source="rate", allow_null=True)
-    seconds_left = serializers.IntegerField(allow_null=True)
+    remaining_seconds = serializers.IntegerField(source="seconds_left", allow_null=True)
     problem = serializers.CharField(
         help_text="Why the file failed; while it is not finished, why the last attempt failed or what it "
         "waits for."
     )
-    results = serializers.SerializerMethodField(help_text="Address of the results; null until there are any.")
+    results_url = serializers.SerializerMethodField(
+        help_text="Address of the results; null until there are any."
+    )
 
-    def get_results(self, file: BookingFile) -> str | None:
+    def get_results_url(self, file: BookingFile) -> str | None:
         if not file.results_size or file.deleted_at:
             return None
         return reverse("api:parcels:booking_file_results", args=[file.pk])

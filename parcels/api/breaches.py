@@ -4,13 +4,14 @@ from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
+from alliance.api.fields import MoneyField, MonthField
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.api.public_ids import PublicIdField
 from alliance.choices import Capability
@@ -35,9 +36,10 @@ from slas.choices import (
     RevisionParty,
     TierCode,
 )
+from slas.credits.months import spell
 from slas.excuses.breach_report import BreachReport, breach_report
 from slas.models import Excuse
-from slas.promises.prices import yuan
+from slas.promises.prices import CURRENCY, yuan
 
 S = serializers.Serializer[Any]
 
@@ -73,7 +75,7 @@ class BreachScan(S):
 
 class BreachLeg(S):
     leg = serializers.ChoiceField(choices=Leg.choices)
-    seconds = serializers.IntegerField()
+    duration_seconds = serializers.IntegerField()
     open = serializers.BooleanField(help_text="The leg is not finished.")
 
 
@@ -109,13 +111,22 @@ class BreachExcuse(S):
 
 
 class BreachCredit(S):
-    amount = serializers.SerializerMethodField(help_text="CNY; negative for a reversal.")
+    amount = serializers.SerializerMethodField(help_text="Negative for a reversal.")
+    currency = serializers.SerializerMethodField()
     cause = serializers.ChoiceField(choices=CreditCause.choices)
-    at = serializers.DateTimeField()
-    statement = serializers.DateField(source="month", help_text="First day of the statement's month.")
+    written_at = serializers.DateTimeField(source="at")
+    month = serializers.SerializerMethodField(help_text="Of its statement.")
 
+    @extend_schema_field(MoneyField)
     def get_amount(self, entry: Any) -> str:
         return yuan(entry.amount_fen)
+
+    def get_currency(self, _entry: Any) -> str:
+        return CURRENCY
+
+    @extend_schema_field(MonthField)
+    def get_month(self, entry: Any) -> str:
+        return spell(entry.month)
 
 
 class BreachDetail(S):
@@ -139,11 +150,11 @@ class BreachDetail(S):
     )
     opened_at = serializers.DateTimeField()
     withdrawn_at = serializers.DateTimeField(allow_null=True)
-    excused = serializers.BooleanField()
+    is_excused = serializers.BooleanField()
     attribution = BreachAttribution()
     excuses = BreachExcuse(many=True, help_text="Newest first.")
     claim_until = serializers.DateTimeField(help_text="The courier can request an exemption until then.")
-    credits = BreachCredit(many=True, help_text="Empty without the permission to see fees.")
+    credit_entries = BreachCredit(many=True, help_text="Empty without the permission to see fees.")
     scans = BreachScan(many=True, help_text=f"Latest first, at most {SHOWN}.")
     scans_next = serializers.CharField(
         allow_null=True, help_text="Cursor of earlier scans, for `scans_after`; null if there are none."
@@ -221,11 +232,11 @@ def breach_json(report: BreachReport, scans: list[TrackedScan], scans_next: str)
         "late_by_seconds": int(report.late_by.total_seconds()) if report.late_by else None,
         "opened_at": _time_json(breach.opened_at),
         "withdrawn_at": _time_json(breach.withdrawn_at),
-        "excused": commitment.excused,
+        "is_excused": commitment.excused,
         "attribution": _attribution_json(report),
         "excuses": BreachExcuse(report.excuses, many=True).data,
         "claim_until": _time_json(report.claim_until),
-        "credits": BreachCredit(report.credits, many=True).data,
+        "credit_entries": BreachCredit(report.credits, many=True).data,
         "scans": [_scan_json(tracked_scan) for tracked_scan in scans],
         "scans_next": scans_next or None,
     }
@@ -238,7 +249,7 @@ def _attribution_json(report: BreachReport) -> dict[str, Any]:
         "ground": attribution.ground,
         "why": attribution.why,
         "legs": [
-            {"leg": leg.leg, "seconds": int(leg.time.total_seconds()), "open": leg.open}
+            {"leg": leg.leg, "duration_seconds": int(leg.time.total_seconds()), "open": leg.open}
             for leg in attribution.legs
         ],
         "leg": attribution.leg,

@@ -76,10 +76,11 @@ _OFFER = {
     "instead": None,
     "cut_off_in_seconds": 28_800,
     "on_time": {
-        "days": 30, "n": 412, "rate": 0.971, "raw": 0.954, "lower_bound": 0.950, "excused": 7, "few": False,
+        "days": 30, "n": 412, "accountable_rate": 0.971, "raw_rate": 0.954, "lower_bound": 0.950,
+        "excused": 7, "few": False,
     },
     "recommended": True,
-    "reason": {
+    "ranking_reason": {
         "code": "price",
         "text": "The lowest price among the couriers with the best on-time record on this lane."
         " The courier's grade is Gold.",
@@ -111,7 +112,7 @@ _STATED_PROMISE = {
     "moved_by": None,
     "outcome": "pending",
     "reached_at": None,
-    "late": False,
+    "is_late": False,
     "late_by_seconds": None,
 }
 _PARCEL = {
@@ -124,7 +125,7 @@ _PARCEL = {
     "status_text": "Delivered",
     "status_at": "2026-11-24T16:12:00+08:00",
     "contradiction": None,
-    "next": "Nothing more. The delivery is complete.",
+    "next_step": "Nothing more. The delivery is complete.",
     "promise": {
         **_STATED_PROMISE,
         "outcome": "met",
@@ -159,7 +160,7 @@ _TRACKED: dict[str, Any] = {
     "status_text": "Out for delivery",
     "status_at": "2026-11-24T09:20:00+08:00",
     "explanation": "The parcel is with the driver.",
-    "next": "The driver will deliver it on this round.",
+    "next_step": "The driver will deliver it on this round.",
     "to_do": ["If another day suits you better, choose it below."],
     "ask": "Questions? Ask Swift Express and give the tracking number, or ask the shop.",
     "equivalents": {"aftership": "OutForDelivery", "easypost": "out_for_delivery", "kuaidi100": "5"},
@@ -171,8 +172,8 @@ _TRACKED: dict[str, Any] = {
     "promise": _STATED_PROMISE,
     "lost": None,
     "expected": {
-        "p50": "2026-11-24T16:00:00+08:00",
-        "p90": "2026-11-24T19:00:00+08:00",
+        "p50_at": "2026-11-24T16:00:00+08:00",
+        "p90_at": "2026-11-24T19:00:00+08:00",
         "precision": "hour",
         "chance_late": 0.0412,
         "basis": "courier_lane",
@@ -205,7 +206,7 @@ QUOTE = [
     _answer_example(
         "One offer",
         {
-            "at": "2026-11-23T02:00:00+00:00",
+            "quoted_at": "2026-11-23T02:00:00+00:00",
             **_ENDS,
             "weight_g": 800,
             "ready_at": "2026-11-23T10:00:00+08:00",
@@ -242,7 +243,7 @@ CANCELLED = [
             "status": "cancelled",
             "status_text": "Cancelled",
             "status_at": "2026-11-23T11:00:00+08:00",
-            "next": "It will not be delivered.",
+            "next_step": "It will not be delivered.",
             "promise": None,
             "cancelled_at": "2026-11-23T11:00:00+08:00",
             "delivered_at": None,
@@ -349,7 +350,11 @@ LABELS = [
                     "errors": [],
                 },
             ],
-            "file": {"name": f"label-{NUMBER}.pdf", "content_type": "application/pdf", "content": "JVBERi0x"},
+            "label_file": {
+                "name": f"label-{NUMBER}.pdf",
+                "content_type": "application/pdf",
+                "content_base64": "JVBERi0x",
+            },
         },
         response_only=True,
         media_type="application/json",
@@ -366,8 +371,8 @@ PICKUP = [
     _request_example(
         "Two parcels between ten and twelve",
         {
-            "start": "2026-11-23T10:00:00+08:00",
-            "end": "2026-11-23T12:00:00+08:00",
+            "starts_at": "2026-11-23T10:00:00+08:00",
+            "ends_at": "2026-11-23T12:00:00+08:00",
             "tracking_numbers": [NUMBER, "CA2K7W9X0M3N5P8"],
             "note": "Gate 3",
         },
@@ -378,11 +383,11 @@ PICKUP = [
             "id": public_id(IdKind.PICKUP, 1182),
             "state": "requested",
             "day": "2026-11-23",
-            "window": {"start": "2026-11-23T10:00:00+08:00", "end": "2026-11-23T12:00:00+08:00"},
+            "window": {"starts_at": "2026-11-23T10:00:00+08:00", "ends_at": "2026-11-23T12:00:00+08:00"},
             "proposed": None,
             **_MERCHANT,
             **_COURIER,
-            "pickup_address": {
+            "pickup_place": {
                 "id": _ADDRESS,
                 "name": "Warehouse",
                 "city": "CN-HGH",
@@ -391,7 +396,7 @@ PICKUP = [
                 "contact_name": "陈晓燕",
                 "contact_phone": "0571 8502 2088",
             },
-            "parcels": 1,
+            "parcel_count": 1,
             "picked_up": 0,
             "missed": 0,
             "weight_g": 800,
@@ -423,7 +428,7 @@ PICKUP = [
 WINDOW = [
     _request_example(
         "Between two and four",
-        {"start": "2026-11-23T14:00:00+08:00", "end": "2026-11-23T16:00:00+08:00"},
+        {"starts_at": "2026-11-23T14:00:00+08:00", "ends_at": "2026-11-23T16:00:00+08:00"},
     ),
 ]
 PICKUP_DECLINED = [_request_example("No car", {"note": "All our vans are out on that day."})]
@@ -449,13 +454,13 @@ _MANIFEST: dict[str, Any] = {
     **_COURIER,
     "origin": "CN-HGH",
     "origin_name": "Hangzhou",
-    "pickup_address": {"id": _ADDRESS, "name": "西溪仓库", "address": "文一西路 998 号"},
-    "date": "2026-11-23",
+    "pickup_place": {"id": _ADDRESS, "name": "西溪仓库", "address": "文一西路 998 号"},
+    "day": "2026-11-23",
     "number_of_day": 1,
     "counts": {
         "listed": 2, "to_pick_up": 2, "picked_up": 0, "cancelled": 0, "missing": 0, "extra": 0, "refused": 0,
     },
-    "made_at": "2026-11-23T16:02:11+08:00",
+    "created_at": "2026-11-23T16:02:11+08:00",
     "picked_up_at": None,
     "cancelled_at": None,
     "merchant_remark": "",
@@ -465,13 +470,13 @@ _ACCEPTED = {"index": 0, "tracking_number": NUMBER, "status": "accepted"}
 MANIFEST = [
     OpenApiExample(
         "All parcels of a day",
-        value={"courier": _COURIER["courier"], "pickup_address": _ADDRESS, "date": "2026-11-23"},
+        value={"courier": _COURIER["courier"], "pickup_address": _ADDRESS, "day": "2026-11-23"},
         request_only=True,
     ),
     OpenApiExample("Some parcels", value={"tracking_numbers": [NUMBER]}, request_only=True),
     OpenApiExample(
         "The manifest",
-        value={"manifest": _MANIFEST, "more": False, "results": [_ACCEPTED]},
+        value={"manifest": _MANIFEST, "has_more": False, "results": [_ACCEPTED]},
         response_only=True,
         status_codes=["201"],
     ),
@@ -479,7 +484,7 @@ MANIFEST = [
 PICK_UP = [
     OpenApiExample(
         "One parcel was not there",
-        value={"at": "2026-11-23T17:40:00+08:00", "missing": [NUMBER]},
+        value={"picked_up_at": "2026-11-23T17:40:00+08:00", "missing_numbers": [NUMBER]},
         request_only=True,
     ),
     OpenApiExample(
@@ -492,8 +497,8 @@ PICK_UP = [
                 "picked_up_at": "2026-11-23T17:40:00+08:00",
             },
             "repeated": False,
-            "missing": [_ACCEPTED],
-            "extra": [],
+            "missing_results": [_ACCEPTED],
+            "extra_results": [],
         },
         response_only=True,
     ),

@@ -34,6 +34,7 @@ from parcels.freight.queries import (
 from parcels.freight.services.settling import Payment, mark_settled, undo_settled
 from slas.credits.accounts import Account
 from slas.credits.statements import account_of
+from slas.promises.prices import CURRENCY
 
 # Counterparties in an answer.
 PARTS: Final = schema.PARTS
@@ -194,7 +195,7 @@ def _month_json(month: FreightOfMonth, counted: datetime | None) -> dict[str, An
         "closed_at": month.closed_at and timezone.localtime(month.closed_at).isoformat(),
         "counted_at": counted and not month.closed_at and timezone.localtime(counted).isoformat() or None,
         **_freight_json(month),
-        "currency": "CNY",
+        "currency": CURRENCY,
     }
 
 

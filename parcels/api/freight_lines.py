@@ -45,11 +45,11 @@ class FreightLinesView(ApiView):
         tags=[TAG],
     )
     def get(self, request: Request, month: str) -> Response:
-        account = account_asked(request, "kind", "cursor", "page_size")
+        account = account_asked(request, "entry", "cursor", "page_size")
         query = schema.LinesQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         shown = month_for(account, month, now=timezone.now())
-        kind = query.validated_data.get("kind")
+        kind = query.validated_data.get("entry")
         kinds = [FreightKind(kind)] if kind else EVERY_KIND
         size = CursorPagination().get_page_size(request)
         lines, following = lines_of(account, shown.month, _place(request), limit=size, kinds=kinds)
@@ -133,8 +133,8 @@ def _next(request: Request, place: Place | None) -> str | None:
 
 def _line_json(line: FreightLine) -> dict[str, Any]:
     return {
-        "kind": line.kind.value,
-        "at": timezone.localtime(line.at).isoformat(),
+        "entry": line.kind.value,
+        "written_at": timezone.localtime(line.at).isoformat(),
         "tracking_number": line.number or None,
         "reference": line.reference,
         "tier": line.service or None,

@@ -5,6 +5,8 @@ from typing import Any, Final
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter
 from rest_framework import serializers
 
+from alliance.api.fields import MONTH as MONTH_PATTERN
+from alliance.api.fields import MoneyField, MonthField
 from alliance.api.parsing import Body, WordField
 from alliance.api.public_ids import PublicIdField
 from alliance.public_ids import IdKind, public_id
@@ -24,7 +26,7 @@ OF_WHOM: Final = OpenApiParameter(
     description="Required for ops, not allowed otherwise: the id of a merchant or courier.",
 )
 MONTH: Final = OpenApiParameter(
-    "month", str, OpenApiParameter.PATH, description="YYYY-MM, in Beijing time.", pattern=r"^\d{4}-\d{2}$"
+    "month", str, OpenApiParameter.PATH, description="YYYY-MM, in Beijing time.", pattern=MONTH_PATTERN
 )
 CURSOR: Final = OpenApiParameter("cursor", str, description="From `next`.")
 PAGE_SIZE: Final = OpenApiParameter("page_size", int, description="50 by default, 500 at most.")
@@ -51,16 +53,16 @@ class FreightAnswer(S):
     """Money in CNY as decimal strings; `amount_due` is fees and surcharges less cancellations and credits."""
 
     booked = serializers.IntegerField()
-    fees = serializers.CharField()
+    fees = MoneyField()
     cancelled = serializers.IntegerField()
-    cancellations = serializers.CharField(help_text="Not positive.")
-    surcharges = serializers.CharField()
-    credits = serializers.CharField(help_text="What credits take off: the statement's total, negative.")
-    amount_due = serializers.CharField(help_text="From merchant to courier; below zero the other way.")
+    cancellations = MoneyField(help_text="Not positive.")
+    surcharges = MoneyField()
+    credits = MoneyField(help_text="What credits take off: the statement's total, negative.")
+    amount_due = MoneyField(help_text="From merchant to courier; below zero the other way.")
 
 
 class FreightMonthAnswer(FreightAnswer):
-    month = serializers.CharField(help_text="YYYY-MM.")
+    month = MonthField(help_text="YYYY-MM.")
     state = serializers.ChoiceField(choices=["open", "final"])
     closed_at = serializers.DateTimeField(allow_null=True)
     counted_at = serializers.DateTimeField(
@@ -95,19 +97,19 @@ class FreightStatementAnswer(FreightMonthAnswer):
 
 
 class LinesQuery(S):
-    kind = WordField(choices=FreightKind.choices, required=False, help_text="Only lines of this kind.")
+    entry = WordField(choices=FreightKind.choices, required=False, help_text="Only lines of this kind.")
 
 
 class LineAnswer(S):
     """A line; in an open month also of what came since `counted_at`."""
 
-    kind = serializers.ChoiceField(choices=FreightKind.choices)
-    at = serializers.DateTimeField(help_text="When it was booked, cancelled, entered or credited.")
+    entry = serializers.ChoiceField(choices=FreightKind.choices)
+    written_at = serializers.DateTimeField(help_text="When it was booked, cancelled, entered or credited.")
     tracking_number = serializers.CharField(allow_null=True, help_text="Null for a surcharge without one.")
     reference = serializers.CharField(help_text="Of fees and cancellations: the merchant's own number.")
     tier = serializers.ChoiceField(choices=TierCode.choices, allow_null=True)
     counterparty = serializers.CharField(help_text="Id of the courier, for a courier the merchant.")
-    amount = serializers.CharField(help_text="CNY; cancellations and credits take off.")
+    amount = MoneyField(help_text="CNY; cancellations and credits take off.")
     surcharge = PublicIdField(IdKind.SURCHARGE, allow_null=True, help_text="Of a surcharge: its `id`.")
     reason = serializers.CharField(help_text="Of a surcharge.")
     cause = serializers.ChoiceField(choices=CreditCause.choices, allow_null=True, help_text="Of a credit.")
@@ -159,10 +161,10 @@ class SurchargeAnswer(S):
     """A surcharge: never changed; one is withdrawn by another of the opposite amount."""
 
     id = PublicIdField(IdKind.SURCHARGE)
-    month = serializers.CharField(help_text="YYYY-MM.")
+    month = MonthField(help_text="YYYY-MM.")
     merchant = serializers.CharField(help_text="Its id.")
     courier = serializers.CharField(help_text="Its id.")
-    amount = serializers.CharField(help_text="CNY; negative where it takes off.")
+    amount = MoneyField(help_text="CNY; negative where it takes off.")
     currency = serializers.CharField()
     reason = serializers.CharField()
     tracking_number = serializers.CharField(allow_null=True)

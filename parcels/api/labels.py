@@ -74,7 +74,7 @@ class LabelsBody(LabelQuery, Body):
 class FileAnswer(serializers.Serializer[Any]):
     name = serializers.CharField()
     content_type = serializers.CharField()
-    content = serializers.CharField(help_text="The file, in Base64.")
+    content_base64 = serializers.CharField(help_text="The file, in Base64.")
 
 
 class LabelResult(serializers.Serializer[Any]):
@@ -94,7 +94,7 @@ class LabelsAnswer(serializers.Serializer[Any]):
     made = serializers.IntegerField()
     rejected = serializers.IntegerField()
     results = LabelResult(many=True, help_text="One for each number sent, in order.")
-    file = FileAnswer()
+    label_file = FileAnswer()
 
 
 class FileNegotiation(DefaultContentNegotiation):
@@ -268,7 +268,7 @@ class _Run:
 
         def parts() -> Iterator[bytes]:
             content = base64.b64encode(b"".join(file.parts())).decode()
-            yield json.dumps({**answer, "file": {**about, "content": content}}).encode()
+            yield json.dumps({**answer, "label_file": {**about, "content_base64": content}}).encode()
 
         return StreamingHttpResponse(parts(), content_type=_JSON, headers={"Cache-Control": _PRIVATE})
 

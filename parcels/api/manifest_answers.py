@@ -28,13 +28,13 @@ def manifest_json(manifest: Manifest, counts: Counts) -> JSON:
         "courier": manifest.courier.organisation.public_id,
         "courier_name": manifest.courier.organisation.name,
         **place_json("origin", manifest.origin),
-        "pickup_address": address
+        "pickup_place": address
         and {
             "id": public_id(IdKind.PICKUP_ADDRESS, address.pk),
             "name": address.name,
             "address": address.address,
         },
-        "date": manifest.day.isoformat(),
+        "day": manifest.day.isoformat(),
         "number_of_day": manifest.ordinal,
         "counts": {
             "listed": manifest.listed,
@@ -46,7 +46,7 @@ def manifest_json(manifest: Manifest, counts: Counts) -> JSON:
             "refused": counts.refused,
             "removed": counts.removed,
         },
-        "made_at": local(manifest.made_at),
+        "created_at": local(manifest.made_at),
         "picked_up_at": local(manifest.picked_up_at),
         "cancelled_at": local(manifest.cancelled_at),
         "merchant_remark": manifest.merchant_remark,
@@ -62,8 +62,8 @@ def picked_up_json(told: Told, result: PickedUp) -> JSON:
     return {
         "manifest": read_json(result.manifest),
         "repeated": result.is_repeat,
-        "missing": items(told.missing, result.missing),
-        "extra": items(told.extra, result.extra),
+        "missing_results": items(told.missing, result.missing),
+        "extra_results": items(told.extra, result.extra),
     }
 
 
@@ -83,7 +83,7 @@ def line_json(line: Line) -> JSON:
     return {
         "tracking_number": parcel.number,
         "reference": parcel.reference,
-        "outcome": line.outcome,
+        "handover": line.outcome,
         "status": parcel.status,
         **place_json("destination", parcel.destination),
         "weight_g": parcel.weight_g,

@@ -9,7 +9,7 @@ from alliance.api.public_ids import PublicIdField
 from alliance.public_ids import IdKind
 from parcels.api.serializers import ProblemItem
 from parcels.bookings.rules import BATCH_LIMIT
-from parcels.choices import ManifestState
+from parcels.choices import ManifestState, ParcelStatus
 from parcels.manifests.rules import MOST_PARCELS, REMARK_LENGTH
 from parcels.manifests.texts import OUTCOMES
 
@@ -27,23 +27,23 @@ class ManifestBody(Body):
         help_text=f"Up to {BATCH_LIMIT:,}. Without courier, day and place, those of the first that fits.",
     )
     courier = serializers.CharField(max_length=80, required=False, help_text="Its id, as in quotes.")
-    date = serializers.DateField(required=False, help_text="The pickup day, as promised.")
+    day = serializers.DateField(required=False, help_text="The pickup day, as promised.")
     pickup_address = PublicIdField(
         IdKind.PICKUP_ADDRESS, required=False, help_text="One of your pickup addresses."
     )
 
 
 class PickUpBody(Body):
-    at = MomentField(
+    picked_up_at = MomentField(
         required=False, help_text="When you took the parcels over; RFC 3339 with an offset. Default: now."
     )
-    missing = serializers.ListField(
+    missing_numbers = serializers.ListField(
         child=serializers.CharField(max_length=64),
         required=False,
         max_length=MOST_PARCELS,
         help_text="Tracking numbers that are on the manifest and were not there.",
     )
-    extra = serializers.ListField(
+    extra_numbers = serializers.ListField(
         child=serializers.CharField(max_length=64),
         required=False,
         max_length=BATCH_LIMIT,
@@ -90,11 +90,11 @@ class ManifestAnswer(S):
     courier_name = serializers.CharField()
     origin = serializers.CharField(help_text="City code.")
     origin_name = serializers.CharField(help_text="In the language of the request.")
-    pickup_address = PlaceAnswer(allow_null=True)
-    date = serializers.DateField()
+    pickup_place = PlaceAnswer(allow_null=True)
+    day = serializers.DateField()
     number_of_day = serializers.IntegerField(help_text="A pickup may have several manifests a day.")
     counts = CountsAnswer()
-    made_at = serializers.DateTimeField()
+    created_at = serializers.DateTimeField()
     picked_up_at = serializers.DateTimeField(allow_null=True)
     cancelled_at = serializers.DateTimeField(allow_null=True)
     merchant_remark = serializers.CharField()
@@ -114,7 +114,7 @@ class ItemAnswer(S):
 
 class MadeAnswer(S):
     manifest = ManifestAnswer()
-    more = serializers.BooleanField(
+    has_more = serializers.BooleanField(
         help_text=f"More than {MOST_PARCELS:,} parcels wait: make another manifest."
     )
     results = ItemAnswer(many=True, help_text="One for each number sent, in order.")
@@ -128,15 +128,15 @@ class RemovedAnswer(S):
 class PickedUpAnswer(S):
     manifest = ManifestAnswer()
     repeated = serializers.BooleanField(help_text="It was picked up before: nothing was changed.")
-    missing = ItemAnswer(many=True, help_text="One for each number sent, in order.")
-    extra = ItemAnswer(many=True)
+    missing_results = ItemAnswer(many=True, help_text="One for each number sent, in order.")
+    extra_results = ItemAnswer(many=True)
 
 
 class ManifestLineAnswer(S):
     tracking_number = serializers.CharField()
     reference = serializers.CharField()
-    outcome = serializers.ChoiceField(choices=[*OUTCOMES])
-    status = serializers.CharField()
+    handover = serializers.ChoiceField(choices=[*OUTCOMES], help_text="What became of it at the pickup.")
+    status = serializers.ChoiceField(choices=ParcelStatus.choices)
     destination = serializers.CharField(help_text="City code.")
     destination_name = serializers.CharField(help_text="In the language of the request.")
     weight_g = serializers.IntegerField(allow_null=True)
@@ -144,9 +144,11 @@ class ManifestLineAnswer(S):
 
 class LinesAnswer(S):
     results = ManifestLineAnswer(many=True)
-    missing = ManifestLineAnswer(many=True, help_text="On the first page: parcels that were not found.")
+    missing_parcels = ManifestLineAnswer(
+        many=True, help_text="On the first page: parcels that were not found."
+    )
     removed = ManifestLineAnswer(many=True, help_text="On the first page: parcels that were taken off.")
-    next = serializers.CharField(allow_null=True, help_text="Send it as `after` for the next page.")
+    next_after = serializers.CharField(allow_null=True, help_text="Send it as `after` for the next page.")
 
 
 class ManifestPage(S):
@@ -157,4 +159,4 @@ class ManifestPage(S):
 
 class ManifestQuery(S):
     state = WordField(choices=ManifestState.choices, required=False)
-    date = serializers.DateField(required=False, help_text="The pickup day.")
+    day = serializers.DateField(required=False, help_text="The pickup day.")

@@ -92,12 +92,11 @@ class ManifestListView(ApiView):
         tags=["manifests"],
     )
     def get(self, request: Request) -> Response:
-        refuse_unknown_parameters(request, "cursor", "page_size", "state", "date")
+        refuse_unknown_parameters(request, "cursor", "page_size", "state", "day")
         query = ManifestQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         rows = manifests_of(actor_of(request))
-        names = {"state": "state", "date": "day"}
-        rows = rows.filter(**{names[name]: value for name, value in query.validated_data.items()})
+        rows = rows.filter(**query.validated_data)
         pages = CursorPagination()
         manifests = with_addresses(pages.paginate_queryset(rows, request, view=self))
         counts = counts_of(manifests)
@@ -106,7 +105,7 @@ class ManifestListView(ApiView):
     @extend_schema(
         operation_id="manifests_create",
         summary="Make a manifest",
-        description="A handover list of one courier, place and day. With `courier` and `date` (and "
+        description="A handover list of one courier, place and day. With `courier` and `day` (and "
         "`pickup_address`, if the parcels were booked with one): all parcels that are booked and on no other "
         f"manifest, up to {MOST_PARCELS:,}. With `tracking_numbers`: these; what does not fit is rejected by "
         "itself, and the others are kept. 409 `no_parcel` if none is left. Its courier scans the "
@@ -157,7 +156,7 @@ class ManifestParcelsView(ApiView):
         operation_id="manifests_parcels",
         summary="List a manifest's parcels",
         description=f"{PARCELS_A_PAGE} at a time, in the order of booking, and what has become of each.",
-        parameters=[_NUMBER, OpenApiParameter("after", str, description="From `next`.")],
+        parameters=[_NUMBER, OpenApiParameter("after", str, description="From `next_after`.")],
         responses=LinesAnswer,
         tags=["manifests"],
     )
@@ -174,9 +173,9 @@ class ManifestParcelsView(ApiView):
         return Response(
             {
                 "results": [line_json(line) for line in page],
-                "missing": [line_json(line) for line in missing],
+                "missing_parcels": [line_json(line) for line in missing],
                 "removed": [line_json(line) for line in removed],
-                "next": page[-1].parcel.number if len(lines) > PARCELS_A_PAGE else None,
+                "next_after": page[-1].parcel.number if len(lines) > PARCELS_A_PAGE else None,
             }
         )
 
@@ -213,13 +212,12 @@ class ManifestPickUpView(ApiView):
     @extend_schema(
         operation_id="manifests_pick_up",
         summary="Pick up a manifest",
-        description="A `picked_up` scan of each of its parcels but those missing, at the time of `at`. "
+        description="A `picked_up` scan of each of its parcels but those missing, at `picked_up_at`. "
         "Again, it changes nothing and gives the same answer, also after a crash. Missing parcels stay "
-        "booked; `extra` ones (this merchant's, yours, booked) are picked up, too. A number that is wrong is "
-        "rejected by itself. Cancelled parcels are counted and not picked up. A large manifest is `queued` "
-        "and "
-        "`running` until a worker has recorded all scans: read it until it is `handed_over`. 409 "
-        "`manifest_cancelled`.",
+        "booked; `extra_numbers` (this merchant's, yours, booked) are picked up, too. A wrong number "
+        "is rejected by itself. Cancelled parcels are counted and not picked up. A large manifest is "
+        "`queued` and `running` until a worker has recorded all scans: read it until it is `handed_over`. "
+        "409 `manifest_cancelled`.",
         parameters=[_NUMBER],
         request=PickUpBody,
         responses=PickedUpAnswer,
@@ -232,7 +230,7 @@ class ManifestPickUpView(ApiView):
         body = PickUpBody(data=request.data or {})
         body.is_valid(raise_exception=True)
         data = body.validated_data
-        told = Told(data.get("at"), data.get("missing", ()), data.get("extra", ()))
+        told = Told(data.get("picked_up_at"), data.get("missing_numbers", ()), data.get("extra_numbers", ()))
         result = pick_up(actor=actor, number=manifest_number, told=told, now=timezone.now())
         return Response(picked_up_json(told, result))
 
@@ -310,14 +308,14 @@ def _made_json(actor: Actor, data: JSON) -> JSON:
     made, numbers = _make(actor, data), data.get(NUMBERS, [])
     return {
         "manifest": read_json(manifest_for(actor, made.manifest.number)),
-        "more": made.has_more,
+        "has_more": made.has_more,
         "results": items(numbers, made.results),
     }
 
 
 def _make(actor: Actor, data: JSON) -> Made:
     errors: list[FieldError] = []
-    wanted = Wanted(day=data.get("date"))
+    wanted = Wanted(day=data.get("day"))
     if "courier" in data:
         wanted = Wanted(_courier_id(data["courier"], errors), day=wanted.day)
     if "pickup_address" in data:
@@ -330,7 +328,7 @@ def _make(actor: Actor, data: JSON) -> Made:
         # Without numbers, nothing else says which pickup is meant.
         errors += [
             FieldError(f"/{name}", _("This field is required."), "required")
-            for name in ("courier", "date", "pickup_address")
+            for name in ("courier", "day", "pickup_address")
             if name not in data
         ]
     if errors:

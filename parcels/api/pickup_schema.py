@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from alliance.api.parsing import Body, MomentField, WordField
@@ -18,8 +19,8 @@ S = serializers.Serializer[Any]
 class WindowBody(Body):
     """When the courier comes, on one day at the pickup address."""
 
-    start = MomentField(help_text="With its UTC offset.")
-    end = MomentField(help_text="With its UTC offset.")
+    starts_at = MomentField(help_text="With its UTC offset.")
+    ends_at = MomentField(help_text="With its UTC offset.")
 
 
 class NoteBody(Body):
@@ -30,10 +31,15 @@ class ProposalBody(WindowBody):
     note = serializers.CharField(max_length=NOTE_LENGTH, default="", allow_blank=True)
 
 
+@extend_schema_field({"type": "array", "items": {"type": "string"}})
+class NumbersField(serializers.ListField):
+    """Tracking numbers; what is no text is rejected by itself."""
+
+
 class PickupBody(WindowBody):
     """Which parcels, and when."""
 
-    tracking_numbers = serializers.ListField(
+    tracking_numbers = NumbersField(
         child=serializers.JSONField(),
         required=False,
         min_length=1,
@@ -75,8 +81,8 @@ class PickupsQuery(S):
 
 
 class WindowAnswer(S):
-    start = serializers.DateTimeField()
-    end = serializers.DateTimeField()
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
 
 
 class PickupPlace(S):
@@ -113,8 +119,8 @@ class PickupAnswer(S):
     courier_name = serializers.CharField()
     merchant = serializers.CharField()
     merchant_name = serializers.CharField()
-    pickup_address = PickupPlace()
-    parcels = serializers.IntegerField(help_text="Without cancelled ones.")
+    pickup_place = PickupPlace()
+    parcel_count = serializers.IntegerField(help_text="Without cancelled ones.")
     picked_up = serializers.IntegerField()
     missed = serializers.IntegerField(help_text="Not picked up within the window, once it is over.")
     weight_g = serializers.IntegerField()

@@ -192,8 +192,8 @@ class PickupProposeView(AnswerView):
         proposing.propose_window(
             actor=actor,
             pickup_id=pickup_id,
-            starts_at=values["start"],
-            ends_at=values["end"],
+            starts_at=values["starts_at"],
+            ends_at=values["ends_at"],
             answer=values["note"],
             now=now,
         )
@@ -237,7 +237,11 @@ class PickupAgreeView(AnswerView):
 
     def do(self, actor: Actor, pickup_id: int, values: JSON, now: datetime) -> None:
         proposing.agree_to_window(
-            actor=actor, pickup_id=pickup_id, starts_at=values["start"], ends_at=values["end"], now=now
+            actor=actor,
+            pickup_id=pickup_id,
+            starts_at=values["starts_at"],
+            ends_at=values["ends_at"],
+            now=now,
         )
 
 
@@ -260,7 +264,11 @@ class PickupKeepView(AnswerView):
 
     def do(self, actor: Actor, pickup_id: int, values: JSON, now: datetime) -> None:
         proposing.keep_window(
-            actor=actor, pickup_id=pickup_id, starts_at=values["start"], ends_at=values["end"], now=now
+            actor=actor,
+            pickup_id=pickup_id,
+            starts_at=values["starts_at"],
+            ends_at=values["ends_at"],
+            now=now,
         )
 
 
@@ -291,7 +299,7 @@ def _asked(actor: Actor, values: JSON, now: datetime) -> Asked:
         parcels = [parcel_id_of(each, f"/tracking_numbers/{index}") for index, each in enumerate(numbers)]
     else:
         parcels = [*_all_waiting(actor, courier_id, address_id, now)]
-    return Asked(parcels, values["start"], values["end"], courier_id, address_id, values["note"])
+    return Asked(parcels, values["starts_at"], values["ends_at"], courier_id, address_id, values["note"])
 
 
 def _courier(public_id: str) -> int:
@@ -357,7 +365,7 @@ def _json(view: View) -> JSON:
         "courier_name": pickup.courier.organisation.name,
         "merchant": public_id(IdKind.MERCHANT, pickup.merchant_id),
         "merchant_name": view.merchant,
-        "pickup_address": {
+        "pickup_place": {
             "id": public_id(IdKind.PICKUP_ADDRESS, address.pk),
             "name": address.name,
             **place_json("city", address.city),
@@ -365,7 +373,7 @@ def _json(view: View) -> JSON:
             "contact_name": address.contact_name,
             "contact_phone": address.contact_phone,
         },
-        "parcels": view.progress.parcels,
+        "parcel_count": view.progress.parcels,
         "picked_up": view.progress.picked_up,
         "missed": view.progress.missed,
         "weight_g": pickup.weight_g,
@@ -379,6 +387,6 @@ def _json(view: View) -> JSON:
 
 def _window(window: Window) -> JSON:
     return {
-        "start": moment_text(window.starts_at, window.zone),
-        "end": moment_text(window.ends_at, window.zone),
+        "starts_at": moment_text(window.starts_at, window.zone),
+        "ends_at": moment_text(window.ends_at, window.zone),
     }

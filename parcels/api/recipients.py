@@ -63,13 +63,13 @@ class SavedRecipientAnswer(serializers.Serializer[Any]):
     address = serializers.CharField()
     remark = serializers.CharField()
     is_masked = serializers.BooleanField()
-    added_at = serializers.DateTimeField()
+    created_at = serializers.DateTimeField()
     last_used_at = serializers.DateTimeField()
 
 
 class SavedRecipientPage(serializers.Serializer[Any]):
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
     results = SavedRecipientAnswer(many=True)
 
 
@@ -171,6 +171,6 @@ def _json(recipient: SavedRecipient, *, unmasked: bool = False) -> JSON:
         "address": texts.address,
         "remark": texts.remark,
         "is_masked": not unmasked,
-        "added_at": _MOMENT.to_representation(recipient.added_at),
+        "created_at": _MOMENT.to_representation(recipient.added_at),
         "last_used_at": _MOMENT.to_representation(recipient.last_used_at),
     }

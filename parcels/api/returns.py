@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alliance.api.authentication import actor_of
+from alliance.api.fields import MoneyField
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination, Narrowed
 from alliance.api.parsing import Body, WordField, refuse_unknown_parameters
@@ -66,7 +67,7 @@ class ReturnBody(S):
     )
     expected_deliver_by = serializers.DateTimeField(required=False, allow_null=True)
     expected_pickup_by = serializers.DateTimeField(required=False, allow_null=True)
-    expected_price = serializers.CharField(
+    expected_price = MoneyField(
         required=False, allow_null=True, help_text="As quoted; `expected_...` as in a booking."
     )
     if_full = WordField(choices=[item.value for item in IfFull], default=IfFull.REFUSE.value)

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from alliance.api.fields import MoneyField
 from alliance.api.parsing import WordField
 from alliance.api.public_ids import PublicIdField
 from alliance.public_ids import IdKind
@@ -26,8 +27,8 @@ CITY_HELP = "City code, or its name if unambiguous: CN-HGH, Hangzhou, 杭州."
 class ExpectedArrival(S):
     """The next attempt to expect, by parcels of 28 days that had come as far with as much time left."""
 
-    p50 = serializers.DateTimeField(help_text="Half of similar parcels are attempted by then.")
-    p90 = serializers.DateTimeField(help_text="90 % of similar parcels are attempted by then.")
+    p50_at = serializers.DateTimeField(help_text="Half of similar parcels are attempted by then.")
+    p90_at = serializers.DateTimeField(help_text="90 % of similar parcels are attempted by then.")
     precision = serializers.ChoiceField(
         choices=[precision.value for precision in Precision], help_text="How exactly the times are known."
     )
@@ -59,7 +60,7 @@ class QuoteBody(S):
         required=False,
         help_text="The reference it will be booked with: your allocation rules may look at it.",
     )
-    declared_value = serializers.CharField(
+    declared_value = MoneyField(
         required=False,
         allow_null=True,
         help_text="CNY, a decimal: what the courier owes if the parcel is lost. Costs nothing; the limit is "
@@ -77,10 +78,10 @@ class PieceBody(S):
     """One of an order's parcels."""
 
     weight_g = serializers.IntegerField(min_value=1)
-    expected_price = serializers.CharField(
+    expected_price = MoneyField(
         required=False, allow_null=True, help_text="The price of this parcel as quoted for its weight."
     )
-    declared_value = serializers.CharField(
+    declared_value = MoneyField(
         required=False, allow_null=True, help_text="In CNY: what its courier owes if it is lost."
     )
 
@@ -124,7 +125,7 @@ class BookingBody(QuoteBody):
     expected_pickup_by = serializers.DateTimeField(
         required=False, allow_null=True, help_text="`promise.pickup_by` as quoted; the same."
     )
-    expected_price = serializers.CharField(
+    expected_price = MoneyField(
         required=False,
         allow_null=True,
         help_text="`price` as quoted: books only at this price; otherwise 409 `price_changed`, with the new "
@@ -184,8 +185,8 @@ class OnTimeAnswer(S):
 
     days = serializers.IntegerField()
     n = serializers.IntegerField(help_text="Parcels judged, without exempt ones.")
-    rate = serializers.FloatField(allow_null=True, help_text="Accountable on-time rate.")
-    raw = serializers.FloatField(allow_null=True)
+    accountable_rate = serializers.FloatField(allow_null=True, help_text="Without exempt ones.")
+    raw_rate = serializers.FloatField(allow_null=True)
     lower_bound = serializers.FloatField(allow_null=True, help_text="Wilson, 95 %.")
     excused = serializers.IntegerField()
     few = serializers.BooleanField(help_text="n is below 30: combined with the average for the ranking.")
@@ -216,7 +217,7 @@ class OfferAnswer(S):
         choices=Grade.choices, help_text="From its newest final scorecard; couriers on probation come last."
     )
     tier = serializers.ChoiceField(choices=TierCode.choices)
-    price = serializers.CharField(help_text="CNY, a decimal.")
+    price = MoneyField(help_text="CNY, a decimal.")
     promise = PromiseAnswer()
     capacity_left = serializers.IntegerField(help_text="On the promise's pickup day.")
     full = serializers.BooleanField(help_text="No day within the search has capacity.")
@@ -224,7 +225,7 @@ class OfferAnswer(S):
     cut_off_in_seconds = serializers.IntegerField()
     on_time = OnTimeAnswer()
     recommended = serializers.BooleanField(help_text="Used by a booking without a courier; one per tier.")
-    reason = ReasonAnswer(allow_null=True)
+    ranking_reason = ReasonAnswer(allow_null=True)
 
 
 class UnavailableAnswer(S):
@@ -234,7 +235,7 @@ class UnavailableAnswer(S):
 
 
 class QuoteAnswer(S):
-    at = serializers.DateTimeField()
+    quoted_at = serializers.DateTimeField()
     origin = serializers.CharField(help_text="City code.")
     origin_name = serializers.CharField(help_text="In the language of the request.")
     destination = serializers.CharField(help_text="City code.")
@@ -251,8 +252,8 @@ class BookedPieceAnswer(S):
     piece = serializers.IntegerField(help_text="Which of the order's parcels, from 1.")
     pieces = serializers.IntegerField(help_text="How many they are.")
     weight_g = serializers.IntegerField()
-    price = serializers.CharField()
-    declared_value = serializers.CharField(allow_null=True)
+    price = MoneyField()
+    declared_value = MoneyField(allow_null=True)
 
 
 class BookedAnswer(S):
@@ -262,11 +263,11 @@ class BookedAnswer(S):
     tier = serializers.ChoiceField(choices=TierCode.choices)
     courier = serializers.CharField()
     courier_name = serializers.CharField()
-    price = serializers.CharField(help_text="Of an order: of its first parcel.")
+    price = MoneyField(help_text="Of an order: of its first parcel.")
     currency = serializers.CharField()
-    declared_value = serializers.CharField(allow_null=True)
+    declared_value = MoneyField(allow_null=True)
     promise = PromiseAnswer()
-    total_price = serializers.CharField(required=False, help_text="Of all parcels, if `pieces` were sent.")
+    total_price = MoneyField(required=False, help_text="Of all parcels, if `pieces` were sent.")
     parcels = BookedPieceAnswer(
         many=True, required=False, help_text="All parcels of the order, if `pieces` were sent."
     )
@@ -291,7 +292,8 @@ class AvailableAnswer(S):
     courier = serializers.CharField()
     courier_name = serializers.CharField()
     tier = serializers.ChoiceField(choices=TierCode.choices)
-    price = serializers.CharField(help_text="CNY, a decimal.")
+    price = MoneyField()
+    currency = serializers.CharField()
     promise = AvailablePromise()
 
 
@@ -305,11 +307,11 @@ class BatchItemAnswer(S):
     tier = serializers.CharField(required=False)
     courier = serializers.CharField(required=False)
     courier_name = serializers.CharField(required=False)
-    price = serializers.CharField(required=False)
+    price = MoneyField(required=False)
     currency = serializers.CharField(required=False)
-    declared_value = serializers.CharField(required=False, allow_null=True)
+    declared_value = MoneyField(required=False, allow_null=True)
     promise = PromiseAnswer(required=False)
-    total_price = serializers.CharField(required=False)
+    total_price = MoneyField(required=False)
     parcels = BookedPieceAnswer(many=True, required=False)
     type = serializers.CharField(required=False)
     detail = serializers.CharField(required=False)
@@ -369,8 +371,8 @@ class ParcelFields(S):
     destination = serializers.CharField(help_text="City code.")
     destination_name = serializers.CharField(help_text="In the language of the request.")
     weight_g = serializers.IntegerField(allow_null=True)
-    declared_value = serializers.CharField(allow_null=True, help_text="CNY; null if none was declared.")
-    price = serializers.CharField(
+    declared_value = MoneyField(allow_null=True, help_text="CNY; null if none was declared.")
+    price = MoneyField(
         allow_null=True, required=False, help_text="Left out without the permission to book or to see fees."
     )
     currency = serializers.CharField(required=False)

@@ -30,7 +30,7 @@ class PromiseStateAnswer(S):
     )
     outcome = serializers.ChoiceField(choices=Outcome.choices)
     reached_at = serializers.DateTimeField(allow_null=True, help_text="First valid attempt or delivery.")
-    late = serializers.BooleanField()
+    is_late = serializers.BooleanField()
     late_by_seconds = serializers.IntegerField(
         allow_null=True, help_text="Null if it is not late, or if no delivery is to come any more."
     )
@@ -39,7 +39,7 @@ class PromiseStateAnswer(S):
 class LossAnswer(S):
     """Since when the parcel is lost."""
 
-    since = serializers.DateTimeField()
+    lost_at = serializers.DateTimeField()
     reported = serializers.BooleanField(
         help_text="Reported by its courier; otherwise presumed, as nothing was heard for too long."
     )
@@ -51,7 +51,7 @@ class StateAnswer(S):
     status = serializers.ChoiceField(choices=ParcelStatus.choices)
     status_text = serializers.CharField(help_text="The status in words; finer than `status`.")
     status_at = serializers.DateTimeField()
-    next = serializers.CharField(help_text="What happens next, in the language of the request.")
+    next_step = serializers.CharField(help_text="What happens next, in the language of the request.")
     promise = PromiseStateAnswer(allow_null=True, help_text="Null if there is no promise any more.")
     lost = LossAnswer(allow_null=True, help_text="Null if the parcel is not lost.")
     expected = ExpectedArrival(
@@ -84,7 +84,7 @@ def state_json(state: ParcelState, reader: Reader) -> dict[str, Any]:
         "status": state.status.value,
         "status_text": title_of(state),
         "status_at": moment_text(state.status_at, zone),
-        "next": next_of(state, reader),
+        "next_step": next_of(state, reader),
         "promise": None if state.promise is None else _promise_json(state.promise, zone),
         "lost": None if state.loss is None else _loss_json(state.loss, zone),
         "expected": arrival_json(state.arrival, zone),
@@ -99,10 +99,10 @@ def _promise_json(promise: PromiseState, zone: str) -> dict[str, Any]:
         "moved_by": promise.moved_by or None,
         "outcome": promise.outcome.value,
         "reached_at": promise.reached_at and moment_text(promise.reached_at, zone),
-        "late": promise.is_late,
+        "is_late": promise.is_late,
         "late_by_seconds": promise.late_by and int(promise.late_by.total_seconds()),
     }
 
 
 def _loss_json(loss: Loss, zone: str) -> dict[str, Any]:
-    return {"since": moment_text(loss.since, zone), "reported": loss.is_reported}
+    return {"lost_at": moment_text(loss.since, zone), "reported": loss.is_reported}

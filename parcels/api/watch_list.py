@@ -33,7 +33,7 @@ class WatchParameters(S):
 
     reason = WordField(choices=WatchReason.choices, required=False)
     tier = WordField(choices=TierCode.choices, required=False)
-    chance = serializers.FloatField(
+    chance_late = serializers.FloatField(
         min_value=0,
         max_value=1,
         required=False,
@@ -61,8 +61,8 @@ class WatchedAnswer(ParcelAnswer):
 
 
 class WatchAnswer(S):
-    next = serializers.CharField(allow_null=True, help_text="Address of the next page.")
-    previous = serializers.CharField(allow_null=True)
+    next = serializers.URLField(allow_null=True, help_text="Address of the next page.")
+    previous = serializers.URLField(allow_null=True)
     refreshed_at = serializers.DateTimeField(
         allow_null=True, help_text="When the list was last calculated; null if it is empty."
     )
@@ -98,7 +98,7 @@ class WatchView(APIView):
         query = WatchQuery(
             reason=reason and WatchReason(reason),
             tier=query_params.get("tier"),
-            chance=query_params.get("chance"),
+            chance=query_params.get("chance_late"),
         )
         page = page_of_watched(
             actor,

@@ -80,7 +80,7 @@ def _book(buyer: Buyer, courier: Seller, at: datetime, count: int, random: Rando
                 weight_g=random.randint(200, 4_000),
                 ready_at=at,
                 recipient=recipient(random, destination),
-                courier=courier.slug,
+                courier=courier.public_id,
                 reference=f"{at:%y%m%d}-{random.randint(100_000, 999_999)}",
                 pickup_address_id=buyer.address_id,
                 if_full=IfFull.NEXT,

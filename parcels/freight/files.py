@@ -21,10 +21,12 @@ from parcels.freight.queries import Freight, FreightOfMonth, count_lines, counte
 from slas.credits.accounts import Account
 from slas.credits.months import ZONE
 from slas.credits.statement_pdf import Column, Paper, Table, render
+from slas.promises.prices import CURRENCY
 
 # Documented in docs/freight.md; a test compares the two.
 COLUMNS: Final = (
-    *("kind", "at", "tracking_number", "reference", "service", "counterparty", "amount_cny", "note"),
+    *("entry", "written_at", "tracking_number", "reference", "tier", "counterparty_name", "amount"),
+    *("currency", "note"),
 )
 # Of a sheet, with its first line.
 MOST_ON_SHEET: Final = 1_048_575
@@ -155,5 +157,6 @@ def _cells(line: FreightLine) -> list[str]:
         line.service,
         safe_cell(line.counterparty.name),
         line.amount,
+        CURRENCY,
         safe_cell(line.note),
     ]

@@ -38,9 +38,9 @@ class _Row:
 COLUMNS: Final[dict[str, Callable[[_Row], object]]] = {
     "tracking_number": lambda row: row.line.parcel.number,
     "reference": lambda row: safe_cell(row.reference),
-    "outcome": lambda row: row.line.outcome,
-    "destination_code": lambda row: row.line.parcel.destination.code,
-    "destination": lambda row: safe_cell(row.line.parcel.destination.name),
+    "handover": lambda row: row.line.outcome,
+    "destination": lambda row: row.line.parcel.destination.code,
+    "destination_name": lambda row: safe_cell(row.line.parcel.destination.name),
     "recipient_name": lambda row: safe_cell(row.recipient),
     "weight_g": lambda row: row.line.parcel.weight_g or "",
     "status": lambda row: row.line.parcel.status,

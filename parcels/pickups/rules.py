@@ -60,7 +60,7 @@ class Stop:
 
 def window_problems(window: Window, *, now: datetime) -> Iterator[FieldError]:
     """Yield what is wrong with a window by itself."""
-    start, end, length = "/start", "/end", window.ends_at - window.starts_at
+    start, end, length = "/starts_at", "/ends_at", window.ends_at - window.starts_at
     if length <= timedelta():
         yield FieldError(end, _("The window must end after it begins."), "order")
         return

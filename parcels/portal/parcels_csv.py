@@ -29,7 +29,7 @@ from parcels.private import Private, private_of
 from parcels.tracking.queries import states_of
 from parcels.tracking.state import ParcelState, PromiseState
 from slas.listed import with_names
-from slas.promises.prices import yuan
+from slas.promises.prices import CURRENCY, yuan
 
 BATCH = 1_000
 _BYTE_ORDER_MARK = "\ufeff"
@@ -58,18 +58,21 @@ COLUMNS: dict[str, Callable[[Line], object]] = {
     "status": lambda line: line.parcel.status,
     "status_at": lambda line: _there(line, line.parcel.status_at),
     "tier": lambda line: line.parcel.tier.code,
-    "merchant": lambda line: line.parcel.merchant.organisation.name,
-    "courier": lambda line: line.parcel.courier.organisation.name,
-    "origin_code": lambda line: line.parcel.origin.code,
-    "origin": lambda line: line.parcel.origin.name,
-    "destination_code": lambda line: line.parcel.destination.code,
-    "destination": lambda line: line.parcel.destination.name,
+    "merchant": lambda line: line.parcel.merchant.organisation.public_id,
+    "merchant_name": lambda line: line.parcel.merchant.organisation.name,
+    "courier": lambda line: line.parcel.courier.organisation.public_id,
+    "courier_name": lambda line: line.parcel.courier.organisation.name,
+    "origin": lambda line: line.parcel.origin.code,
+    "origin_name": lambda line: line.parcel.origin.name,
+    "destination": lambda line: line.parcel.destination.code,
+    "destination_name": lambda line: line.parcel.destination.name,
     "recipient_name": lambda line: line.private.recipient.name,
     "recipient_phone": lambda line: line.private.recipient.phone,
     "recipient_address": lambda line: line.private.recipient.address,
     "weight_g": lambda line: line.parcel.weight_g,
-    "fee_cny": lambda line: "" if line.private.fee_fen is None else yuan(line.private.fee_fen),
-    "declared_value_cny": lambda line: _declared(line.parcel.declared_value_fen),
+    "price": lambda line: "" if line.private.fee_fen is None else yuan(line.private.fee_fen),
+    "declared_value": lambda line: _declared(line.parcel.declared_value_fen),
+    "currency": lambda line: "" if line.private.fee_fen is None else CURRENCY,
     "booked_at": lambda line: _here(line, line.parcel.booked_at),
     "pickup_by": lambda line: _here(line, line.parcel.pickup_by),
     "promise_current": lambda line: _there(line, line.promise.deliver_by if line.promise else None),

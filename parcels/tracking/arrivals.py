@@ -249,8 +249,8 @@ def arrival_json(arrival: Arrival | None, zone: str) -> dict[str, Any] | None:
     if arrival is None:
         return None
     return {
-        "p50": moment_text(arrival.p50_at, zone),
-        "p90": moment_text(arrival.p90_at, zone),
+        "p50_at": moment_text(arrival.p50_at, zone),
+        "p90_at": moment_text(arrival.p90_at, zone),
         "precision": arrival.precision.value,
         "chance_late": None if arrival.chance is None else round(arrival.chance, 4),
         "basis": arrival.basis.value,

@@ -1,7 +1,6 @@
 """API of a merchant's allocation rules: the whole list is read, and written in order."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
@@ -13,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
+from alliance.api.fields import MoneyField
 from alliance.api.parsing import Body, BodyPart, WordField, refuse_unknown_parameters
 from alliance.api.public_ids import PublicIdField
 from alliance.choices import Capability
@@ -35,12 +35,12 @@ from slas.api import examples
 from slas.api.offers import PriceField
 from slas.choices import RuleAction, TierCode
 from slas.promises.models import ServiceTier
-from slas.promises.prices import yuan
+from slas.promises.prices import CURRENCY, yuan
 
 S = serializers.Serializer[Any]
 _USED_BY: Final = {
     "couriers": OF_COURIERS,
-    "least_reliability": {RuleAction.CHEAPEST},
+    "least_accountable_rate": {RuleAction.CHEAPEST},
     "highest_price": {RuleAction.MOST_RELIABLE},
 }
 
@@ -58,8 +58,8 @@ class AreaField(serializers.CharField):
 
 class ShareBody(BodyPart):
     courier = serializers.CharField(max_length=80, help_text="Its id, as in quotes.")
-    share = serializers.IntegerField(
-        required=False, allow_null=True, min_value=1, max_value=100, help_text="Percent, of a split only."
+    percent = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=100, help_text="Of a split only."
     )
 
 
@@ -91,27 +91,22 @@ class RuleBody(BodyPart):
     reference_prefix = serializers.CharField(max_length=PREFIX_LENGTH, required=False, allow_blank=True)
     action = WordField(choices=RuleAction.choices)
     couriers = ShareBody(many=True, required=False, help_text="Of `only`, `never` and `split`.")
-    least_reliability = serializers.DecimalField(
-        max_digits=4,
-        decimal_places=1,
-        min_value=Decimal(0),
-        max_value=Decimal(100),
-        required=False,
-        allow_null=True,
-        help_text="Of `cheapest`: percent.",
+    least_accountable_rate = serializers.FloatField(
+        min_value=0, max_value=1, required=False, allow_null=True, help_text="Of `cheapest`: 0 to 1."
     )
     highest_price = PriceField(required=False, allow_null=True, help_text="Of `most_reliable`: CNY.")
     stops = serializers.BooleanField(default=False, help_text="No rule after it is looked at.")
 
 
 class RulesBody(Body):
+    currency = WordField(choices=[CURRENCY], required=False, help_text="Of its amounts.")
     # Of a list; the stubs do not know it.
     rules = RuleBody(many=True, max_length=MOST_RULES, help_text="In order.")  # type: ignore[call-arg]
 
 
 class CourierShareAnswer(S):
     courier = serializers.CharField()
-    share = serializers.IntegerField(allow_null=True)
+    percent = serializers.IntegerField(allow_null=True)
 
 
 class OwnRuleAnswer(S):
@@ -123,17 +118,18 @@ class OwnRuleAnswer(S):
     destination = serializers.CharField(allow_null=True)
     least_g = serializers.IntegerField(allow_null=True)
     most_g = serializers.IntegerField(allow_null=True)
-    least_declared_value = serializers.CharField(allow_null=True)
-    most_declared_value = serializers.CharField(allow_null=True)
+    least_declared_value = MoneyField(allow_null=True)
+    most_declared_value = MoneyField(allow_null=True)
     reference_prefix = serializers.CharField()
     action = serializers.ChoiceField(choices=RuleAction.choices)
     couriers = CourierShareAnswer(many=True)
-    least_reliability = serializers.CharField(allow_null=True)
-    highest_price = serializers.CharField(allow_null=True)
+    least_accountable_rate = serializers.FloatField(allow_null=True)
+    highest_price = MoneyField(allow_null=True)
     stops = serializers.BooleanField()
 
 
 class OwnRulesAnswer(S):
+    currency = serializers.CharField()
     rules = OwnRuleAnswer(many=True)
 
 
@@ -189,8 +185,8 @@ def _terms(given: list[dict[str, Any]]) -> list[RuleTerms]:
             elif courier_id in shares:
                 errors.append(FieldError(pointer, _("This courier is there twice."), "duplicate"))
             else:
-                shares[courier_id] = item.get("share")
-        reliability = rule.get("least_reliability")
+                shares[courier_id] = item.get("percent")
+        reliability = rule.get("least_accountable_rate")
         terms.append(
             RuleTerms(
                 name=rule["name"],
@@ -204,7 +200,7 @@ def _terms(given: list[dict[str, Any]]) -> list[RuleTerms]:
                 most_declared_fen=rule.get("most_declared_value"),
                 reference_prefix=rule.get("reference_prefix", ""),
                 couriers=shares,
-                least_score=None if reliability is None else int(reliability * 10),
+                least_score=None if reliability is None else round(reliability * 1000),
                 most_fen=rule.get("highest_price"),
                 stops=rule["stops"],
                 is_active=rule["active"],
@@ -222,12 +218,12 @@ def _unused(place: int, rule: dict[str, Any]) -> Iterator[FieldError]:
         if rule["action"] not in actions and rule.get(name) not in (None, []):
             yield FieldError(f"/rules/{place}/{name}", message, "unused")
     for index, item in enumerate(rule.get("couriers", ())):
-        if rule["action"] in LIMITS and item.get("share") is not None:
-            yield FieldError(f"/rules/{place}/couriers/{index}/share", message, "unused")
+        if rule["action"] in LIMITS and item.get("percent") is not None:
+            yield FieldError(f"/rules/{place}/couriers/{index}/percent", message, "unused")
 
 
 def _answer(rules: list[AllocationRule]) -> dict[str, Any]:
-    return {"rules": [_rule_json(rule) for rule in rules]}
+    return {"currency": CURRENCY, "rules": [_rule_json(rule) for rule in rules]}
 
 
 def _rule_json(rule: AllocationRule) -> dict[str, Any]:
@@ -245,10 +241,10 @@ def _rule_json(rule: AllocationRule) -> dict[str, Any]:
         "reference_prefix": rule.reference_prefix,
         "action": rule.action,
         "couriers": [
-            {"courier": public_id(IdKind.COURIER, int(pk)), "share": share or None}
+            {"courier": public_id(IdKind.COURIER, int(pk)), "percent": share or None}
             for pk, share in rule.couriers.items()
         ],
-        "least_reliability": f"{rule.least_score / 10:.1f}" if rule.action == RuleAction.CHEAPEST else None,
+        "least_accountable_rate": rule.least_score / 1000 if rule.action == RuleAction.CHEAPEST else None,
         "highest_price": yuan(rule.most_fen) if rule.most_fen else None,
         "stops": rule.stops,
     }

@@ -55,13 +55,13 @@ class BreachAnswer(serializers.ModelSerializer[Breach]):
     promise = BrokenPromise()
     outcome = serializers.ChoiceField(choices=Outcome.choices, help_text="Current state of the promise.")
     reached_at = serializers.DateTimeField(allow_null=True)
-    excused = serializers.BooleanField()
+    is_excused = serializers.BooleanField(source="excused")
 
     class Meta:
         model = Breach
         fields = (
             "tracking_number", "kind", "courier", "courier_name", "merchant", "merchant_name", "tier",
-            "promise", "reached_at", "outcome", "excused", "opened_at", "withdrawn_at",
+            "promise", "reached_at", "outcome", "is_excused", "opened_at", "withdrawn_at",
         )  # fmt: skip
 
     def get_tracking_number(self, breach: Breach) -> str:

@@ -49,14 +49,14 @@ RULES = [
                     "destination": "Hunan province",
                     "least_g": 20_000,
                     "action": "cheapest",
-                    "least_reliability": "90.0",
+                    "least_accountable_rate": 0.9,
                 },
                 {
                     "name": "Two carriers",
                     "action": "split",
                     "couriers": [
-                        {"courier": public_id(IdKind.COURIER, 21), "share": 60},
-                        {"courier": public_id(IdKind.COURIER, 22), "share": 40},
+                        {"courier": public_id(IdKind.COURIER, 21), "percent": 60},
+                        {"courier": public_id(IdKind.COURIER, 22), "percent": 40},
                     ],
                 },
             ]

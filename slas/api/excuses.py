@@ -129,7 +129,7 @@ class ExcuseCount(S):
 class ExcusesAnswer(S):
     next = serializers.URLField(allow_null=True)
     previous = serializers.URLField(allow_null=True)
-    counts = ExcuseCount(many=True, help_text="Of all matching requests, by decision and reason.")
+    counts_by_reason = ExcuseCount(many=True, help_text="Of all matching requests, by decision and reason.")
     results = ExcuseAnswer(many=True)
 
 
@@ -172,7 +172,7 @@ class ExcusesView(APIView):
             {
                 "next": pages.get_next_link(),
                 "previous": pages.get_previous_link(),
-                "counts": [
+                "counts_by_reason": [
                     {"state": state, "reason": reason, "count": count}
                     for state, reason, count in excuses.counts("state", "reason")
                 ],

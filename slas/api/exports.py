@@ -59,7 +59,7 @@ class ExportAnswer(serializers.ModelSerializer[Export]):
     rows_total = serializers.IntegerField(
         source="rows", allow_null=True, help_text="Estimated number of rows; exact once done."
     )
-    size = serializers.IntegerField(help_text="Bytes; 0 until done.")
+    size_bytes = serializers.IntegerField(source="size", help_text="Bytes; 0 until done.")
     problem = serializers.CharField(
         help_text="Why it failed; while it is not finished, why the last attempt failed or what it waits for."
     )
@@ -71,7 +71,7 @@ class ExportAnswer(serializers.ModelSerializer[Export]):
     class Meta:
         model = Export
         fields = (
-            "id", "content", "format", "to", "state", "rows_done", "rows_total", "size", "problem",
+            "id", "content", "format", "to", "state", "rows_done", "rows_total", "size_bytes", "problem",
             "created_at", "expires_at", "file_url",
         )  # fmt: skip
 

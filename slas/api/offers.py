@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
+from alliance.api.fields import MoneyField
 from alliance.api.parsing import Body, CityField, WordField, refuse_unknown_parameters
 from alliance.api.public_ids import PublicIdField
 from alliance.choices import Capability
@@ -22,13 +23,13 @@ from slas.choices import TierCode
 from slas.models import Offer, ServiceTier
 from slas.offers.services.lanes import patch_offer, put_offer
 from slas.offers.services.offers import MAX_CAPACITY, OfferTerms
-from slas.promises.prices import InvalidAmount, fen_from_yuan, yuan
+from slas.promises.prices import CURRENCY, InvalidAmount, fen_from_yuan, yuan
 
 S = serializers.Serializer[Any]
 _NAMED = ("tier", "origin", "destination")
 
 
-class PriceField(serializers.CharField):
+class PriceField(MoneyField):
     """An amount in yuan as text, such as 18.00; fen inside."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -62,14 +63,18 @@ class OwnOfferAnswer(S):
     tier = serializers.ChoiceField(choices=TierCode.choices, source="tier.code")
     origin = serializers.CharField(source="origin.code", help_text="City code.")
     destination = serializers.CharField(source="destination.code")
-    price = serializers.SerializerMethodField(help_text="CNY, a decimal.")
+    price = serializers.SerializerMethodField(help_text="For the first weight band.")
+    currency = serializers.SerializerMethodField()
     daily_capacity = serializers.IntegerField()
     on_sale = serializers.BooleanField(source="active")
     updated_at = serializers.DateTimeField()
 
-    @extend_schema_field(serializers.CharField)
+    @extend_schema_field(MoneyField)
     def get_price(self, offer: Offer) -> str:
         return yuan(offer.price_fen)
+
+    def get_currency(self, _offer: Offer) -> str:
+        return CURRENCY
 
 
 class OfferListView(generics.ListAPIView[Offer]):

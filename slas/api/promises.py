@@ -78,7 +78,7 @@ class ToldPromise(serializers.Serializer[Any]):
 
 class VersionAnswer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
-    valid_from = serializers.DateTimeField()
+    starts_at = serializers.DateTimeField(help_text="When it comes into force.")
     in_force = serializers.BooleanField(help_text="Whether this version was in force at booking.")
     promise = ToldPromise(allow_null=True)
     refusal = serializers.CharField(help_text="Why there is no promise; empty if there is one.")
@@ -127,6 +127,7 @@ class ClosuresQuery(serializers.Serializer[Any]):
 class ClosureAnswer(serializers.ModelSerializer[Closure]):
     """A day, or hours of one, in which a place does not work."""
 
+    day = serializers.DateField(source="date")
     name = serializers.SerializerMethodField()
     hours = serializers.SerializerMethodField(help_text="Local time; empty for the whole day.")
     city = serializers.SerializerMethodField(help_text="City code; empty for a whole province or country.")
@@ -135,7 +136,7 @@ class ClosureAnswer(serializers.ModelSerializer[Closure]):
     class Meta:
         model = Closure
         fields = (
-            "date", "hours", "name", "side", "country", "province", "city", "is_public_holiday",
+            "day", "hours", "name", "side", "country", "province", "city", "is_public_holiday",
             "announced_at",
         )  # fmt: skip
 
@@ -201,7 +202,7 @@ def _span_error(message: str) -> InvalidInput:
 def _answer_json(answer: Answer, ends: Ends) -> dict[str, Any]:
     return {
         "version": answer.version.number,
-        "valid_from": timezone.localtime(answer.version.valid_from).isoformat(),
+        "starts_at": timezone.localtime(answer.version.valid_from).isoformat(),
         "in_force": answer.is_in_force,
         "promise": None if answer.promise is None else _promise_json(answer.promise, ends),
         "refusal": answer.refusal,

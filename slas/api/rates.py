@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
+from alliance.api.fields import MonthField
 from alliance.api.parsing import WordField
 from slas.choices import CommitmentKind, ExcuseReason, TierCode
 from slas.rates.names import namer
@@ -22,6 +23,8 @@ from slas.rates.questions import EARLIEST, FILTERS, LATEST, RateQuestion, rate_q
 from slas.rates.rules import FEW, GroupBy, RateRow, keys_of
 
 GROUPS = [item.value for item in GroupBy]
+# Told by id or code, with the name beside it.
+_NAMED = frozenset({GroupBy.COURIER, GroupBy.MERCHANT, GroupBy.ORIGIN, GroupBy.DESTINATION})
 DATES = [MinValueValidator(EARLIEST), MaxValueValidator(LATEST)]
 DESCRIPTION = f"""Of what fell due in a period, the last 30 days unless told otherwise. Couriers see their \
 own figures, merchants those of their parcels, ops everybody's.
@@ -102,24 +105,7 @@ class RatesQuery(serializers.Serializer[Any]):
         )
 
 
-class PartyName(serializers.Serializer[Any]):
-    name = serializers.CharField()
-
-
-class CourierName(PartyName):
-    courier = serializers.CharField(help_text="Its id, as in queries.")
-
-
-class MerchantName(PartyName):
-    merchant = serializers.CharField(help_text="Its id, as in queries.")
-
-
-class LaneName(serializers.Serializer[Any]):
-    origin = serializers.CharField(help_text="City code.")
-    destination = serializers.CharField(help_text="City code.")
-
-
-class LateByCounts(serializers.Serializer[Any]):
+class LateByDays(serializers.Serializer[Any]):
     """Breaches by days of 24 hours after the promise, each in one of them."""
 
     one_day = serializers.IntegerField(help_text="Reached late by up to a day.")
@@ -129,12 +115,12 @@ class LateByCounts(serializers.Serializer[Any]):
     missing = serializers.IntegerField(help_text="Overdue: past due and not reached yet.")
 
 
-class Lateness(serializers.Serializer[Any]):
-    """Percentiles of lateness in minutes, of those reached late; null when none was."""
+@extend_schema_field({"type": "integer"})
+class LateField(serializers.Field[timedelta, int, int, Any]):
+    """A percentile of lateness, to the minute: bins are no finer."""
 
-    p50_minutes = serializers.IntegerField(allow_null=True)
-    p90_minutes = serializers.IntegerField(allow_null=True)
-    p95_minutes = serializers.IntegerField(allow_null=True)
+    def to_representation(self, value: timedelta) -> int:
+        return round(value / timedelta(minutes=1)) * 60
 
 
 class RateFigures(serializers.Serializer[Any]):
@@ -148,8 +134,10 @@ class RateFigures(serializers.Serializer[Any]):
     void = serializers.IntegerField(help_text="Cancelled before pickup.")
     n = serializers.IntegerField(help_text="met + late + overdue")
     accountable_n = serializers.IntegerField(help_text="n - excused")
-    raw = serializers.FloatField(allow_null=True, help_text="met / n")
-    accountable = serializers.FloatField(allow_null=True, help_text="met / (n - excused)")
+    raw_rate = serializers.FloatField(source="raw", allow_null=True, help_text="met / n")
+    accountable_rate = serializers.FloatField(
+        source="accountable", allow_null=True, help_text="met / (n - excused)"
+    )
     lower_bound = serializers.FloatField(
         allow_null=True, help_text="Wilson lower bound (95 %) of the accountable rate."
     )
@@ -164,8 +152,12 @@ class RateFigures(serializers.Serializer[Any]):
         child=serializers.IntegerField(),
         help_text=f"Exempt by reason, where not zero: {', '.join(ExcuseReason.values)}.",
     )
-    late_by = LateByCounts()
-    lateness = serializers.SerializerMethodField()
+    late_by_days = LateByDays(source="late_by")
+    late_p50_seconds = LateField(
+        source="p50", allow_null=True, help_text="Of those reached late: half were late by up to so much."
+    )
+    late_p90_seconds = LateField(source="p90", allow_null=True)
+    late_p95_seconds = LateField(source="p95", allow_null=True)
     attempted = serializers.IntegerField(help_text="Deliveries with an attempt.")
     first_attempt = serializers.IntegerField(help_text="Delivered on the first attempt.")
     first_attempt_rate = serializers.FloatField(allow_null=True, help_text="first_attempt / attempted")
@@ -175,15 +167,9 @@ class RateFigures(serializers.Serializer[Any]):
     within_72h_rate = serializers.FloatField(allow_null=True, help_text="within_72h / n")
     pickup_met = serializers.IntegerField(help_text="Pickups on time, regardless of `kind`.")
     pickup_n = serializers.IntegerField(help_text="Pickups that fell due.")
-    pickup_on_time = serializers.FloatField(allow_null=True, help_text="pickup_met / pickup_n")
-
-    @extend_schema_field(Lateness)
-    def get_lateness(self, row: RateRow) -> dict[str, int | None]:
-        percentiles = {"p50": row.p50, "p90": row.p90, "p95": row.p95}
-        return {
-            f"{name}_minutes": None if lateness is None else round(lateness / timedelta(minutes=1))
-            for name, lateness in percentiles.items()
-        }
+    pickup_rate = serializers.FloatField(
+        source="pickup_on_time", allow_null=True, help_text="pickup_met / pickup_n"
+    )
 
 
 class Rate(RateFigures):
@@ -191,14 +177,17 @@ class Rate(RateFigures):
 
     day = serializers.DateField(required=False)
     week = serializers.DateField(required=False, help_text="Its Monday.")
-    month = serializers.CharField(required=False, help_text="Such as 2026-10.")
+    month = MonthField(required=False, help_text="Such as 2026-10.")
     weekday = serializers.IntegerField(required=False, help_text="1 is Monday.")
-    courier = CourierName(required=False)
-    merchant = MerchantName(required=False)
+    courier = serializers.CharField(required=False, help_text="Its id, as in queries.")
+    courier_name = serializers.CharField(required=False)
+    merchant = serializers.CharField(required=False, help_text="Its id, as in queries.")
+    merchant_name = serializers.CharField(required=False)
     tier = WordField(choices=TierCode.choices, required=False)
-    origin = serializers.CharField(required=False, help_text="City code.")
+    origin = serializers.CharField(required=False, help_text="City code; of `lane`, too.")
+    origin_name = serializers.CharField(required=False)
     destination = serializers.CharField(required=False, help_text="City code.")
-    lane = LaneName(required=False)
+    destination_name = serializers.CharField(required=False)
     origin_province = serializers.CharField(required=False, help_text="Such as CN-Zhejiang.")
     destination_province = serializers.CharField(required=False, help_text="Such as CN-Zhejiang.")
 
@@ -207,7 +196,7 @@ class RatesAnswer(serializers.Serializer[Any]):
     to = serializers.DateField()
     kind = serializers.ChoiceField(choices=CommitmentKind.choices)
     group_by = serializers.CharField(allow_null=True, help_text="As in the query, separated by commas.")
-    total = RateFigures(help_text="Total of all rows.")
+    totals = RateFigures(help_text="Total of all rows.")
     results = Rate(many=True)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
@@ -242,7 +231,7 @@ def _body(answer: RateAnswer) -> dict[str, Any]:
         "to": query.last.isoformat(),
         "kind": str(query.kind),
         "group_by": ",".join(query.group_by) or None,
-        "total": figures.to_representation(answer.total),
+        "totals": figures.to_representation(answer.total),
         "results": [
             {**names, **figures.to_representation(row)}
             for names, row in zip(_names(answer.rows, query.group_by), answer.rows, strict=True)
@@ -255,16 +244,23 @@ def _names(rows: Sequence[RateRow], group_by: Sequence[GroupBy]) -> Iterator[dic
     keys = [keys_of(row, group_by) if group_by else () for row in rows]
     encoders = [_encoder(item, {key[index] for key in keys}) for index, item in enumerate(group_by)]
     for key in keys:
-        yield {item.value: name(part) for item, name, part in zip(group_by, encoders, key, strict=True)}
+        named: dict[str, Any] = {}
+        for name, part in zip(encoders, key, strict=True):
+            named |= name(part)
+        yield named
 
 
-def _encoder(item: GroupBy, keys: set[Any]) -> Callable[[Any], Any]:
+def _encoder(item: GroupBy, keys: set[Any]) -> Callable[[Any], dict[str, Any]]:
     if item == GroupBy.LANE:
         ends = namer(GroupBy.ORIGIN, {city for lane in keys for city in lane})
-        return lambda lane: {"origin": ends(lane[0])[1], "destination": ends(lane[1])[1]}
+        return lambda lane: {**_place("origin", ends(lane[0])), **_place("destination", ends(lane[1]))}
     if item == GroupBy.WEEKDAY:
-        return int
+        return lambda key: {item.value: int(key)}
     name = namer(item, keys)
-    if item in (GroupBy.COURIER, GroupBy.MERCHANT):
-        return lambda key: {item.value: name(key)[1], "name": name(key)[0]}
-    return lambda key: name(key)[1]
+    if item in _NAMED:
+        return lambda key: _place(item.value, name(key))
+    return lambda key: {item.value: name(key)[1]}
+
+
+def _place(field: str, named: tuple[str, str]) -> dict[str, str]:
+    return {field: named[1], f"{field}_name": named[0]}

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
+from alliance.api.fields import MONTH, MonthField
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import WordField, refuse_unknown_parameters
 from alliance.choices import Capability
@@ -25,7 +26,7 @@ from slas.models import Scorecard, ScoreRules
 from slas.scorecards.rules import CLAIM_DAYS, FINAL_DAY, Band, Line, Rules, final_on, lines, month_of
 from slas.scorecards.services.versions import rules_for
 
-MONTH = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+_OF_MONTH = OpenApiParameter("month", str, OpenApiParameter.PATH, pattern=MONTH)
 
 
 class BandAnswer(serializers.Serializer[Any]):
@@ -46,7 +47,7 @@ class LineAnswer(serializers.Serializer[Any]):
     next_band = BandAnswer(
         allow_null=True, help_text="Value needed for the next better band; null in the best."
     )
-    weight = serializers.IntegerField(help_text="Percent, as in the rules.")
+    weight_percent = serializers.IntegerField(help_text="Percent, as in the rules.")
     share = serializers.FloatField(help_text="Weight without the components that have no value.")
     adds = serializers.DecimalField(5, 2, help_text="Contribution to the score.")
 
@@ -54,7 +55,7 @@ class LineAnswer(serializers.Serializer[Any]):
 class CardAnswer(serializers.Serializer[Any]):
     """A courier's month. Provisional until it is final; final ones never change."""
 
-    month = serializers.RegexField(MONTH)
+    month = MonthField()
     courier = serializers.CharField(help_text="Its id.")
     courier_name = serializers.CharField()
     state = serializers.ChoiceField(choices=ScorecardState.choices)
@@ -91,7 +92,7 @@ class ComponentRule(serializers.Serializer[Any]):
     component = serializers.ChoiceField(choices=ScoreComponent.choices)
     name = serializers.CharField(help_text="In the language of the request.")
     lower_is_better = serializers.BooleanField()
-    weight = serializers.IntegerField(help_text="Percent.")
+    weight_percent = serializers.IntegerField(help_text="Percent.")
     bands = BandAnswer(many=True, help_text="Best first; no points below the last.")
 
 
@@ -102,7 +103,7 @@ class GradeRule(serializers.Serializer[Any]):
 
 class RulesVersionAnswer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
-    valid_from = serializers.RegexField(MONTH, help_text="First month it applies to.")
+    first_month = MonthField(help_text="First month it applies to.")
     in_force = serializers.BooleanField(help_text="Applies to the current month.")
     components = ComponentRule(many=True)
     grades = GradeRule(many=True)
@@ -171,7 +172,7 @@ class ScorecardView(APIView):
         summary="A month's scorecard",
         description="By component: value, band reached, requirement of the next band, points, weight, and "
         "contribution to the score.",
-        parameters=[CardQuery],
+        parameters=[CardQuery, _OF_MONTH],
         responses=CardDetailAnswer,
         tags=["scorecards"],
     )
@@ -271,7 +272,7 @@ def _line_json(line: Line) -> dict[str, Any]:
         "points": line.points,
         "band": _band_json(line.band),
         "next_band": _band_json(line.next_band),
-        "weight": line.weight,
+        "weight_percent": line.weight,
         "share": round(line.share, 4),
         "adds": line.adds,
     }
@@ -281,12 +282,12 @@ def _rules_json(version: ScoreRules, in_force: ScoreRules) -> dict[str, Any]:
     rules: Rules = version.rules
     return {
         "version": version.number,
-        "valid_from": f"{version.valid_from:%Y-%m}",
+        "first_month": f"{version.valid_from:%Y-%m}",
         "in_force": version.pk == in_force.pk,
         "components": [
             {
                 **_component_json(name),
-                "weight": weight,
+                "weight_percent": weight,
                 "bands": [_band_json(band) for band in rules.bands[name]],
             }
             for name, weight in rules.weights.items()

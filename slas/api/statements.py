@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,6 +12,8 @@ from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from alliance.api.authentication import actor_of
+from alliance.api.fields import MONTH as MONTH_PATTERN
+from alliance.api.fields import MoneyField, MonthField
 from alliance.api.pagination import CursorPagination, Narrowed, seal_of, wrong_cursor
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.api.public_ids import PublicIdField
@@ -34,7 +36,7 @@ from slas.credits.statements import (
     summary_of,
 )
 from slas.models import CreditEntry
-from slas.promises.prices import yuan
+from slas.promises.prices import CURRENCY, yuan
 
 OF_WHOM = OpenApiParameter(
     "organisation",
@@ -42,7 +44,7 @@ OF_WHOM = OpenApiParameter(
     description="Required for ops, not allowed otherwise: the id of a merchant or courier.",
 )
 MONTH = OpenApiParameter(
-    "month", str, OpenApiParameter.PATH, description="YYYY-MM, in Beijing time.", pattern=r"^\d{4}-\d{2}$"
+    "month", str, OpenApiParameter.PATH, description="YYYY-MM, in Beijing time.", pattern=MONTH_PATTERN
 )
 
 
@@ -54,13 +56,13 @@ PARTS = 100
 class MonthAnswer(serializers.Serializer[Any]):
     """A month of one's statements; money in CNY as decimal strings."""
 
-    month = serializers.CharField(help_text="YYYY-MM.")
+    month = MonthField(help_text="YYYY-MM.")
     state = serializers.ChoiceField(
         choices=["open", "final"], help_text="Final: later corrections go to the next open month."
     )
     closed_at = serializers.DateTimeField(allow_null=True)
     entries = serializers.IntegerField()
-    total = serializers.CharField(help_text="Credited to the merchant, less reversals.")
+    total = MoneyField(help_text="Credited to the merchant, less reversals.")
     currency = serializers.CharField()
 
 
@@ -74,16 +76,16 @@ class PartAnswer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="A tier's code, an organisation's id, or a cause.")
     name = serializers.CharField(help_text="In the language of the request.")
     entries = serializers.IntegerField()
-    credited = serializers.CharField()
-    taken_back = serializers.CharField()
-    total = serializers.CharField()
+    credited = MoneyField()
+    taken_back = MoneyField()
+    total = MoneyField()
 
 
 class StatementAnswer(MonthAnswer):
     organisation = serializers.CharField()
     organisation_name = serializers.CharField()
-    credited = serializers.CharField()
-    taken_back = serializers.CharField()
+    credited = MoneyField()
+    taken_back = MoneyField()
     by_tier = PartAnswer(many=True)
     by_counterparty = PartAnswer(
         many=True, help_text=f"Those with the greatest total first, {PARTS} at most: see the next page."
@@ -105,25 +107,31 @@ class EntryAnswer(serializers.ModelSerializer[CreditEntry]):
     courier = serializers.CharField(source="courier.organisation.public_id")
     courier_name = serializers.CharField(source="courier.organisation.name")
     tier = serializers.ChoiceField(choices=TierCode.choices, source="tier.code")
-    promised = serializers.DateTimeField(source="due_at")
-    reached = serializers.DateTimeField(source="reached_at", allow_null=True)
-    late_by = serializers.IntegerField(
+    judged_by = serializers.DateTimeField(source="due_at", help_text="The promise that was not kept.")
+    reached_at = serializers.DateTimeField(allow_null=True)
+    late_by_seconds = serializers.IntegerField(
+        source="late_by",
         allow_null=True,
-        help_text="Seconds; for a parcel not delivered, the delay so far when the entry was recorded.",
+        help_text="For a parcel not delivered, the delay so far when the entry was recorded.",
     )
     cause = serializers.ChoiceField(choices=CreditCause.choices)
-    amount = serializers.SerializerMethodField(help_text="CNY; negative for a reversal.")
+    amount = serializers.SerializerMethodField(help_text="Negative for a reversal.")
+    currency = serializers.SerializerMethodField()
     written_at = serializers.DateTimeField(source="at")
 
     class Meta:
         model = CreditEntry
         fields = (
             "id", "tracking_number", "kind", "merchant", "merchant_name", "courier", "courier_name", "tier",
-            "promised", "reached", "late_by", "cause", "amount", "written_at",
+            "judged_by", "reached_at", "late_by_seconds", "cause", "amount", "currency", "written_at",
         )  # fmt: skip
 
+    @extend_schema_field(MoneyField)
     def get_amount(self, entry: CreditEntry) -> str:
         return yuan(entry.amount_fen)
+
+    def get_currency(self, _entry: CreditEntry) -> str:
+        return CURRENCY
 
 
 class StatementsView(APIView):
@@ -226,7 +234,7 @@ def _total_json(month: MonthTotal | MonthSums) -> dict[str, Any]:
         "closed_at": month.closed_at and timezone.localtime(month.closed_at).isoformat(),
         "entries": month.entries,
         "total": month.total,
-        "currency": "CNY",
+        "currency": CURRENCY,
     }
 
 

@@ -9,9 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from alliance.api.fields import MoneyField
 from alliance.api.parsing import refuse_unknown_parameters
 from slas.choices import TierCode
-from slas.promises.prices import yuan
+from slas.promises.prices import CURRENCY, yuan
 from slas.promises.rules import CutOff
 from slas.promises.tiers_in_force import TierInForce, tiers_with_announced
 
@@ -20,32 +21,33 @@ CLOCK = r"^[0-2][0-9]:[0-5][0-9]$"
 
 
 class CutOffAnswer(serializers.Serializer[Any]):
-    weekday = serializers.IntegerField(help_text="Day of pickup; 0 is Monday.")
+    weekday = serializers.IntegerField(help_text="Day of pickup; 1 is Monday.")
     time = serializers.RegexField(CLOCK, help_text="Local time at the origin.")
     day_offset = serializers.IntegerField(help_text="0: the same day; -1: the day before.")
 
 
 class WeightBandAnswer(serializers.Serializer[Any]):
     up_to_g = serializers.IntegerField()
-    surcharge = serializers.CharField(help_text="CNY, added to the offer's price.")
+    surcharge = MoneyField(help_text="CNY, added to the offer's price.")
 
 
 class TierVersionAnswer(serializers.Serializer[Any]):
     version = serializers.IntegerField()
-    valid_from = serializers.DateTimeField()
+    starts_at = serializers.DateTimeField()
     cut_offs = CutOffAnswer(many=True)
-    pickup_by = serializers.RegexField(CLOCK, help_text="Local time at the origin.")
-    deliver_by = serializers.RegexField(CLOCK, help_text="Local time at the destination.")
+    pickup_by_time = serializers.RegexField(CLOCK, help_text="Local time at the origin.")
+    deliver_by_time = serializers.RegexField(CLOCK, help_text="Local time at the destination.")
     days_in_transit = serializers.IntegerField()
-    delivery_weekdays = serializers.ListField(child=serializers.IntegerField())
+    delivery_weekdays = serializers.ListField(child=serializers.IntegerField(), help_text="1 is Monday.")
     works_on_holidays = serializers.BooleanField()
+    currency = serializers.CharField()
     weight_bands = WeightBandAnswer(many=True)
 
 
 class TierAnswer(TierVersionAnswer):
     """A tier with the rules in force now, and the versions announced: bookings go by what is in force."""
 
-    code = serializers.ChoiceField(choices=TierCode.choices)
+    tier = serializers.ChoiceField(choices=TierCode.choices)
     name = serializers.CharField(help_text="In the language of the request.")
     announced = TierVersionAnswer(many=True, help_text="The next version first.")
 
@@ -67,7 +69,7 @@ class TierListView(APIView):
         return Response(
             [
                 {
-                    "code": tier.code.value,
+                    "tier": tier.code.value,
                     "name": tier.name,
                     **_version_json(tier),
                     "announced": [_version_json(version) for version in announced.get(code, ())],
@@ -81,13 +83,14 @@ def _version_json(tier: TierInForce) -> dict[str, Any]:
     rule = tier.rule
     return {
         "version": rule.version,
-        "valid_from": timezone.localtime(tier.valid_from).isoformat(),
-        "cut_offs": [_cut_off_json(day, at) for day, at in sorted(rule.cut_offs.items()) if at],
-        "pickup_by": rule.pickup_by.isoformat("minutes"),
-        "deliver_by": rule.deliver_by.isoformat("minutes"),
+        "starts_at": timezone.localtime(tier.valid_from).isoformat(),
+        "cut_offs": [_cut_off_json(day + 1, at) for day, at in sorted(rule.cut_offs.items()) if at],
+        "pickup_by_time": rule.pickup_by.isoformat("minutes"),
+        "deliver_by_time": rule.deliver_by.isoformat("minutes"),
         "days_in_transit": rule.days_in_transit,
-        "delivery_weekdays": sorted(rule.delivery_weekdays),
+        "delivery_weekdays": [day + 1 for day in sorted(rule.delivery_weekdays)],
         "works_on_holidays": rule.works_on_holidays,
+        "currency": CURRENCY,
         "weight_bands": [
             {"up_to_g": band.up_to_g, "surcharge": yuan(band.surcharge_fen)} for band in tier.bands
         ],

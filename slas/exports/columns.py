@@ -15,6 +15,7 @@ from alliance.identifiers import tracking_number
 from alliance.public_ids import IdKind, public_id
 from slas.choices import ExportContent
 from slas.commitments.rules import accountable_rate, raw_rate
+from slas.promises.prices import CURRENCY
 
 Value = str | int | float | bool | Decimal | date | datetime | None
 
@@ -95,7 +96,7 @@ _MOMENTS = (
 
 COMMITMENT_COLUMNS: tuple[Column, ...] = (
     _column("tracking_number", Kind.TEXT, lambda line: tracking_number(line.row.parcel_id)),
-    _column("milestone", Kind.CODE, lambda line: line.row.kind),
+    _column("kind", Kind.CODE, lambda line: line.row.kind),
     *_PARTIES,
     *_JOURNEY,
     _column("tier_version", Kind.WHOLE, lambda line: line.names.versions.get(line.row.version_id)),
@@ -105,23 +106,24 @@ COMMITMENT_COLUMNS: tuple[Column, ...] = (
     _column("judged_by", Kind.MOMENT, lambda line: line.row.due_at),
     _column("outcome", Kind.CODE),
     _column("late_by_seconds", Kind.WHOLE, lambda line: _late_by(line.row)),
-    _column("excused", Kind.FLAG),
+    _column("is_excused", Kind.FLAG, lambda line: line.row.excused),
     _column("excuse_reason", Kind.CODE, lambda line: line.row.excuse_reason or None),
-    _column("fee_cny", Kind.MONEY, lambda line: _money(line, line.row.fee_fen)),
-    _column("declared_value_cny", Kind.MONEY, lambda line: _money(line, line.row.declared_value_fen)),
+    _column("price", Kind.MONEY, lambda line: _money(line, line.row.fee_fen)),
+    _column("declared_value", Kind.MONEY, lambda line: _money(line, line.row.declared_value_fen)),
+    _column("currency", Kind.CODE, lambda line: None if _money(line, line.row.fee_fen) is None else CURRENCY),
     *(_column(name, Kind.MOMENT) for name in _MOMENTS),
 )
 
 RATE_COLUMNS: tuple[Column, ...] = (
     _column("due_date", Kind.DAY),
-    _column("milestone", Kind.CODE, lambda line: line.row.kind),
+    _column("kind", Kind.CODE, lambda line: line.row.kind),
     *_PARTIES,
     *_JOURNEY,
     *(_count(name) for name in ("pending", "met", "late", "overdue", "void", "excused")),
     _column("n", Kind.WHOLE, lambda line: line.row.met + line.row.late + line.row.overdue),
-    _column("raw", Kind.SHARE, lambda line: raw_rate(line.row.met, line.row.late, line.row.overdue)),
+    _column("raw_rate", Kind.SHARE, lambda line: raw_rate(line.row.met, line.row.late, line.row.overdue)),
     _column(
-        "accountable",
+        "accountable_rate",
         Kind.SHARE,
         lambda line: accountable_rate(line.row.met, line.row.late, line.row.overdue, line.row.excused),
     ),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.csv_cells import safe_cell
 from alliance.csv_files.headers import header
-from alliance.durations import MINUTE, duration_text, nearest_minute
+from alliance.durations import duration_text, nearest_minute
 from alliance.templatetags.ui import count, percent
 from slas.choices import ExcuseReason
 from slas.rates.names import NamedRow
@@ -46,21 +46,22 @@ class Column:
         return count(value)
 
     def raw(self, row: RateRow) -> str | int:
-        """The figure for programs: shares between 0 and 1, durations in minutes, empty for None."""
+        """The figure for programs: shares between 0 and 1, durations in seconds, empty for None."""
         value = self.read(row)
         if value is None:
             return ""
         if self.unit == "share":
             return f"{value:.6f}"
-        return nearest_minute(value) // MINUTE if self.unit == "duration" else int(value)
+        return int(nearest_minute(value).total_seconds()) if self.unit == "duration" else int(value)
 
 
 def _count(name: str, title: str | Promise, read: Callable[[RateRow], int] | None = None) -> Column:
     return Column(name, title, "count", read or (lambda row: getattr(row, name)))
 
 
-def _share(name: str, title: str | Promise) -> Column:
-    return Column(name, title, "share", lambda row: getattr(row, name))
+def _share(name: str, title: str | Promise, told: str = "") -> Column:
+    """A share of a row; `told` is its name in files, if it has another one there."""
+    return Column(told or name, title, "share", lambda row: getattr(row, name))
 
 
 def _late(name: str, title: str | Promise) -> Column:
@@ -68,7 +69,7 @@ def _late(name: str, title: str | Promise) -> Column:
 
 
 def _percentile(name: str) -> Column:
-    return Column(f"{name}_minutes", name.upper(), "duration", lambda row: getattr(row, name))
+    return Column(f"late_{name}_seconds", name.upper(), "duration", lambda row: getattr(row, name))
 
 
 def _reason(reason: ExcuseReason) -> Column:
@@ -77,7 +78,8 @@ def _reason(reason: ExcuseReason) -> Column:
 
 N = _count("n", "n")
 RATES = (
-    _share("raw", _("Raw")), _share("accountable", _("Accountable")), _share("lower_bound", _("At least")),
+    _share("raw", _("Raw"), "raw_rate"),
+    _share("accountable", _("Accountable"), "accountable_rate"), _share("lower_bound", _("At least")),
     _share("upper_bound", _("At most")), N, _count("met", _("On time")), _count("late", _("Late")),
     _count("overdue", _("Overdue")), _count("excused", _("Exempt")), _count("pending", _("Not due yet")),
     _count("void", _("Void")),
@@ -90,7 +92,7 @@ LATENESS = (
 SERVICE = (
     _share("first_attempt_rate", _("First attempt")), _count("attempted", _("Attempted")),
     _share("within_48h_rate", _("Within 48 hours")), _share("within_72h_rate", _("Within 72 hours")),
-    _share("pickup_on_time", _("Pickup on time")), _count("pickup_n", _("Pickups due")),
+    _share("pickup_on_time", _("Pickup on time"), "pickup_rate"), _count("pickup_n", _("Pickups due")),
 )  # fmt: skip
 EXCLUDED = (_count("excused", _("Exempt")), *(_reason(reason) for reason in ExcuseReason))
 # The sets of figures to choose from.

@@ -13,12 +13,14 @@ from django.utils.translation import gettext as _
 from alliance.csv_cells import safe_cell
 from alliance.csv_files.headers import header
 from alliance.durations import column_text
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, Scope, scope
 from alliance.wording import amount, money_text
 from slas.credits.accounts import Account
 from slas.credits.months import ZONE
 from slas.credits.statement_pdf import Column, Paper, Table, render
 from slas.credits.statements import Line, MonthSums, Part, Sums, lines_of, summary_of
+from slas.promises.prices import CURRENCY
 
 BATCH: Final = 1_000
 # About a hundred pages, drawn in a few seconds.
@@ -27,17 +29,19 @@ _BYTE_ORDER_MARK: Final = "\ufeff"
 
 # Documented in docs/credits.md; a test checks that the two agree. Amounts stay numbers, also negative ones.
 COLUMNS: Final[dict[str, Callable[[Line], object]]] = {
-    "entry": lambda line: line.entry.pk,
+    "id": lambda line: public_id(IdKind.CREDIT_ENTRY, line.entry.pk),
     "written_at": lambda line: _moment(line.entry.at),
     "tracking_number": lambda line: line.entry.number,
-    "service": lambda line: line.entry.tier.code,
-    "counterparty": lambda line: safe_cell(line.counterparty.name),
-    "promised": lambda line: _moment(line.entry.due_at),
-    "reached": lambda line: _moment(line.entry.reached_at),
+    "tier": lambda line: line.entry.tier.code,
+    "counterparty": lambda line: line.counterparty.public_id,
+    "counterparty_name": lambda line: safe_cell(line.counterparty.name),
+    "judged_by": lambda line: _moment(line.entry.due_at),
+    "reached_at": lambda line: _moment(line.entry.reached_at),
     "late_by_seconds": lambda line: line.entry.late_by,
     "cause": lambda line: line.entry.cause,
-    "amount_cny": lambda line: line.amount,
-    "running_cny": lambda line: line.running,
+    "amount": lambda line: line.amount,
+    "balance": lambda line: line.running,
+    "currency": lambda _line: CURRENCY,
 }
 
 

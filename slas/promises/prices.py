@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from django.utils.translation import gettext as _
+
+# Of all amounts.
+CURRENCY: Final = "CNY"
 
 # Ten million yuan: more than any amount here, and within a 32-bit column.
 MAX_FEN = 1_000_000_000

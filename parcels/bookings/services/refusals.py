@@ -12,7 +12,7 @@ from parcels.bookings.rules import BookingRequest
 from slas.offers.market import OnSale
 from slas.offers.services.capacity import Slot, places_left
 from slas.offers.services.placement import Expected, Group, Placement, Want
-from slas.promises.prices import yuan
+from slas.promises.prices import CURRENCY, yuan
 from slas.promises.rules import LATER_DAYS, Promise
 from slas.promises.texts import day_text, moment_text
 
@@ -33,6 +33,7 @@ class Available(NamedTuple):
             "courier_name": self.offer.courier_name,
             "tier": self.group.tier.code.value,
             "price": yuan(self.fee_fen),
+            "currency": CURRENCY,
             "promise": {
                 "original": deliver_by,
                 "current": deliver_by,

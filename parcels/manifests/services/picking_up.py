@@ -168,7 +168,7 @@ def _moment(manifest: Manifest, at: datetime, now: datetime) -> datetime:
             "at": timezone.localtime(manifest.made_at).isoformat(timespec="seconds")
         }
     if message:
-        raise InvalidInput(errors=[FieldError("/at", message, "range")])
+        raise InvalidInput(errors=[FieldError("/picked_up_at", message, "range")])
     return min(at, now)
 
 
@@ -198,7 +198,7 @@ def _sort_out(
 def _require_known(numbers: Sequence[str], refused: Sequence[AllianceError | None]) -> None:
     """Refuse the pickup for a missing number that is none of its parcels: the one meant would be scanned."""
     errors = [
-        FieldError(f"/missing/{index}", f"{number}: {each.detail}", each.reason)
+        FieldError(f"/missing_numbers/{index}", f"{number}: {each.detail}", each.reason)
         for index, (number, each) in enumerate(zip(numbers, refused, strict=True))
         if isinstance(each, NotFound | InvalidInput)
     ]

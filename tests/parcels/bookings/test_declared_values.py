@@ -54,7 +54,7 @@ def test_the_list_as_a_file_has_it(
     for client in (merchant_client, courier_client):
         content: Any = client.get("/parcels/export/")
         [line] = csv.DictReader(io.StringIO(b"".join(content.streaming_content).decode("utf-8-sig")))
-        assert line["declared_value_cny"] == "1200.50"
+        assert line["declared_value"] == "1200.50"
 
 
 def test_the_limit_in_the_description_is_the_setting() -> None:

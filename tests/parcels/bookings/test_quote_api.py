@@ -34,7 +34,7 @@ def test_quote_returns_all_data_of_an_offer(merchant_api: APIClient, sold: Offer
     assert (offer["capacity_left"], offer["full"], offer["instead"]) == (20, False, None)
     assert (offer["on_time"]["n"], offer["on_time"]["excused"]) == (99, 1)
     assert offer["on_time"]["lower_bound"] < offer["on_time"]["rate"]
-    assert (offer["recommended"], offer["reason"]["code"]) == (True, "only_offer")
+    assert (offer["recommended"], offer["ranking_reason"]["code"]) == (True, "only_offer")
     assert [item["code"] for item in answer["unavailable"]] == ["not_offered", "not_offered"]
 
 
@@ -104,13 +104,13 @@ def test_quote_has_couriers_grades_and_recommends_by_them(
     body = {**body_for(recipient=..., tier=...), "ready_at": ready, "tier": "next_day"}
     first, last = merchant_api.post(QUOTES, body).json()["offers"]
     assert (first["courier"], first["grade"], first["recommended"]) == (SWIFT, "gold", True)
-    assert first["reason"] == {
+    assert first["ranking_reason"] == {
         "code": "not_on_probation",
         "text": "The best on-time record on this lane among couriers not on probation. The courier's grade "
         "is Gold.",
         "rule": None,
     }
-    assert (last["courier"], last["grade"], last["reason"]) == (RIVAL, "probation", None)
+    assert (last["courier"], last["grade"], last["ranking_reason"]) == (RIVAL, "probation", None)
     # Still bookable by name, or if no other courier has capacity.
     assert last["capacity_left"] == 20
 

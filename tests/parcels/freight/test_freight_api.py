@@ -126,7 +126,7 @@ def test_files_have_the_lines(ours: APIClient, booked: list[Parcel], in_its_mont
     credit(booked[0], 300)
     content = b"".join(ours.get(f"{URL}/csv").streaming_content).decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(content)))
-    assert fen([row["amount_cny"] for row in rows]) == 1_700
+    assert fen([row["amount"] for row in rows]) == 1_700
     assert (rows[-1]["kind"], rows[-1]["note"]) == ("credit", "late")
     sheet = b"".join(ours.get(f"{URL}/xlsx").streaming_content)
     cells = CalamineWorkbook.from_filelike(io.BytesIO(sheet)).get_sheet_by_index(0).to_python()

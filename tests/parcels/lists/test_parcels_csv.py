@@ -78,9 +78,13 @@ def test_line_has_all_columns_with_offsets(book: Book, merchant_client: Client) 
     scan(parcel, "delivered", 33)
     [row] = file_of(merchant_client)
     assert (row["reference"], row["status"], row["outcome"]) == ("订单-1", "delivered", "late")
-    assert (row["merchant"], row["courier"], row["tier"]) == ("Lotus Tea", "Swift Express", "next_day")
-    assert (row["origin_code"], row["destination"]) == ("CN-HGH", "Chengdu")
-    assert (row["weight_g"], row["fee_cny"], row["declared_value_cny"]) == ("800", "12.50", "")
+    assert (row["merchant_name"], row["courier_name"], row["tier"]) == (
+        "Lotus Tea",
+        "Swift Express",
+        "next_day",
+    )
+    assert (row["origin"], row["destination_name"]) == ("CN-HGH", "Chengdu")
+    assert (row["weight_g"], row["price"], row["declared_value"]) == ("800", "12.50", "")
     assert row["delivered_at"].endswith("+08:00")
     assert datetime.fromisoformat(row["promise_current"]) == parcel.deliver_by
     assert row["cancelled_at"] == ""

@@ -32,7 +32,7 @@ def driver(courier: Actor) -> APIClient:
 
 
 def body_of(courier: Organisation, address: PickupAddress) -> dict[str, Any]:
-    return {"courier": courier.public_id, "pickup_address": id_of(address), "date": DAY().isoformat()}
+    return {"courier": courier.public_id, "pickup_address": id_of(address), "day": DAY().isoformat()}
 
 
 def test_made_once_for_a_key_and_picked_up_once(
@@ -50,24 +50,24 @@ def test_made_once_for_a_key_and_picked_up_once(
     manifest = first.json()["manifest"]
     assert (manifest["counts"]["listed"], manifest["state"]) == (3, "open")
     url = first["Location"]
-    assert driver.get(url).json()["pickup_address"]["name"] == address.name
-    wrong = driver.post(f"{url}/pick-up", {"missing": [waiting[0].number, "CA1"]})
-    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/missing/1")
-    told = {"missing": [waiting[0].number], "extra": ["CA1"]}
+    assert driver.get(url).json()["pickup_place"]["name"] == address.name
+    wrong = driver.post(f"{url}/pick-up", {"missing_numbers": [waiting[0].number, "CA1"]})
+    assert (wrong.status_code, wrong.json()["errors"][0]["pointer"]) == (422, "/missing_numbers/1")
+    told = {"missing_numbers": [waiting[0].number], "extra_numbers": ["CA1"]}
     done = driver.post(f"{url}/pick-up", told)
     repeated = driver.post(f"{url}/pick-up", told)
     assert done.status_code == repeated.status_code == 200
-    assert [each["status"] for each in done.json()["missing"]] == ["accepted"]
-    assert [each["status"] for each in done.json()["extra"]] == ["rejected"]
+    assert [each["status"] for each in done.json()["missing_results"]] == ["accepted"]
+    assert [each["status"] for each in done.json()["extra_results"]] == ["rejected"]
     assert {**repeated.json(), "repeated": False} == done.json()
     assert done.json()["manifest"]["counts"] == {
         **{"listed": 3, "to_pick_up": 0, "picked_up": 2, "cancelled": 0},
         **{"missing": 1, "extra": 0, "refused": 0},
     }
     lines = seller.get(f"{url}/parcels").json()
-    assert [each["outcome"] for each in lines["results"]] == ["picked_up", "picked_up"]
-    assert [each["tracking_number"] for each in lines["missing"]] == [waiting[0].number]
-    [listed] = driver.get(MANIFESTS, {"state": "handed_over", "date": DAY().isoformat()}).json()["results"]
+    assert [each["handover"] for each in lines["results"]] == ["picked_up", "picked_up"]
+    assert [each["tracking_number"] for each in lines["missing_parcels"]] == [waiting[0].number]
+    [listed] = driver.get(MANIFESTS, {"state": "handed_over", "day": DAY().isoformat()}).json()["results"]
     assert listed["manifest_number"] == manifest["manifest_number"]
     assert driver.get(f"{url}/pdf").content[:5] == b"%PDF-"
 
@@ -91,13 +91,13 @@ def test_numbers_that_do_not_fit_are_told_by_their_place(seller: APIClient, wait
             {
                 "courier": "nobody",
                 "pickup_address": public_id(IdKind.PICKUP_ADDRESS, 1),
-                "date": "2026-12-01",
+                "day": "2026-12-01",
             },
             "/courier",
         ),
         ({"tracking_numbers": []}, "/tracking_numbers"),
-        ({"date": "tomorrow"}, "/date"),
-        ({"day": "2026-12-01"}, "/day"),
+        ({"day": "tomorrow"}, "/day"),
+        ({"date": "2026-12-01"}, "/date"),
     ],
 )
 def test_wrong_bodies_are_refused_where_they_are_wrong(
@@ -112,7 +112,7 @@ def test_wrong_times_and_states_of_a_pickup(seller: APIClient, driver: APIClient
     url = f"{MANIFESTS}/{made.manifest.number}"
     future = (timezone.now() + timedelta(hours=1)).isoformat()
     for at in ("2026-12-01T10:00:00", future):
-        assert pointers(driver.post(f"{url}/pick-up", {"at": at}))[0][0] == "/at"
+        assert pointers(driver.post(f"{url}/pick-up", {"picked_up_at": at}))[0][0] == "/picked_up_at"
     assert seller.post(f"{url}/pick-up").status_code == 403
     assert seller.put(f"{url}/remark", {"remark": "Gate 3"}).json()["merchant_remark"] == "Gate 3"
     assert seller.post(f"{url}/cancel").json()["state"] == "cancelled"
@@ -130,7 +130,9 @@ def test_parcels_beside_the_list_by_the_api(
 ) -> None:
 
     [beside] = waiting_parcels(merchant_organisation, courier_organisation, None)
-    done = driver.post(f"{MANIFESTS}/{made.manifest.number}/pick-up", {"extra": [beside.number]}).json()
+    done = driver.post(
+        f"{MANIFESTS}/{made.manifest.number}/pick-up", {"extra_numbers": [beside.number]}
+    ).json()
     assert done["manifest"]["counts"]["picked_up"] == 4
     assert parcel_of(beside.pk).manifest_id == made.manifest.pk
     with scope(Scope.everything()):

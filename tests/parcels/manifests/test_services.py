@@ -178,7 +178,7 @@ def test_missing_parcels_stay_booked_and_go_on_the_next_manifest(
     for unknown in ("CA000", tracking_number(new_parcel_id(timezone.now()))):
         with pytest.raises(InvalidInput) as refused:
             picked(courier, made.manifest, Told(missing=[waiting[1].number, unknown]))
-        assert [each.pointer for each in refused.value.errors] == ["/missing/1"]
+        assert [each.pointer for each in refused.value.errors] == ["/missing_numbers/1"]
         assert {parcel_of(each.pk).status for each in waiting} == {"booked"}
     told = Told(missing=[waiting[1].number])
     result = picked(courier, made.manifest, told)

@@ -19,8 +19,8 @@ PICKUPS = "/api/v1/pickups"
 def body(booked: list[Parcel], nine: datetime) -> dict[str, Any]:
     """Two parcels, tomorrow from ten to twelve; they are ready at nine."""
     return {
-        "start": (nine + timedelta(hours=1)).isoformat(),
-        "end": (nine + timedelta(hours=3)).isoformat(),
+        "starts_at": (nine + timedelta(hours=1)).isoformat(),
+        "ends_at": (nine + timedelta(hours=3)).isoformat(),
         "tracking_numbers": [parcel.number for parcel in booked[:2]],
     }
 
@@ -35,9 +35,9 @@ def test_each_number_has_its_own_result_and_a_replay_requests_once(
     assert [each["status"] for each in answer["results"]] == ["requested"] * 2 + ["rejected"] * 2
     assert answer["results"][2]["tracking_number"] == "CA2K7W9X0M3N5P8"
     assert answer["results"][2]["errors"][0]["pointer"] == "/tracking_numbers/2"
-    assert (answer["state"], answer["parcels"], answer["weight_g"]) == ("requested", 2, 1600)
-    assert answer["window"]["start"].endswith("+08:00")
-    assert answer["pickup_address"]["address"] == "文三路90号"
+    assert (answer["state"], answer["parcel_count"], answer["weight_g"]) == ("requested", 2, 1600)
+    assert answer["window"]["starts_at"].endswith("+08:00")
+    assert answer["pickup_place"]["address"] == "文三路90号"
     again = merchant_api.post(PICKUPS, body, format="json", HTTP_IDEMPOTENCY_KEY="k")
     assert again.json() == answer
     refused = merchant_api.post(PICKUPS, body, format="json")
@@ -63,8 +63,8 @@ def test_without_numbers_all_that_wait_for_the_courier_there_are_requested(
 @pytest.mark.parametrize(
     ("changes", "pointer", "code"),
     [
-        ({"start": "2026-11-23T10:00:00"}, "/start", "naive"),
-        ({"end": "2020-01-01T00:00:00Z"}, "/end", "order"),
+        ({"starts_at": "2026-11-23T10:00:00"}, "/starts_at", "naive"),
+        ({"ends_at": "2020-01-01T00:00:00Z"}, "/ends_at", "order"),
         ({"note": "x" * 301}, "/note", "max_length"),
         ({"tracking_numbers": []}, "/tracking_numbers", "min_length"),
         ({"pickup_address": public_id(IdKind.PICKUP_ADDRESS, 999_999_999)}, "/pickup_address", "unknown"),
@@ -85,13 +85,13 @@ def test_both_sides_answer_and_read_the_parcels(
     made = merchant_api.post(PICKUPS, body, format="json").json()
     url = f"{PICKUPS}/{made['id']}"
     window = {
-        "start": (nine + timedelta(hours=2)).isoformat(),
-        "end": (nine + timedelta(hours=4)).isoformat(),
+        "starts_at": (nine + timedelta(hours=2)).isoformat(),
+        "ends_at": (nine + timedelta(hours=4)).isoformat(),
     }
     proposed = courier_api.post(f"{url}/propose", {**window, "note": "No van before"}, format="json")
     assert (proposed.status_code, proposed.json()["state"]) == (200, "proposed")
     assert merchant_api.post(f"{url}/accept", {}, format="json").status_code == 403
-    other = {**window, "end": (nine + timedelta(hours=5)).isoformat()}
+    other = {**window, "ends_at": (nine + timedelta(hours=5)).isoformat()}
     refused = merchant_api.post(f"{url}/agree", other, format="json")
     assert (refused.status_code, refused.json()["type"].rsplit(":", 1)[1]) == (409, "window_over")
     agreed = merchant_api.post(f"{url}/agree", window, format="json").json()

@@ -45,7 +45,7 @@ def test_arrival_is_the_same_on_both_pages_and_in_the_api(
     assert "n" not in detail
     assert detail["chance_late"] == pytest.approx(1 / 3, abs=1e-4)
     # At night both may be moved to the morning, when delivery begins.
-    assert detail["p50"] <= detail["p90"]
+    assert detail["p50_at"] <= detail["p90_at"]
     page = text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
     assert "all couriers' parcels on this lane and service in the last 28 days" in page
     assert "33 %" in page
@@ -74,7 +74,7 @@ def test_without_data_the_promise_is_the_forecast(
     [parcel] = due_in(merchant_organisation, courier_organisation, 20)
     expected = client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"]
     assert (expected["basis"], expected["chance_late"]) == ("promise", None)
-    assert expected["p50"] == expected["p90"]
+    assert expected["p50_at"] == expected["p90_at"]
     assert "Expected" not in text_of(client.get(f"/track/{parcel.number}/"))
     assert "Not enough data yet" in text_of(merchant_client.get(f"/parcels/{parcel.number}/"))
 
@@ -102,7 +102,7 @@ def test_overdue_parcel_is_still_expected(
     sweep_overdue(now=timezone.now())
     expected = client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"]
     assert expected["chance_late"] == 1.0
-    assert expected["p50"] > timezone.now().isoformat()
+    assert expected["p50_at"] > timezone.now().isoformat()
 
 
 def test_forecast_needs_one_query_and_then_none(

@@ -31,7 +31,7 @@ from tests.parcels.helpers.revisions import DIGITS, day
 from tests.parcels.helpers.watch_list import refresh
 
 pytestmark = pytest.mark.django_db
-STATED = ("status", "status_text", "status_at", "next", "promise", "lost", "expected")
+STATED = ("status", "status_text", "status_at", "next_step", "promise", "lost", "expected")
 Come = Callable[[str], Parcel]
 
 # Hours since booking (a delivery is due after 30), and the scans with their hours and fields.
@@ -121,7 +121,7 @@ def test_every_door_says_the_same(
         details = [api.get(f"/api/v1/parcels/{number}").json() for number in public]
         for answers in (listed, details):
             assert {answer["tracking_number"]: stated(answer) for answer in answers} == expected
-        watched = api.get("/api/v1/watch?chance=0").json()["results"]
+        watched = api.get("/api/v1/watch?chance_late=0").json()["results"]
         assert watched
         for answer in (*listed, *details, *watched):
             assert stated(answer) == expected[answer["tracking_number"]]
@@ -136,16 +136,16 @@ def test_every_door_says_the_same(
             assert (date_text(datetime.fromisoformat(due), "DATETIME_FORMAT") if due else "–") in row
             told = {f"promise_{name}": promise.get(name) or "" for name in ("original", "current")}
             told["moved_by"] = promise.get("moved_by") or ""
-            told["lost_at"] = (answer["lost"] or {}).get("since", "")
+            told["lost_at"] = (answer["lost"] or {}).get("lost_at", "")
             assert {name: lines[number][name] for name in told} == told
             page = text_of(reader.get(f"/parcels/{number}/"))
             assert title in page
-            assert answer["next"] in page
+            assert answer["next_step"] in page
     rows = ops_client.get("/admin/parcels/parcel/").content.decode().split("<tr")
     for parcel in parcels.values():
         answer = public[parcel.number]
         assert any(parcel.number in row and answer["status_text"] in row for row in rows)
-        assert answer["next"] in text_of(ops_client.get(f"/admin/parcels/parcel/{parcel.pk}/change/"))
+        assert answer["next_step"] in text_of(ops_client.get(f"/admin/parcels/parcel/{parcel.pk}/change/"))
         assert answer["status_text"] in text_of(client.get(f"/track/{parcel.number}/"))
 
 
@@ -171,7 +171,7 @@ def test_a_courier_learns_the_new_day(
     promise = answer["promise"]
     assert promise["current"].startswith(day(parcel).isoformat())
     assert promise["original"].startswith(day(parcel, 0).isoformat())
-    assert (promise["outcome"], promise["moved_by"], promise["late"]) == (outcome, moved_by, is_late)
+    assert (promise["outcome"], promise["moved_by"], promise["is_late"]) == (outcome, moved_by, is_late)
 
 
 @pytest.mark.parametrize("state", ["lost", "presumed_lost", "returned"])

@@ -111,7 +111,7 @@ def test_every_status_has_name_and_explanation(
     answer = api_of(client, parcel)
     assert (answer["status"], answer["status_text"]) == (status, label)
     text = text_of(response)
-    for told in (answer["explanation"], answer["next"], answer["ask"], *answer["to_do"]):
+    for told in (answer["explanation"], answer["next_step"], answer["ask"], *answer["to_do"]):
         assert told
         assert told in text
     assert set(answer["equivalents"]) == {"aftership", "easypost", "kuaidi100"}

@@ -387,7 +387,7 @@ def test_row_shows_all_data(
     )
     assert (row["origin"], row["destination"], row["tier"]) == ("CN-HGH", "CN-CTU", "next_day")
     assert (row["status"], row["stage"], row["chance_late"]) == ("picked_up", "picked_up", 0.7)
-    assert row["expected"]["p50"] <= row["expected"]["p90"]
+    assert row["expected"]["p50_at"] <= row["expected"]["p90_at"]
     assert row["promise"]["current"].endswith("+08:00")
     page = text_of(merchant_client.get(LIST))
     for phrase in (

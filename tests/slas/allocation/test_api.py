@@ -15,7 +15,7 @@ URL = "/api/v1/allocation-rules"
 HEAVY: dict[str, Any] = {
     "name": "Heavy", "destination": "Hunan province", "origin": "杭州", "least_g": 20_000, "tier": "next_day",
     "least_declared_value": "500.00", "most_declared_value": "20000.00",
-    "action": "cheapest", "least_reliability": "92.5", "stops": True,
+    "action": "cheapest", "least_accountable_rate": 0.925, "stops": True,
 }  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def api(merchant: Actor) -> APIClient:
 def test_the_whole_list_is_written_and_read(
     api: APIClient, courier_organisation: Organisation, rival_courier: Organisation
 ) -> None:
-    shares = [{"courier": SWIFT, "share": 60}, {"courier": RIVAL, "share": 40}]
+    shares = [{"courier": SWIFT, "percent": 60}, {"courier": RIVAL, "percent": 40}]
     split = {"name": "Split", "action": "split", "couriers": shares, "active": False}
     answer = api.put(URL, {"rules": [HEAVY, split]}).json()
     assert answer == api.get(URL).json()
@@ -36,10 +36,10 @@ def test_the_whole_list_is_written_and_read(
     assert (other["couriers"], other["active"], other["tier"]) == (shares, False, None)
     # What was read can be sent: nothing changes. In another order, the rules stay the same ones.
     sent = answer["rules"]
-    assert api.put(URL, {"rules": sent}).json() == answer
+    assert api.put(URL, answer).json() == answer
     turned = api.put(URL, {"rules": sent[::-1]}).json()["rules"]
     assert [each["id"] for each in turned] == [other["id"], heavy["id"]]
-    assert api.put(URL, {"rules": []}).json() == {"rules": []}
+    assert api.put(URL, {"rules": []}).json() == {"currency": "CNY", "rules": []}
 
 
 def test_what_is_wrong_is_said_by_the_place_of_the_rule(api: APIClient, merchant: Actor) -> None:
@@ -80,28 +80,28 @@ def test_what_an_action_does_not_look_at_and_a_courier_named_twice_are_told(
     shares = [(SWIFT, 60), (SWIFT, 50), (RIVAL, 50)]
     wrong: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
         (
-            {"action": "split", "couriers": [{"courier": name, "share": share} for name, share in shares]},
+            {"action": "split", "couriers": [{"courier": name, "percent": share} for name, share in shares]},
             [("/rules/0/couriers/1/courier", "duplicate")],
         ),
         (
             {
                 "action": "only",
-                "couriers": [{"courier": SWIFT, "share": 60}],
+                "couriers": [{"courier": SWIFT, "percent": 60}],
                 "highest_price": "5.00",
             },
-            [("/rules/0/highest_price", "unused"), ("/rules/0/couriers/0/share", "unused")],
+            [("/rules/0/highest_price", "unused"), ("/rules/0/couriers/0/percent", "unused")],
         ),
         (
-            {"action": "cheapest", "least_reliability": "90", "couriers": [{"courier": SWIFT}]},
+            {"action": "cheapest", "least_accountable_rate": 0.9, "couriers": [{"courier": SWIFT}]},
             [("/rules/0/couriers", "unused")],
         ),
-        ({"action": "stop", "least_reliability": "0"}, [("/rules/0/least_reliability", "unused")]),
+        ({"action": "stop", "least_accountable_rate": 0}, [("/rules/0/least_accountable_rate", "unused")]),
     ]
     for body, told in wrong:
         answer = api.put(URL, {"rules": [{"name": "A", **body}]})
         found = [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
         assert (answer.status_code, found) == (422, told)
-    assert api.get(URL).json() == {"rules": []}
+    assert api.get(URL).json() == {"currency": "CNY", "rules": []}
 
 
 def test_a_key_without_the_permission_only_reads(merchant: Actor, everything: None) -> None:

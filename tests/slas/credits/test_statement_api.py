@@ -104,7 +104,7 @@ def test_entries_come_by_cursor_in_the_order_they_were_written(
         ("late", "3.00"),
     ]
     entry = entries[3]
-    assert (entry["merchant"], entry["courier"], entry["tier"], entry["kind"], entry["late_by"]) == (
+    assert (entry["merchant"], entry["courier"], entry["tier"], entry["kind"], entry["late_by_seconds"]) == (
         credited.merchant.public_id,
         credited.courier.public_id,
         "next_day",
@@ -112,7 +112,7 @@ def test_entries_come_by_cursor_in_the_order_they_were_written(
         24 * 3600,
     )
     assert entry["tracking_number"].startswith("CA")
-    assert (entries[0]["reached"], last["next"]) == (None, None)
+    assert (entries[0]["reached_at"], last["next"]) == (None, None)
 
 
 def test_without_the_capability_there_is_no_money(credited: Lane, merchant: Actor) -> None:

@@ -252,7 +252,7 @@ def test_lines_lead_to_their_parcels(credited: Lane, merchant_client: Client) ->
 def test_the_csv_is_the_ledger(credited: Lane, merchant_client: Client) -> None:
     rows = rows_of(merchant_client)
     assert list(rows[0]) == list(COLUMNS)
-    assert [(row["amount_cny"], row["running_cny"], row["cause"]) for row in rows] == [
+    assert [(row["amount"], row["balance"], row["cause"]) for row in rows] == [
         ("5.00", "5.00", "late"),
         ("2.00", "7.00", "overdue"),
         ("2.00", "9.00", "overdue"),
@@ -260,13 +260,13 @@ def test_the_csv_is_the_ledger(credited: Lane, merchant_client: Client) -> None:
         ("198.00", "205.00", "lost"),
     ]
     first = rows[0]
-    assert (first["counterparty"], first["service"], first["late_by_seconds"]) == (
+    assert (first["counterparty_name"], first["tier"], first["late_by_seconds"]) == (
         "Swift Express",
         "next_day",
         str(25 * 3600),
     )
-    assert first["promised"].endswith("12:00:00+08:00")
-    assert (rows[1]["reached"], rows[3]["late_by_seconds"]) == ("", "")
+    assert first["judged_by"].endswith("12:00:00+08:00")
+    assert (rows[1]["reached_at"], rows[3]["late_by_seconds"]) == ("", "")
 
 
 @pytest.mark.parametrize("kind", ["csv", "pdf"])
@@ -287,7 +287,7 @@ def test_csv_continues_beyond_one_batch(
         for _ in range(5):
             send(lane)
         work()
-    assert [row["running_cny"] for row in rows_of(merchant_client)] == [f"{n}.00" for n in (2, 4, 6, 8, 10)]
+    assert [row["balance"] for row in rows_of(merchant_client)] == [f"{n}.00" for n in (2, 4, 6, 8, 10)]
 
 
 def test_names_are_not_read_as_formulas(credited: Lane, merchant_client: Client) -> None:
@@ -378,7 +378,7 @@ def test_final_statement_never_changes(credited: Lane, merchant_client: Client, 
         work(now + DAY + timedelta(minutes=1))
     assert (rows_of(merchant_client), merchant_client.get(f"{URL}pdf/").content) == before
     later = rows_of(merchant_client, f"/statements/{spell(next_month(MONTH))}/csv/")
-    assert [(row["amount_cny"], row["cause"]) for row in later] == [("-5.00", "withdrawn")]
+    assert [(row["amount"], row["cause"]) for row in later] == [("-5.00", "withdrawn")]
 
 
 def ledger_parcel() -> int:

@@ -179,7 +179,7 @@ def test_a_cell_carries_its_rates() -> None:
     columns = COLUMNS[ExportContent.RATES]
     [values] = values_of(columns, [cell(met=6, late=1, overdue=3, excused=2, void=5)])
     row = dict(zip([column.name for column in columns], values, strict=True))
-    assert (row["n"], row["raw"], row["accountable"]) == (10, 0.6, 0.75)
+    assert (row["n"], row["raw_rate"], row["accountable_rate"]) == (10, 0.6, 0.75)
     assert (row["courier"], row["merchant"], row["origin"], row["tier"]) == (
         "swift", "lotus", "CN-HGH", "next_day",
     )  # fmt: skip
@@ -189,4 +189,4 @@ def test_cell_without_judged_commitments_has_no_rate() -> None:
     columns = COLUMNS[ExportContent.RATES]
     [values] = values_of(columns, [cell(pending=4)])
     row = dict(zip([column.name for column in columns], values, strict=True))
-    assert (row["raw"], row["accountable"], row["n"]) == (None, None, 0)
+    assert (row["raw_rate"], row["accountable_rate"], row["n"]) == (None, None, 0)

@@ -52,10 +52,10 @@ def test_csv_has_each_commitment_once_with_its_values(
     assert (export.state, export.done, export.rows, len(rows)) == (ExportState.DONE, 20, 20, 20)
     for row, commitment in zip(rows, commitments, strict=True):
         assert row["tracking_number"][:2] == "CA"
-        assert (row["milestone"], row["outcome"]) == (commitment.kind, commitment.outcome)
+        assert (row["kind"], row["outcome"]) == (commitment.kind, commitment.outcome)
         assert (row["judged_by"], row["promise_original"]) == (commitment.due_at, commitment.due_at)
         assert (row["reached_at"], row["due_date"]) == (commitment.reached_at, commitment.due_date)
-        assert row["fee_cny"] * 100 == commitment.fee_fen
+        assert row["price"] * 100 == commitment.fee_fen
         assert (row["courier"], row["merchant_name"]) == (lane.courier.public_id, "Lotus Tea")
         assert (row["origin"], row["destination"], row["tier"]) == ("CN-HGH", "CN-CTU", "next_day")
     assert {row["outcome"] for row in rows} == {Outcome.MET, Outcome.LATE, Outcome.PENDING}
@@ -198,9 +198,9 @@ def test_fees_are_exported_only_for_members_who_may_see_them(
     with scope(Scope.everything()):
         Commitment.objects.update(declared_value_fen=8_880)
     plain, full = written(agent), written(finance)
-    assert {row["fee_cny"] + row["declared_value_cny"] for row in read_csv(plain)} == {""}
-    assert min(row["fee_cny"] for row in read_csv(full)) == "10.00"
-    assert {row["declared_value_cny"] for row in read_csv(full)} == {"88.80"}
+    assert {row["price"] + row["declared_value"] for row in read_csv(plain)} == {""}
+    assert min(row["price"] for row in read_csv(full)) == "10.00"
+    assert {row["declared_value"] for row in read_csv(full)} == {"88.80"}
     later = full.expires_at - HOUR
     with pytest.raises(NotPermitted) as error:
         requests.take_export(actor=agent, export_id=full.pk, now=later, **requests.link_of(full))
@@ -344,4 +344,4 @@ def test_expired_file_is_deleted_and_marked_expired(merchant: Actor, media: Path
 def test_pickups_are_exported_as_commitments(lane: Lane, merchant: Actor, everything: None) -> None:
     lane.promise(NOON, PICKUP)
     [row] = read_csv(written(merchant))
-    assert (row["milestone"], row["fee_cny"], row["picked_up_at"]) == ("pickup", "", "")
+    assert (row["kind"], row["price"], row["picked_up_at"]) == ("pickup", "", "")

@@ -73,10 +73,10 @@ def test_version_in_force_comes_before_one_that_is_announced(
 def test_tiers_name_the_versions_announced(merchant_api: APIClient, second_version: TierVersion) -> None:
     starts = timezone.now().replace(microsecond=0) + timedelta(days=2)
     TierVersion.objects.filter(pk=second_version.pk).update(valid_from=starts)
-    tiers = {tier["code"]: tier for tier in merchant_api.get("/api/v1/tiers").json()}
+    tiers = {tier["tier"]: tier for tier in merchant_api.get("/api/v1/tiers").json()}
     assert (tiers["next_day"]["version"], tiers["next_day"]["days_in_transit"]) == (1, 1)
     [announced] = tiers["next_day"]["announced"]
-    assert datetime.fromisoformat(announced["valid_from"]) == starts
+    assert datetime.fromisoformat(announced["starts_at"]) == starts
     assert (announced["version"], announced["days_in_transit"]) == (2, 2)
     assert tiers["standard"]["announced"] == []
 

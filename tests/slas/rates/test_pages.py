@@ -225,7 +225,7 @@ def test_file_has_the_same_figures(judged: Lane, courier_client: Client) -> None
         "1",
         "6",
     )
-    assert (line["raw"], line["accountable"], line["few"]) == ("0.500000", "0.600000", "yes")
+    assert (line["raw_rate"], line["accountable_rate"], line["few"]) == ("0.500000", "0.600000", "yes")
     [day] = lines(courier_client)
     assert day["day"] == str(TODAY - DAY)
 

@@ -184,16 +184,16 @@ def test_api_answers_rates_by_day(judged: Lane, courier_api: APIClient) -> None:
     assert (body["from"], body["to"], body["kind"]) == (str(TODAY - DAY), str(TODAY), "delivery")
     first, second = body["results"]
     assert first["day"] == str(TODAY - DAY)
-    assert (first["met"], first["n"], first["raw"], first["accountable"]) == (3, 6, 0.5, 0.6)
+    assert (first["met"], first["n"], first["raw_rate"], first["accountable_rate"]) == (3, 6, 0.5, 0.6)
     assert first["provisional"]
-    assert (second["n"], second["raw"], second["pending"]) == (0, None, 1)
+    assert (second["n"], second["raw_rate"], second["pending"]) == (0, None, 1)
 
 
 @pytest.mark.parametrize(
     ("group_by", "expected"),
     [
-        ("courier", {"courier": {"courier": SWIFT, "name": "Swift Express"}}),
-        ("lane", {"lane": {"origin": "CN-HGH", "destination": "CN-CTU"}}),
+        ("courier", {"courier": SWIFT, "courier_name": "Swift Express"}),
+        ("lane", {"origin": "CN-HGH", "destination": "CN-CTU", "destination_name": "Chengdu"}),
         ("tier", {"tier": "next_day"}),
     ],
 )
@@ -245,7 +245,7 @@ def test_api_lists_breaches_newest_first_page_by_page(judged: Lane, courier_api:
         seen += body["results"]
         address = body["next"]
     assert [breach["outcome"] for breach in seen] == ["late", "late", "overdue"]
-    assert [breach["excused"] for breach in seen].count(True) == 1
+    assert [breach["is_excused"] for breach in seen].count(True) == 1
     assert len({breach["tracking_number"] for breach in seen}) == 3
     assert {breach["courier"] for breach in seen} == {SWIFT}
 

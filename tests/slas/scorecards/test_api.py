@@ -145,7 +145,7 @@ def test_the_api_publishes_the_rules(merchant_api: APIClient, system: Actor) -> 
     assert (answer["final_on_day"], answer["claim_days"]) == (21, 14)
     announced, first = answer["versions"]
     assert (announced["version"], announced["in_force"], announced["minimum_volume"]) == (2, False, 50)
-    assert (first["version"], first["valid_from"], first["in_force"]) == (1, "2016-01", True)
+    assert (first["version"], first["first_month"], first["in_force"]) == (1, "2016-01", True)
     assert sum(one["weight"] for one in first["components"]) == 100
     assert first["components"][4]["bands"][0] == {"threshold": 0.005, "points": 100}
     assert first["grades"] == [

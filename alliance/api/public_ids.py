@@ -35,6 +35,26 @@ class _PublicIdSchema(OpenApiSerializerFieldExtension):
         return {"type": "string", "pattern": pattern(self.target.kind)}
 
 
+class PartyField(serializers.CharField):
+    """The id of a courier or a merchant, as text: services look it up."""
+
+    def __init__(self, *kinds: IdKind, **options: Any) -> None:
+        self.kinds = kinds
+        super().__init__(**options)
+
+
+class _PartySchema(OpenApiSerializerFieldExtension):
+    target_class = "alliance.api.public_ids.PartyField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"type": "string", "pattern": party_pattern(*self.target.kinds)}
+
+
+def party_pattern(*kinds: IdKind) -> str:
+    prefixes = "|".join(kind.value for kind in kinds)
+    return f"^({prefixes})_{PATTERN}$" if len(kinds) > 1 else f"^{prefixes}_{PATTERN}$"
+
+
 def _converter(kind: IdKind) -> type:
     class Converter:
         regex = f"{kind.value}_{PATTERN}"

@@ -58,7 +58,7 @@ _CHINESE: Final[Mapping[str, str]] = {
     "outcome": "时效结果",
     "pickup_by": "最晚揽收时间",
     "piece": "第几件",
-    "pieces": "件数",
+    "piece_count": "件数",
     "price": "价格（元）",
     "promise_current": "承诺送达时间",
     "promise_original": "原承诺送达时间",

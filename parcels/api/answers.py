@@ -56,7 +56,7 @@ def offer_json(offer: QuotedOffer, ends: Ends) -> JSON:
     instead = None
     if offer.full_on:
         day = None if offer.is_full else offer.promise.effective_date
-        instead = {"courier": offer.next_courier, "day": day}
+        instead = {"courier": offer.next_courier or None, "day": day}
     reason = offer.reason and {
         "code": offer.reason.value,
         "text": quoted_reason(offer),
@@ -148,7 +148,7 @@ def booked_json(order: Sequence[Booked], *, is_listed: bool, promise: JSON | Non
             {
                 "tracking_number": each.number,
                 "piece": each.request.piece,
-                "pieces": each.request.pieces,
+                "piece_count": each.request.pieces,
                 "weight_g": each.request.weight_g,
                 "price": yuan(each.fee_fen),
                 "declared_value": amount_or_none(each.request.declared_value_fen),
@@ -257,7 +257,7 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
         "tracking_number": parcel.number,
         "reference": parcel.reference,
         "piece": parcel.piece,
-        "pieces": parcel.pieces,
+        "piece_count": parcel.pieces,
         "order": None if parcel.order_id is None else tracking_number(parcel.order_id),
         **stated,
         "contradiction": parcel.contradiction or None,

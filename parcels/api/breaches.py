@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from alliance.api.authentication import actor_of
 from alliance.api.fields import MoneyField, MonthField
 from alliance.api.parsing import refuse_unknown_parameters
-from alliance.api.public_ids import PublicIdField
+from alliance.api.public_ids import PartyField, PublicIdField
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
@@ -134,9 +134,9 @@ class BreachDetail(S):
 
     tracking_number = serializers.CharField()
     kind = serializers.ChoiceField(choices=CommitmentKind.choices)
-    courier = serializers.CharField()
+    courier = PartyField(IdKind.COURIER)
     courier_name = serializers.CharField()
-    merchant = serializers.CharField()
+    merchant = PartyField(IdKind.MERCHANT)
     merchant_name = serializers.CharField()
     origin = serializers.CharField(help_text="City code.")
     origin_name = serializers.CharField(help_text="In the language of the request.")
@@ -153,7 +153,7 @@ class BreachDetail(S):
     is_excused = serializers.BooleanField()
     attribution = BreachAttribution()
     excuses = BreachExcuse(many=True, help_text="Newest first.")
-    claim_until = serializers.DateTimeField(help_text="The courier can request an exemption until then.")
+    claim_by = serializers.DateTimeField(help_text="The courier can request an exemption until then.")
     credit_entries = BreachCredit(many=True, help_text="Empty without the permission to see fees.")
     scans = BreachScan(many=True, help_text=f"Latest first, at most {SHOWN}.")
     scans_next = serializers.CharField(
@@ -235,7 +235,7 @@ def breach_json(report: BreachReport, scans: list[TrackedScan], scans_next: str)
         "is_excused": commitment.excused,
         "attribution": _attribution_json(report),
         "excuses": BreachExcuse(report.excuses, many=True).data,
-        "claim_until": _time_json(report.claim_until),
+        "claim_by": _time_json(report.claim_until),
         "credit_entries": BreachCredit(report.credits, many=True).data,
         "scans": [_scan_json(tracked_scan) for tracked_scan in scans],
         "scans_next": scans_next or None,

@@ -31,7 +31,7 @@ _PARCELS_OF_ORDER = {
         {
             "tracking_number": NUMBER,
             "piece": 1,
-            "pieces": 2,
+            "piece_count": 2,
             "weight_g": 800,
             "price": "12.00",
             "declared_value": None,
@@ -39,7 +39,7 @@ _PARCELS_OF_ORDER = {
         {
             "tracking_number": "CA180HFPF3JNX5RW",
             "piece": 2,
-            "pieces": 2,
+            "piece_count": 2,
             "weight_g": 1_500,
             "price": "15.00",
             "declared_value": None,
@@ -119,7 +119,7 @@ _PARCEL = {
     "tracking_number": NUMBER,
     "reference": "SO-2026-1187",
     "piece": 1,
-    "pieces": 1,
+    "piece_count": 1,
     "order": None,
     "status": "delivered",
     "status_text": "Delivered",

@@ -140,7 +140,7 @@ def _line_json(line: FreightLine) -> dict[str, Any]:
         "tier": line.service or None,
         "counterparty": line.counterparty.public_id,
         "amount": line.amount,
-        "surcharge": line.surcharge_id and public_id(IdKind.SURCHARGE, line.surcharge_id),
+        "surcharge_id": line.surcharge_id and public_id(IdKind.SURCHARGE, line.surcharge_id),
         "reason": line.note if line.kind == FreightKind.SURCHARGE else "",
         "cause": line.note if line.kind == FreightKind.CREDIT else None,
     }

@@ -8,7 +8,7 @@ from rest_framework import serializers
 from alliance.api.fields import MONTH as MONTH_PATTERN
 from alliance.api.fields import MoneyField, MonthField
 from alliance.api.parsing import Body, WordField
-from alliance.api.public_ids import PublicIdField
+from alliance.api.public_ids import PartyField, PublicIdField, party_pattern
 from alliance.public_ids import IdKind, public_id
 from parcels.choices import FreightKind
 from parcels.freight.services.settling import NOTE_LENGTH, REFERENCE_LENGTH
@@ -22,7 +22,7 @@ TAG: Final = "freight statements"
 PARTS: Final = 100
 OF_WHOM: Final = OpenApiParameter(
     "organisation",
-    str,
+    {"type": "string", "pattern": party_pattern(IdKind.COURIER, IdKind.MERCHANT)},
     description="Required for ops, not allowed otherwise: the id of a merchant or courier.",
 )
 MONTH: Final = OpenApiParameter(
@@ -74,7 +74,7 @@ class FreightMonthAnswer(FreightAnswer):
 
 
 class FreightMonthsAnswer(S):
-    organisation = serializers.CharField(help_text="Its id.")
+    organisation = PartyField(IdKind.COURIER, IdKind.MERCHANT)
     organisation_name = serializers.CharField()
     results = FreightMonthAnswer(many=True)
 
@@ -88,7 +88,7 @@ class FreightPartAnswer(FreightAnswer):
 
 
 class FreightStatementAnswer(FreightMonthAnswer):
-    organisation = serializers.CharField(help_text="Its id.")
+    organisation = PartyField(IdKind.COURIER, IdKind.MERCHANT)
     organisation_name = serializers.CharField()
     by_counterparty = FreightPartAnswer(many=True, help_text=f"{PARTS} at most: see the next page.")
     next_counterparties = serializers.URLField(
@@ -108,9 +108,9 @@ class LineAnswer(S):
     tracking_number = serializers.CharField(allow_null=True, help_text="Null for a surcharge without one.")
     reference = serializers.CharField(help_text="Of fees and cancellations: the merchant's own number.")
     tier = serializers.ChoiceField(choices=TierCode.choices, allow_null=True)
-    counterparty = serializers.CharField(help_text="Id of the courier, for a courier the merchant.")
+    counterparty = PartyField(IdKind.COURIER, IdKind.MERCHANT, help_text="For a courier the merchant.")
     amount = MoneyField(help_text="CNY; cancellations and credits take off.")
-    surcharge = PublicIdField(IdKind.SURCHARGE, allow_null=True, help_text="Of a surcharge: its `id`.")
+    surcharge_id = PublicIdField(IdKind.SURCHARGE, allow_null=True)
     reason = serializers.CharField(help_text="Of a surcharge.")
     cause = serializers.ChoiceField(choices=CreditCause.choices, allow_null=True, help_text="Of a credit.")
 
@@ -121,8 +121,10 @@ class LinesAnswer(S):
 
 
 class SettleBody(Body):
-    organisation = serializers.CharField(required=False, help_text=f"{_OF_OPS}the merchant or courier.")
-    counterparty = serializers.CharField(help_text="Id of the courier, for a courier the merchant.")
+    organisation = PartyField(
+        IdKind.COURIER, IdKind.MERCHANT, required=False, help_text=f"{_OF_OPS}the merchant or courier."
+    )
+    counterparty = PartyField(IdKind.COURIER, IdKind.MERCHANT, help_text="For a courier the merchant.")
     settled_on = serializers.DateField(help_text="The day of the payment, not before the month nor to come.")
     reference = serializers.CharField(
         required=False, allow_blank=True, max_length=REFERENCE_LENGTH, help_text="Of the payment."
@@ -131,15 +133,17 @@ class SettleBody(Body):
 
 
 class UnsettleBody(Body):
-    organisation = serializers.CharField(required=False, help_text=f"{_OF_OPS}the merchant or courier.")
-    counterparty = serializers.CharField(help_text="Its id.")
+    organisation = PartyField(
+        IdKind.COURIER, IdKind.MERCHANT, required=False, help_text=f"{_OF_OPS}the merchant or courier."
+    )
+    counterparty = PartyField(IdKind.COURIER, IdKind.MERCHANT, help_text="Its id.")
     reason = serializers.CharField(max_length=REASON_LENGTH, help_text="For the audit trail.")
 
 
 class SurchargeBody(Body):
-    courier = serializers.CharField(required=False, help_text=f"{_OF_OPS}the courier.")
-    merchant = serializers.CharField(help_text="Id of one of its merchants.")
-    month = serializers.CharField(
+    courier = PartyField(IdKind.COURIER, required=False, help_text=f"{_OF_OPS}the courier.")
+    merchant = PartyField(IdKind.MERCHANT, help_text="Id of one of its merchants.")
+    month = MonthField(
         required=False, max_length=7, help_text="YYYY-MM, in Beijing time. Default: the current one."
     )
     amount = SignedPriceField(
@@ -162,8 +166,8 @@ class SurchargeAnswer(S):
 
     id = PublicIdField(IdKind.SURCHARGE)
     month = MonthField(help_text="YYYY-MM.")
-    merchant = serializers.CharField(help_text="Its id.")
-    courier = serializers.CharField(help_text="Its id.")
+    merchant = PartyField(IdKind.MERCHANT, help_text="Its id.")
+    courier = PartyField(IdKind.COURIER, help_text="Its id.")
     amount = MoneyField(help_text="CNY; negative where it takes off.")
     currency = serializers.CharField()
     reason = serializers.CharField()
@@ -176,8 +180,10 @@ class SurchargeAnswer(S):
 
 
 class SurchargesQuery(S):
-    month = serializers.CharField(required=False, help_text="YYYY-MM.")
-    counterparty = serializers.CharField(required=False, help_text="Id of the courier or merchant.")
+    month = MonthField(required=False, help_text="YYYY-MM.")
+    counterparty = PartyField(
+        IdKind.COURIER, IdKind.MERCHANT, required=False, help_text="Id of the courier or merchant."
+    )
 
 
 class SurchargePage(S):

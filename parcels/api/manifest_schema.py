@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from alliance.api.parsing import Body, MomentField, WordField
-from alliance.api.public_ids import PublicIdField
+from alliance.api.public_ids import PartyField, PublicIdField
 from alliance.public_ids import IdKind
 from parcels.api.serializers import ProblemItem
 from parcels.bookings.rules import BATCH_LIMIT
@@ -26,7 +26,7 @@ class ManifestBody(Body):
         max_length=BATCH_LIMIT,
         help_text=f"Up to {BATCH_LIMIT:,}. Without courier, day and place, those of the first that fits.",
     )
-    courier = serializers.CharField(max_length=80, required=False, help_text="Its id, as in quotes.")
+    courier = PartyField(IdKind.COURIER, required=False, help_text="Its id, as in quotes.")
     day = serializers.DateField(required=False, help_text="The pickup day, as promised.")
     pickup_address = PublicIdField(
         IdKind.PICKUP_ADDRESS, required=False, help_text="One of your pickup addresses."
@@ -84,9 +84,9 @@ class CountsAnswer(S):
 class ManifestAnswer(S):
     manifest_number = serializers.CharField(help_text="The text of its barcode.")
     state = serializers.ChoiceField(choices=ManifestState.choices)
-    merchant = serializers.CharField(help_text="Its id.")
+    merchant = PartyField(IdKind.MERCHANT, help_text="Its id.")
     merchant_name = serializers.CharField()
-    courier = serializers.CharField(help_text="Its id.")
+    courier = PartyField(IdKind.COURIER, help_text="Its id.")
     courier_name = serializers.CharField()
     origin = serializers.CharField(help_text="City code.")
     origin_name = serializers.CharField(help_text="In the language of the request.")

@@ -6,7 +6,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from alliance.api.parsing import Body, MomentField, WordField
-from alliance.api.public_ids import PublicIdField
+from alliance.api.public_ids import PartyField, PublicIdField
 from alliance.public_ids import IdKind
 from parcels.api.serializers import ProblemItem
 from parcels.bookings.rules import BATCH_LIMIT
@@ -47,9 +47,7 @@ class PickupBody(WindowBody):
         help_text="Of one courier and one address. Left out: all parcels that wait for `courier` at "
         "`pickup_address`.",
     )
-    courier = serializers.CharField(
-        max_length=80, required=False, help_text="Its id; else that of the first parcel."
-    )
+    courier = PartyField(IdKind.COURIER, required=False, help_text="Its id; else that of the first parcel.")
     pickup_address = PublicIdField(
         IdKind.PICKUP_ADDRESS,
         required=False,
@@ -115,9 +113,9 @@ class PickupAnswer(S):
         allow_null=True,
         help_text="Who waits for an answer to a proposed window.",
     )
-    courier = serializers.CharField()
+    courier = PartyField(IdKind.COURIER)
     courier_name = serializers.CharField()
-    merchant = serializers.CharField()
+    merchant = PartyField(IdKind.MERCHANT)
     merchant_name = serializers.CharField()
     pickup_place = PickupPlace()
     parcel_count = serializers.IntegerField(help_text="Without cancelled ones.")

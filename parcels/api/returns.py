@@ -16,7 +16,7 @@ from alliance.api.fields import MoneyField
 from alliance.api.idempotency import idempotent
 from alliance.api.pagination import CursorPagination, Narrowed
 from alliance.api.parsing import Body, WordField, refuse_unknown_parameters
-from alliance.api.public_ids import PublicIdField
+from alliance.api.public_ids import PartyField, PublicIdField
 from alliance.api.views import ApiView
 from alliance.choices import Capability
 from alliance.errors import NotFound
@@ -47,8 +47,8 @@ class ReturnBody(S):
     """How the parcel comes back. Only the tier is required."""
 
     tier = WordField(choices=TierCode.choices)
-    courier = serializers.CharField(
-        required=False, help_text="Its id, as in a quote. Default: the recommended courier."
+    courier = PartyField(
+        IdKind.COURIER, required=False, help_text="Its id, as in a quote. Default: the recommended courier."
     )
     pickup_address = PublicIdField(
         IdKind.PICKUP_ADDRESS,

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from alliance.api.fields import MoneyField
 from alliance.api.parsing import WordField
-from alliance.api.public_ids import PublicIdField
+from alliance.api.public_ids import PartyField, PublicIdField
 from alliance.public_ids import IdKind
 from alliance.wording import amount
 from couriers.choices import Grade
@@ -111,7 +111,8 @@ class BookingBody(QuoteBody):
     reference = serializers.CharField(
         max_length=64, required=False, help_text="Your own number for the parcel; need not be unique."
     )
-    courier = serializers.CharField(
+    courier = PartyField(
+        IdKind.COURIER,
         required=False,
         help_text="Id of a courier, as in the quote: books with this courier on the promised day, or "
         "is refused. Default: the recommended courier.",
@@ -204,14 +205,16 @@ class ReasonAnswer(S):
 
 
 class InsteadAnswer(S):
-    courier = serializers.CharField(
-        help_text="The courier with capacity on the first day; empty if there is none."
+    courier = PartyField(
+        IdKind.COURIER,
+        allow_null=True,
+        help_text="The courier with capacity on the first day; null if there is none.",
     )
     day = serializers.DateField(allow_null=True, help_text="This courier's next day with capacity.")
 
 
 class OfferAnswer(S):
-    courier = serializers.CharField(help_text="Its id, for booking.")
+    courier = PartyField(IdKind.COURIER, help_text="Its id, for booking.")
     courier_name = serializers.CharField()
     grade = serializers.ChoiceField(
         choices=Grade.choices, help_text="From its newest final scorecard; couriers on probation come last."
@@ -250,7 +253,7 @@ class QuoteAnswer(S):
 class BookedPieceAnswer(S):
     tracking_number = serializers.CharField()
     piece = serializers.IntegerField(help_text="Which of the order's parcels, from 1.")
-    pieces = serializers.IntegerField(help_text="How many they are.")
+    piece_count = serializers.IntegerField(help_text="How many they are.")
     weight_g = serializers.IntegerField()
     price = MoneyField()
     declared_value = MoneyField(allow_null=True)
@@ -261,7 +264,7 @@ class BookedAnswer(S):
     reference = serializers.CharField()
     status = serializers.ChoiceField(choices=["booked"])
     tier = serializers.ChoiceField(choices=TierCode.choices)
-    courier = serializers.CharField()
+    courier = PartyField(IdKind.COURIER)
     courier_name = serializers.CharField()
     price = MoneyField(help_text="Of an order: of its first parcel.")
     currency = serializers.CharField()
@@ -289,7 +292,7 @@ class AvailablePromise(S):
 class AvailableAnswer(S):
     """What can be booked now: send the values as `courier` and `expected_...` to book it."""
 
-    courier = serializers.CharField()
+    courier = PartyField(IdKind.COURIER)
     courier_name = serializers.CharField()
     tier = serializers.ChoiceField(choices=TierCode.choices)
     price = MoneyField()
@@ -305,7 +308,7 @@ class BatchItemAnswer(S):
     tracking_number = serializers.CharField(required=False)
     reference = serializers.CharField(required=False)
     tier = serializers.CharField(required=False)
-    courier = serializers.CharField(required=False)
+    courier = PartyField(IdKind.COURIER, required=False)
     courier_name = serializers.CharField(required=False)
     price = MoneyField(required=False)
     currency = serializers.CharField(required=False)
@@ -354,7 +357,7 @@ class ParcelFields(S):
     tracking_number = serializers.CharField()
     reference = serializers.CharField()
     piece = serializers.IntegerField(help_text="Which parcel of its order, from 1.")
-    pieces = serializers.IntegerField(help_text="How many parcels the order was booked with; alone: 1.")
+    piece_count = serializers.IntegerField(help_text="How many parcels the order was booked with; alone: 1.")
     order = serializers.CharField(
         allow_null=True, help_text="Tracking number of the order's first parcel; null for a parcel alone."
     )
@@ -362,9 +365,9 @@ class ParcelFields(S):
         choices=Contradiction.choices, allow_null=True, help_text="How its scans contradict each other."
     )
     tier = serializers.CharField()
-    merchant = serializers.CharField()
+    merchant = PartyField(IdKind.MERCHANT)
     merchant_name = serializers.CharField()
-    courier = serializers.CharField()
+    courier = PartyField(IdKind.COURIER)
     courier_name = serializers.CharField()
     origin = serializers.CharField(help_text="City code.")
     origin_name = serializers.CharField(help_text="In the language of the request.")

@@ -17,6 +17,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from alliance.api.parsing import refuse_unknown_parameters
+from alliance.api.public_ids import PartyField
 from alliance.api.views import ApiView, takes_json
 from alliance.clocks import moment_text
 from alliance.errors import FieldError, InvalidInput
@@ -68,7 +69,7 @@ class TrackingAnswer(StateAnswer):
     )
     ask = serializers.CharField(help_text="Whom to ask.")
     equivalents = Equivalents()
-    courier = serializers.CharField()
+    courier = PartyField(IdKind.COURIER)
     courier_name = serializers.CharField()
     tier = serializers.ChoiceField(choices=TierCode.choices)
     origin = serializers.CharField(help_text="City code.")

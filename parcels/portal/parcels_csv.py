@@ -53,7 +53,7 @@ COLUMNS: dict[str, Callable[[Line], object]] = {
     "tracking_number": lambda line: line.parcel.number,
     "reference": lambda line: line.parcel.reference,
     "piece": lambda line: line.parcel.piece,
-    "pieces": lambda line: line.parcel.pieces,
+    "piece_count": lambda line: line.parcel.pieces,
     "order": lambda line: _number(line.parcel.order_id),
     "status": lambda line: line.parcel.status,
     "status_at": lambda line: _there(line, line.parcel.status_at),

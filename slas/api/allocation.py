@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from alliance.api.authentication import actor_of
 from alliance.api.fields import MoneyField
 from alliance.api.parsing import Body, BodyPart, WordField, refuse_unknown_parameters
-from alliance.api.public_ids import PublicIdField
+from alliance.api.public_ids import PartyField, PublicIdField
 from alliance.choices import Capability
 from alliance.cities import MOST_LETTERS, UnknownCity, resolve_area
 from alliance.errors import FieldError, InvalidInput
@@ -57,7 +57,7 @@ class AreaField(serializers.CharField):
 
 
 class ShareBody(BodyPart):
-    courier = serializers.CharField(max_length=80, help_text="Its id, as in quotes.")
+    courier = PartyField(IdKind.COURIER, help_text="Its id, as in quotes.")
     percent = serializers.IntegerField(
         required=False, allow_null=True, min_value=1, max_value=100, help_text="Of a split only."
     )
@@ -105,7 +105,7 @@ class RulesBody(Body):
 
 
 class CourierShareAnswer(S):
-    courier = serializers.CharField()
+    courier = PartyField(IdKind.COURIER)
     percent = serializers.IntegerField(allow_null=True)
 
 

@@ -13,9 +13,11 @@ from rest_framework.response import Response
 from alliance.api.authentication import actor_of
 from alliance.api.pagination import CursorPagination, Narrowed
 from alliance.api.parsing import WordField, refuse_unknown_parameters
+from alliance.api.public_ids import PartyField
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput
 from alliance.identifiers import tracking_number
+from alliance.public_ids import IdKind
 from alliance.tenancy import require
 from couriers.homes.lists import at_homes
 from slas.choices import CommitmentKind, Outcome, TierCode
@@ -47,9 +49,9 @@ class BreachAnswer(serializers.ModelSerializer[Breach]):
     """A promise that was not kept, and what became of it since."""
 
     tracking_number = serializers.SerializerMethodField()
-    courier = serializers.CharField(source="courier.organisation.public_id")
+    courier = PartyField(IdKind.COURIER, source="courier.organisation.public_id")
     courier_name = serializers.CharField(source="courier.organisation.name")
-    merchant = serializers.CharField(source="merchant.public_id")
+    merchant = PartyField(IdKind.MERCHANT, source="merchant.public_id")
     merchant_name = serializers.CharField(source="merchant.name")
     tier = serializers.CharField(source="tier.code")
     promise = BrokenPromise()

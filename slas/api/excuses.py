@@ -22,7 +22,7 @@ from alliance.api.parsing import (
     refuse_body,
     refuse_unknown_parameters,
 )
-from alliance.api.public_ids import PublicIdField
+from alliance.api.public_ids import PartyField, PublicIdField
 from alliance.choices import Capability
 from alliance.database.cluster import is_distributed
 from alliance.errors import FieldError, InvalidInput, NotFound
@@ -99,9 +99,9 @@ class ExcuseAnswer(S):
     id = PublicIdField(IdKind.EXCUSE)
     tracking_number = serializers.CharField(source="number")
     kind = serializers.ChoiceField(choices=CommitmentKind.choices)
-    courier = serializers.CharField(source="courier.organisation.public_id")
+    courier = PartyField(IdKind.COURIER, source="courier.organisation.public_id")
     courier_name = serializers.CharField(source="courier.organisation.name")
-    merchant = serializers.CharField(source="merchant.public_id")
+    merchant = PartyField(IdKind.MERCHANT, source="merchant.public_id")
     merchant_name = serializers.CharField(source="merchant.name")
     state = serializers.ChoiceField(choices=ExcuseState.choices)
     reason = serializers.ChoiceField(choices=ExcuseReason.choices)

@@ -16,6 +16,8 @@ from rest_framework.views import APIView
 from alliance.api.authentication import actor_of
 from alliance.api.fields import MonthField
 from alliance.api.parsing import WordField
+from alliance.api.public_ids import PartyField
+from alliance.public_ids import IdKind
 from slas.choices import CommitmentKind, ExcuseReason, TierCode
 from slas.rates.names import namer
 from slas.rates.queries import MONTH, MOST_ROWS, RateAnswer, answer_rates
@@ -66,8 +68,8 @@ class RatesQuery(serializers.Serializer[Any]):
         help_text="Last due date, local to where it fell due. Default: today.",
     )
     kind = WordField(choices=CommitmentKind.choices, default=CommitmentKind.DELIVERY)
-    courier = NamesField(required=False, help_text="Ids of couriers.")
-    merchant = NamesField(required=False, help_text="Ids of merchants.")
+    courier = NamesField(child=PartyField(IdKind.COURIER), required=False, help_text="Ids of couriers.")
+    merchant = NamesField(child=PartyField(IdKind.MERCHANT), required=False, help_text="Ids of merchants.")
     tier = NamesField(required=False, help_text=f"Services: {', '.join(TierCode.values)}.")
     origin = NamesField(required=False, help_text="Cities by code, such as CN-HGH, or by name.")
     destination = NamesField(required=False, help_text="Cities by code or name.")
@@ -179,9 +181,9 @@ class Rate(RateFigures):
     week = serializers.DateField(required=False, help_text="Its Monday.")
     month = MonthField(required=False, help_text="Such as 2026-10.")
     weekday = serializers.IntegerField(required=False, help_text="1 is Monday.")
-    courier = serializers.CharField(required=False, help_text="Its id, as in queries.")
+    courier = PartyField(IdKind.COURIER, required=False, help_text="Its id, as in queries.")
     courier_name = serializers.CharField(required=False)
-    merchant = serializers.CharField(required=False, help_text="Its id, as in queries.")
+    merchant = PartyField(IdKind.MERCHANT, required=False, help_text="Its id, as in queries.")
     merchant_name = serializers.CharField(required=False)
     tier = WordField(choices=TierCode.choices, required=False)
     origin = serializers.CharField(required=False, help_text="City code; of `lane`, too.")

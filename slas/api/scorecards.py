@@ -15,9 +15,11 @@ from alliance.api.authentication import actor_of
 from alliance.api.fields import MONTH, MonthField
 from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import WordField, refuse_unknown_parameters
+from alliance.api.public_ids import PartyField
 from alliance.choices import Capability
 from alliance.errors import FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.models import Organisation
+from alliance.public_ids import IdKind
 from alliance.tenancy import Actor, require
 from couriers.choices import Grade
 from slas.choices import ScorecardState, ScoreComponent
@@ -56,7 +58,7 @@ class CardAnswer(serializers.Serializer[Any]):
     """A courier's month. Provisional until it is final; final ones never change."""
 
     month = MonthField()
-    courier = serializers.CharField(help_text="Its id.")
+    courier = PartyField(IdKind.COURIER, help_text="Its id.")
     courier_name = serializers.CharField()
     state = serializers.ChoiceField(choices=ScorecardState.choices)
     final_on = serializers.DateField(help_text="The month does not change from that day.")
@@ -78,13 +80,13 @@ class CardDetailAnswer(CardAnswer):
 class CardsQuery(serializers.Serializer[Any]):
     """Which scorecards to list."""
 
-    courier = serializers.CharField(required=False, help_text="Its id; for ops, who see all.")
+    courier = PartyField(IdKind.COURIER, required=False, help_text="Its id; for ops, who see all.")
     state = WordField(choices=ScorecardState.choices, required=False)
 
 
 class CardQuery(serializers.Serializer[Any]):
-    courier = serializers.CharField(
-        required=False, help_text="Its id; required for ops, couriers see their own."
+    courier = PartyField(
+        IdKind.COURIER, required=False, help_text="Its id; required for ops, couriers see their own."
     )
 
 

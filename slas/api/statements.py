@@ -16,7 +16,7 @@ from alliance.api.fields import MONTH as MONTH_PATTERN
 from alliance.api.fields import MoneyField, MonthField
 from alliance.api.pagination import CursorPagination, Narrowed, seal_of, wrong_cursor
 from alliance.api.parsing import refuse_unknown_parameters
-from alliance.api.public_ids import PublicIdField
+from alliance.api.public_ids import PartyField, PublicIdField, party_pattern
 from alliance.choices import Capability
 from alliance.public_ids import IdKind
 from alliance.tenancy import require
@@ -40,7 +40,7 @@ from slas.promises.prices import CURRENCY, yuan
 
 OF_WHOM = OpenApiParameter(
     "organisation",
-    str,
+    {"type": "string", "pattern": party_pattern(IdKind.COURIER, IdKind.MERCHANT)},
     description="Required for ops, not allowed otherwise: the id of a merchant or courier.",
 )
 MONTH = OpenApiParameter(
@@ -67,7 +67,9 @@ class MonthAnswer(serializers.Serializer[Any]):
 
 
 class MonthsAnswer(serializers.Serializer[Any]):
-    organisation = serializers.CharField(help_text="Id of the merchant or courier of these statements.")
+    organisation = PartyField(
+        IdKind.COURIER, IdKind.MERCHANT, help_text="Id of the merchant or courier of these statements."
+    )
     organisation_name = serializers.CharField()
     results = MonthAnswer(many=True)
 
@@ -82,7 +84,7 @@ class PartAnswer(serializers.Serializer[Any]):
 
 
 class StatementAnswer(MonthAnswer):
-    organisation = serializers.CharField()
+    organisation = PartyField(IdKind.COURIER, IdKind.MERCHANT)
     organisation_name = serializers.CharField()
     credited = MoneyField()
     taken_back = MoneyField()
@@ -102,9 +104,9 @@ class EntryAnswer(serializers.ModelSerializer[CreditEntry]):
     id = PublicIdField(IdKind.CREDIT_ENTRY)
     tracking_number = serializers.CharField(source="number")
     kind = serializers.ChoiceField(choices=CommitmentKind.choices)
-    merchant = serializers.CharField(source="merchant.public_id")
+    merchant = PartyField(IdKind.MERCHANT, source="merchant.public_id")
     merchant_name = serializers.CharField(source="merchant.name")
-    courier = serializers.CharField(source="courier.organisation.public_id")
+    courier = PartyField(IdKind.COURIER, source="courier.organisation.public_id")
     courier_name = serializers.CharField(source="courier.organisation.name")
     tier = serializers.ChoiceField(choices=TierCode.choices, source="tier.code")
     judged_by = serializers.DateTimeField(source="due_at", help_text="The promise that was not kept.")

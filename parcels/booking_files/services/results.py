@@ -42,7 +42,7 @@ COLUMNS: Final = (
     "what_to_do",
     # Numbers: a spreadsheet would read 1/3 as a day.
     "piece",
-    "pieces",
+    "piece_count",
 )
 # Writing more into a workbook takes longer than a person waits for a download.
 MOST_WORKBOOK_ROWS: Final = 100_000

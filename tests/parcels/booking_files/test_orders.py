@@ -42,7 +42,7 @@ def test_rows_of_one_reference_are_parcels_of_one_order(merchant: Actor) -> None
     file = finished(merchant, text_of(row(reference="B"), *rows, row()))
     assert (file.booked, file.rejected, file.duplicate) == (5, 0, 0)
     assert places(merchant) == [(1, 3, 800), (2, 3, 900), (3, 3, 1000)]
-    told = [(each["piece"], each["pieces"]) for each in results(file)]
+    told = [(each["piece"], each["piece_count"]) for each in results(file)]
     assert told == [("1", "1"), ("1", "3"), ("2", "3"), ("3", "3"), ("1", "1")]
 
 
@@ -162,7 +162,7 @@ def test_row_may_stand_for_several_parcels(merchant: Actor) -> None:
     # Rows are counted.
     assert (file.booked, file.done) == (3, 3)
     assert len(parcels_of(merchant)) == 6
-    assert [(each["line"], each["piece"], each["pieces"]) for each in results(file)] == [
+    assert [(each["line"], each["piece"], each["piece_count"]) for each in results(file)] == [
         *[("2", str(n), "3") for n in (1, 2, 3)],
         *[("3", str(n), "2") for n in (1, 2)],
         ("4", "1", "1"),
@@ -214,7 +214,7 @@ def test_slice_does_not_end_within_an_order(
     text = text_of(*rows).replace("\nB,", "\n\nB,")
     file = finished(merchant, text)
     assert (file.booked, file.done) == (8, 8)
-    assert [each["reference"] + each["piece"] + each["pieces"] for each in results(file)] == [
+    assert [each["reference"] + each["piece"] + each["piece_count"] for each in results(file)] == [
         "A11", "B13", "B23", "B33", "C12", "C22", "D11", "E11",
     ]  # fmt: skip
 

@@ -23,7 +23,7 @@ def test_order_is_answered_with_all_its_parcels(merchant_api: APIClient, sold: O
     assert response.status_code == 201, response.content
     answer = response.json()
     assert [
-        (each["piece"], each["pieces"], each["weight_g"], each["price"]) for each in answer["parcels"]
+        (each["piece"], each["piece_count"], each["weight_g"], each["price"]) for each in answer["parcels"]
     ] == [
         (1, 3, 800, "12.50"),
         (2, 3, 1_500, "15.50"),
@@ -33,7 +33,7 @@ def test_order_is_answered_with_all_its_parcels(merchant_api: APIClient, sold: O
     assert answer["tracking_number"] == answer["parcels"][0]["tracking_number"]
     assert response["Location"] == f"{PARCELS}/{answer['tracking_number']}"
     last = merchant_api.get(f"{PARCELS}/{answer['parcels'][2]['tracking_number']}").json()
-    assert (last["piece"], last["pieces"], last["order"]) == (3, 3, answer["tracking_number"])
+    assert (last["piece"], last["piece_count"], last["order"]) == (3, 3, answer["tracking_number"])
     assert last["reference"] == "SO-1"
 
 
@@ -55,12 +55,12 @@ def test_parcel_alone_is_answered_as_ever_and_is_one_of_one(
     answer = merchant_api.post(PARCELS, body_for(ready_at=ready)).json()
     assert not {"parcels", "total_price"} & set(answer)
     parcel = merchant_api.get(f"{PARCELS}/{answer['tracking_number']}").json()
-    assert (parcel["piece"], parcel["pieces"], parcel["order"]) == (1, 1, None)
+    assert (parcel["piece"], parcel["piece_count"], parcel["order"]) == (1, 1, None)
 
 
 def test_list_of_one_parcel_is_answered_as_a_list(merchant_api: APIClient, sold: Offer, ready: str) -> None:
     answer = merchant_api.post(PARCELS, body([{"weight_g": 800}], ready_at=ready)).json()
-    assert [each["pieces"] for each in answer["parcels"]] == [1]
+    assert [each["piece_count"] for each in answer["parcels"]] == [1]
     refused = merchant_api.post(PARCELS, body([{"weight_g": 0}], ready_at=ready))
     assert pointers(refused) == [("/pieces/0/weight_g", "min_value")]
 

@@ -115,7 +115,7 @@ def test_list_says_which_parcel_of_how_many_and_its_file_too(
     assert [f">{n}/3<" in text for n in (1, 2, 3)] == [True] * 3
     answer = merchant_client.get(reverse("parcels:parcel_export"), {"search": "SO-1"})
     lines = csv.DictReader(io.StringIO(b"".join(answer).decode("utf-8-sig")))  # type: ignore[arg-type]
-    told = sorted((line["piece"], line["pieces"], line["order"]) for line in lines)
+    told = sorted((line["piece"], line["piece_count"], line["order"]) for line in lines)
     assert told == [(str(n), "3", order[0].number) for n in (1, 2, 3)]
 
 

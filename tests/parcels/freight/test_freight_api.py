@@ -69,14 +69,14 @@ def test_lines_of_both_sides_come_page_by_page_and_add_up(
     credit(booked[0], 300)
     for client, other in ((ours, SWIFT), (theirs, LOTUS)):
         whole = lines(client)
-        assert [line["kind"] for line in whole] == ["fee"] * 3 + ["cancellation", "surcharge", "credit"]
+        assert [line["entry"] for line in whole] == ["fee"] * 3 + ["cancellation", "surcharge", "credit"]
         assert {line["counterparty"] for line in whole} == {other}
         statement = client.get(URL).json()
         assert fen([line["amount"] for line in whole]) == fen([statement["amount_due"]]) == 1_950
         assert statement["counted_at"] is not None
         for size in (1, 2, 4):
             assert lines(client, page_size=size) == whole
-    more, taken = lines(ours, kind="surcharge", page_size=1), lines(ours, kind="credit")
+    more, taken = lines(ours, entry="surcharge", page_size=1), lines(ours, entry="credit")
     assert [(line["tracking_number"], line["reason"]) for line in more] == [(booked[1].number, "Remote area")]
     assert [(line["amount"], line["cause"], line["tier"]) for line in taken] == [
         ("-3.00", "late", "next_day")
@@ -92,7 +92,7 @@ def test_cancellations_of_one_moment_are_all_on_some_page(
             merchant_organisation, courier_organisation, booked_at=NOON, count=5, fee_fen=1,
             cancelled_at=NOON, status="cancelled",
         )  # fmt: skip
-    found = lines(ours, kind="cancellation", page_size=2)
+    found = lines(ours, entry="cancellation", page_size=2)
     assert sorted(line["tracking_number"] for line in found) == sorted(each.number for each in parcels)
 
 
@@ -127,10 +127,10 @@ def test_files_have_the_lines(ours: APIClient, booked: list[Parcel], in_its_mont
     content = b"".join(ours.get(f"{URL}/csv").streaming_content).decode("utf-8-sig")
     rows = list(csv.DictReader(io.StringIO(content)))
     assert fen([row["amount"] for row in rows]) == 1_700
-    assert (rows[-1]["kind"], rows[-1]["note"]) == ("credit", "late")
+    assert (rows[-1]["entry"], rows[-1]["note"]) == ("credit", "late")
     sheet = b"".join(ours.get(f"{URL}/xlsx").streaming_content)
     cells = CalamineWorkbook.from_filelike(io.BytesIO(sheet)).get_sheet_by_index(0).to_python()
-    assert [row[0] for row in cells[1:]] == [row["kind"] for row in rows]
+    assert [row[0] for row in cells[1:]] == [row["entry"] for row in rows]
     answer = ours.get(f"{URL}/pdf")
     assert answer["Content-Disposition"].endswith(f'freight-lotus-tea-{TEXT}.pdf"')
     assert "17.00" in PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()

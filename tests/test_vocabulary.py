@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from parcels.freight.files import COLUMNS as FREIGHT
 
@@ -195,6 +196,13 @@ def test_durations_are_in_seconds_and_weights_in_grams() -> None:
             assert kinds == {"whole number"}, name
         if name.endswith("_rate"):
             assert kinds == {"number"}, name
+
+
+def test_the_page_of_changes_is_served_and_linked(client: Client, db: None) -> None:
+    page = client.get("/api/changes/")
+    assert page.status_code == 200
+    assert [kind for kind in IdKind if f"`{kind.value}_" not in page.content.decode()] == []
+    assert SCHEMA["externalDocs"]["url"].endswith("/api/changes/")
 
 
 def test_a_stranger_is_told_with_what_to_do() -> None:

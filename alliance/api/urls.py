@@ -3,6 +3,7 @@
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from alliance.api.changes import changes
 from alliance.web.routes import by_word
 
 app_name = "api"
@@ -11,5 +12,6 @@ urlpatterns = [
     by_word("v1/", include("slas.api.urls")),
     by_word("v1/", include("parcels.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("changes/", changes, name="changes"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
 ]

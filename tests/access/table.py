@@ -393,6 +393,7 @@ PARCELS = [
 API = [
     Row("api:schema", "GET", PUBLIC),
     Row("api:docs", "GET", PUBLIC),
+    Row("api:changes", "GET", PUBLIC),
     Row("api:slas:tier_list", "GET", KNOWN),
     Row("api:slas:promises", "GET", KNOWN, query="origin=CN-HGH&destination=CN-CTU&tier=next_day"),
     Row("api:slas:closures", "GET", KNOWN),

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
-from parcels.freight.files import COLUMNS as FREIGHT
 
-from alliance.api.fields import MONEY, MONEY_READ, MONTH
+from alliance.api.fields import MONEY, MONEY_READ, MONTH, SIGNED_MONEY_READ
 from alliance.api.public_ids import party_pattern
 from alliance.public_ids import IdKind, pattern
 from parcels.booking_files.columns import COLUMNS as BOOKINGS_READ
 from parcels.booking_files.services.results import COLUMNS as BOOKING_RESULTS
+from parcels.freight.files import COLUMNS as FREIGHT
 from parcels.manifests.files import COLUMNS as MANIFEST
 from parcels.portal.parcels_csv import COLUMNS as PARCELS
 from slas.exports.columns import COLUMNS as EXPORTS
@@ -23,7 +23,13 @@ from tests import vocabulary
 
 SCHEMA: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
 _CLOCK = "^[0-2][0-9]:[0-5][0-9]$"
-_PATTERNS = {MONEY: "money", MONEY_READ: "money", MONTH: "month", _CLOCK: "clock time"}
+_PATTERNS = {
+    MONEY: "money",
+    MONEY_READ: "money",
+    SIGNED_MONEY_READ: "money",
+    MONTH: "month",
+    _CLOCK: "clock time",
+}
 _PATTERNS |= {pattern(kind): "id" for kind in IdKind}
 # In addresses.
 _PATTERNS |= {pattern(kind).strip("^$"): "id" for kind in IdKind}

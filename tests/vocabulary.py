@@ -27,7 +27,8 @@ _BY_KIND: Final = {
         reprint rolled stops unmask withdrawn works_on_holidays
     """,
     "id": """
-        courier id merchant organisation pickup_address recipient_id
+        counterparty courier id merchant organisation pickup_address recipient_id surcharge_id withdrawn_by
+        withdraws
     """,
     "list of day": """
         full_on
@@ -35,8 +36,8 @@ _BY_KIND: Final = {
     "list of object": """
         announced bands by_cause by_counterparty by_tier components counts_by_reason couriers credit_entries
         cut_offs errors events excuses extra_results grades items legs missing_parcels missing_results
-        offers parcels pieces possible_days rejections results revisions rules scans steps unavailable
-        versions warnings weight_bands
+        offers parcels pieces possible_days rejections removed_parcels results revisions rules scans steps
+        unavailable versions warnings weight_bands
     """,
     "list of text": """
         extra_numbers missing_numbers reasons to_do tracking_numbers
@@ -46,11 +47,12 @@ _BY_KIND: Final = {
     """,
     "moment": """
         announced_at answered_at at booked_at cancelled_at claim_by claimed_at closed_at computed_at
-        created_at current cut_off_at decided_at deliver_by delivered_at ends_at expected_deliver_by
-        expected_pickup_by expires_at finished_at judged_by last_scan_at last_used_at lost_at new_promise
-        occurred_at opened_at original p50_at p90_at picked_up_at pickup_by previous_promise quoted_at
-        reached_at ready_at received_at recipient_erased_at refreshed_at requested_at stage_at starts_at
-        status_at updated_at uploaded_at withdrawn_at written_at
+        counted_at created_at current cut_off_at decided_at deliver_by delivered_at ends_at
+        expected_deliver_by expected_pickup_by expires_at finished_at judged_by last_scan_at last_used_at
+        lost_at new_promise occurred_at opened_at original p50_at p90_at picked_up_at pickup_by
+        previous_promise quoted_at reached_at ready_at received_at recipient_erased_at refreshed_at
+        requested_at return_cancelled_at stage_at starts_at status_at updated_at uploaded_at withdrawn_at
+        written_at
     """,
     "money": """
         amount amount_due cancellations credited credits declared_value expected_price fees highest_price
@@ -75,13 +77,14 @@ _BY_KIND: Final = {
         action address aftership answer ask basis cause city city_name claimed_by code component
         contact_name contact_phone content content_base64 content_type contradiction country courier_name
         courier_remark currency decision_note destination destination_name destination_province
-        destination_time_zone detail easypost event event_id events_next evidence explanation facility
+        destination_time_zone detail easypost entry event event_id events_next evidence explanation facility
         file_url format grade ground group_by handover hours if_full kind kuaidi100 leg manifest_number
         merchant_name merchant_remark moved_by name name_en name_zh next_after next_step note order
         organisation_name origin origin_name origin_province origin_time_zone outcome party phone pointer
-        precision problem province reason reference reference_prefix refusal remark request_id requested_by
-        results_url return_of returned_by scans_next settled_reference side size stage state status_text
-        template text tier time_zone title tracking_number type why
+        precision problem proposal_note proposed_by province reason reference reference_prefix refusal
+        remark request_id requested_by results_url return_of returned_by scans_next settled_note
+        settled_reference side size stage state status_text template text tier time_zone title
+        tracking_number type why
     """,
     r"text like ^-?\d{0,3}(?:\.\d{0,2})?$": """
         adds score
@@ -93,9 +96,9 @@ _BY_KIND: Final = {
         late_p90_seconds late_p95_seconds least_g least_score line lines_done lines_total listed made met
         minimum_volume missed missing more most_g n number_of_day one_day overdue page parcel_count pending
         percent picked_up pickup_met pickup_n piece piece_count points position rank ranked refused rejected
-        remaining_seconds rolled_days rows_done rows_total rules_version size_bytes three_days tier_version
-        to_pick_up two_days up_to_g version void weekday weight_g weight_percent window_days within_48h
-        within_72h
+        remaining_seconds removed rolled_days rows_done rows_total rules_version size_bytes three_days
+        tier_version to_pick_up two_days up_to_g version void weekday weight_g weight_percent window_days
+        within_48h within_72h
     """,
 }
 WORDS: Final[dict[str, set[str]]] = {
@@ -108,7 +111,8 @@ _PARAMETERS_BY_KIND: Final = {
     "day": "booked_from booked_to",
     "id": "excuse_id export_id file_id offer_id pickup_id",
     "moment": "known_at",
-    "text": "after before cursor due events_after expires file_type scans_after search signature",
+    "text": """after before cursor due events_after expires file_type has_return is_missed is_return
+        scans_after search signature""",
     "whole number": "page_size",
 }
 PARAMETERS: Final[dict[str, set[str]]] = {
@@ -120,7 +124,7 @@ PARAMETERS: Final[dict[str, set[str]]] = {
 COLUMNS: Final = {
     *("arrived_at", "attempted_at", "departed_at", "out_for_delivery_at", "due_date", "excuse_reason"),
     *("promise_original", "promise_current", "recipient_name", "recipient_phone", "recipient_address"),
-    *("counterparty", "counterparty_name", "balance", "entry", "result", "what_to_do"),
+    *("counterparty_name", "balance", "result", "what_to_do"),
 }
 # Moments whose names do not end in _at or _by: a step's, and those of `promise` and its changes.
 OTHER_MOMENTS: Final = {"at", "original", "current", "previous_promise", "new_promise"}

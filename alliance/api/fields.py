@@ -8,11 +8,15 @@ from rest_framework import serializers
 MONEY: Final = r"^-?[0-9]+\.[0-9]{2}$"
 # What is read: decimals may be left out.
 MONEY_READ: Final = r"^[0-9]+(\.[0-9]{1,2})?$"
+SIGNED_MONEY_READ: Final = r"^-?[0-9]+(\.[0-9]{1,2})?$"
 MONTH: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 
 
 class MoneyField(serializers.CharField):
     """An amount as a decimal text, such as 12.50, of the currency beside it."""
+
+    # Whether an amount below zero is read.
+    is_signed = False
 
 
 class MonthField(serializers.CharField):
@@ -24,7 +28,8 @@ class _MoneySchema(OpenApiSerializerFieldExtension):
     match_subclasses = True
 
     def map_serializer_field(self, auto_schema: Any, direction: str) -> dict[str, Any]:
-        return {"type": "string", "pattern": MONEY_READ if direction == "request" else MONEY}
+        read = SIGNED_MONEY_READ if self.target.is_signed else MONEY_READ
+        return {"type": "string", "pattern": read if direction == "request" else MONEY}
 
 
 class _MonthSchema(OpenApiSerializerFieldExtension):

@@ -24,6 +24,7 @@ from parcels.choices import FreightKind
 from parcels.freight.files import as_csv, as_pdf, as_workbook, file_headers
 from parcels.freight.lines import EVERY_KIND, FreightLine, Place, lines_of, read_place
 from parcels.freight.queries import month_for
+from slas.promises.prices import CURRENCY
 
 _OF_FILES: Final = (
     "All lines of the month: fees, cancellations, surcharges and credits. Headers are in the language of "
@@ -40,13 +41,13 @@ class FreightLinesView(ApiView):
         description="Fees, then cancellations, surcharges and credits, each in the order of time. Those of a "
         "final month add up to its `amount_due`; an open one has what came since `counted_at`, too. "
         "410 `retired` once the parcels of the month were archived.",
-        parameters=[OF_WHOM, MONTH, schema.LinesQuery, CURSOR, PAGE_SIZE],
-        responses=schema.LinesAnswer,
+        parameters=[OF_WHOM, MONTH, schema.FreightLinesQuery, CURSOR, PAGE_SIZE],
+        responses=schema.FreightLinesAnswer,
         tags=[TAG],
     )
     def get(self, request: Request, month: str) -> Response:
         account = account_asked(request, "entry", "cursor", "page_size")
-        query = schema.LinesQuery(data=request.query_params)
+        query = schema.FreightLinesQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         shown = month_for(account, month, now=timezone.now())
         kind = query.validated_data.get("entry")
@@ -140,6 +141,7 @@ def _line_json(line: FreightLine) -> dict[str, Any]:
         "tier": line.service or None,
         "counterparty": line.counterparty.public_id,
         "amount": line.amount,
+        "currency": CURRENCY,
         "surcharge_id": line.surcharge_id and public_id(IdKind.SURCHARGE, line.surcharge_id),
         "reason": line.note if line.kind == FreightKind.SURCHARGE else "",
         "cause": line.note if line.kind == FreightKind.CREDIT else None,

@@ -39,8 +39,10 @@ KEY: Final = OpenApiParameter(
 _OF_OPS: Final = "Required for ops, not allowed otherwise: the id of "
 
 
-class SignedPriceField(serializers.CharField):
+class SignedPriceField(MoneyField):
     """An amount in yuan as text, which may be negative; fen inside."""
+
+    is_signed = True
 
     def to_internal_value(self, data: Any) -> Any:
         try:
@@ -96,11 +98,11 @@ class FreightStatementAnswer(FreightMonthAnswer):
     )
 
 
-class LinesQuery(S):
+class FreightLinesQuery(S):
     entry = WordField(choices=FreightKind.choices, required=False, help_text="Only lines of this kind.")
 
 
-class LineAnswer(S):
+class FreightLineAnswer(S):
     """A line; in an open month also of what came since `counted_at`."""
 
     entry = serializers.ChoiceField(choices=FreightKind.choices)
@@ -109,15 +111,16 @@ class LineAnswer(S):
     reference = serializers.CharField(help_text="Of fees and cancellations: the merchant's own number.")
     tier = serializers.ChoiceField(choices=TierCode.choices, allow_null=True)
     counterparty = PartyField(IdKind.COURIER, IdKind.MERCHANT, help_text="For a courier the merchant.")
-    amount = MoneyField(help_text="CNY; cancellations and credits take off.")
+    amount = MoneyField(help_text="Cancellations and credits take off.")
+    currency = serializers.CharField()
     surcharge_id = PublicIdField(IdKind.SURCHARGE, allow_null=True)
     reason = serializers.CharField(help_text="Of a surcharge.")
     cause = serializers.ChoiceField(choices=CreditCause.choices, allow_null=True, help_text="Of a credit.")
 
 
-class LinesAnswer(S):
+class FreightLinesAnswer(S):
     next = serializers.URLField(allow_null=True)
-    results = LineAnswer(many=True)
+    results = FreightLineAnswer(many=True)
 
 
 class SettleBody(Body):
@@ -172,7 +175,7 @@ class SurchargeAnswer(S):
     currency = serializers.CharField()
     reason = serializers.CharField()
     tracking_number = serializers.CharField(allow_null=True)
-    entered_at = serializers.DateTimeField()
+    written_at = serializers.DateTimeField()
     withdraws = PublicIdField(
         IdKind.SURCHARGE, allow_null=True, help_text="The surcharge that it takes back."
     )
@@ -204,7 +207,7 @@ _SURCHARGE: Final[dict[str, Any]] = {
     "currency": "CNY",
     "reason": "Remote area",
     "tracking_number": "CA7K2M9Q4X1C0",
-    "entered_at": "2026-11-23T17:40:00+08:00",
+    "written_at": "2026-11-23T17:40:00+08:00",
     "withdraws": None,
     "withdrawn_by": None,
 }

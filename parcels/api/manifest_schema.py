@@ -147,7 +147,9 @@ class LinesAnswer(S):
     missing_parcels = ManifestLineAnswer(
         many=True, help_text="On the first page: parcels that were not found."
     )
-    removed = ManifestLineAnswer(many=True, help_text="On the first page: parcels that were taken off.")
+    removed_parcels = ManifestLineAnswer(
+        many=True, help_text="On the first page: parcels that were taken off."
+    )
     next_after = serializers.CharField(allow_null=True, help_text="Send it as `after` for the next page.")
 
 

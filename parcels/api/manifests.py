@@ -174,7 +174,7 @@ class ManifestParcelsView(ApiView):
             {
                 "results": [line_json(line) for line in page],
                 "missing_parcels": [line_json(line) for line in missing],
-                "removed": [line_json(line) for line in removed],
+                "removed_parcels": [line_json(line) for line in removed],
                 "next_after": page[-1].parcel.number if len(lines) > PARCELS_A_PAGE else None,
             }
         )

@@ -70,7 +70,7 @@ class PickupsQuery(S):
         required=False,
         help_text="As answered: `accepted` also lists those done or missed, `requested` those that lapsed.",
     )
-    missed = WordField(
+    is_missed = WordField(
         choices=["true", "false"],
         required=False,
         help_text="`true`: agreed windows that are over and in which some parcels were not picked up, as "

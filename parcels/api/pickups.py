@@ -62,7 +62,7 @@ class PickupsView(generics.ListAPIView[Pickup]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset())
         views = views_of(page or [], timezone.now())
-        if self.request.query_params.get("missed") == "true":
+        if self.request.query_params.get("is_missed") == "true":
             # A scan that arrived since they were counted.
             views = [view for view in views if view.is_missed]
         return self.get_paginated_response([_json(view) for view in views])
@@ -75,7 +75,7 @@ class PickupsView(generics.ListAPIView[Pickup]):
         query = PickupsQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         filters = {**query.validated_data}
-        missed = filters.pop("missed", None)
+        missed = filters.pop("is_missed", None)
         pickups = pickups_of(actor_of(request)).filter(**filters)
         return pickups if missed is None else pickups.with_missed(missed == "true")
 

@@ -2,13 +2,13 @@
 
 from datetime import date
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -34,8 +34,7 @@ from parcels.freight.services.surcharges import (
     withdraw_surcharge,
 )
 from slas.credits.months import asked_month, month_of, spell
-
-_ID: Final = OpenApiParameter("surcharge_id", str, OpenApiParameter.PATH, description="Its `id`.")
+from slas.promises.prices import CURRENCY
 
 
 class SurchargesView(ApiView):
@@ -112,7 +111,6 @@ class SurchargeView(ApiView):
         operation_id="surcharges_retrieve",
         summary="Read a surcharge",
         description="By its `id`.",
-        parameters=[_ID],
         responses=schema.SurchargeAnswer,
         tags=[TAG],
     )
@@ -130,7 +128,6 @@ class SurchargeWithdrawView(ApiView):
         description="Enters another one of the opposite amount, of the same month, or of the first open one "
         "if that is closed, and returns it. Withdrawing again returns the same. For couriers, with "
         "`statements:write`. 409 `is_withdrawal` for one that takes back another.",
-        parameters=[_ID],
         request=schema.WithdrawBody,
         responses=schema.SurchargeAnswer,
         examples=schema.WITHDRAWAL,
@@ -190,10 +187,10 @@ def _surcharge_json(surcharge: Surcharge) -> dict[str, Any]:
         "merchant": surcharge.merchant.public_id,
         "courier": surcharge.courier.organisation.public_id,
         "amount": surcharge.amount,
-        "currency": "CNY",
+        "currency": CURRENCY,
         "reason": surcharge.reason,
         "tracking_number": surcharge.parcel_number or None,
-        "entered_at": timezone.localtime(surcharge.entered_at).isoformat(),
+        "written_at": timezone.localtime(surcharge.entered_at).isoformat(),
         "withdraws": surcharge.withdraws_id and _id(surcharge.withdraws_id),
         "withdrawn_by": surcharge.withdrawn_by_id and _id(surcharge.withdrawn_by_id),
     }

@@ -140,7 +140,7 @@ def manifest_selected(request: ActorRequest) -> HttpResponse:
         return redirect("parcels:parcel_list")
     manifests: list[Manifest] = []
     refused: list[tuple[str, str]] = []
-    for group in pickups_of(actor=actor, numbers=numbers):
+    for group in pickups_of(actor=actor, numbers=numbers, at=timezone.now()):
         try:
             made = make_manifest_of_numbers(
                 actor=actor, numbers=group, wanted=Wanted(), at=timezone.now(), pointer=""

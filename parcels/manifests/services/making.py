@@ -1,6 +1,6 @@
 """Make, cancel and remark manifests."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from alliance import audit, events
 from alliance.choices import Capability
+from alliance.clocks import local_clock
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound
 from alliance.file_jobs import first_due
 from alliance.locks import Lock, wait_for
@@ -80,11 +81,12 @@ def make_manifest_of_numbers(
         wait_for(Lock.MAKE_MANIFEST, of=actor.tenant_id)
         read = [read_number(number) for number in numbers]
         held = hold(each for each in read if isinstance(each, int))
+        todays = _todays(held, at)
         # What is not named is as of the first parcel that fits.
         pickups: list[Pickup] = []
 
         def refuse(parcel: HeldParcel) -> AllianceError | None:
-            pickup = pickups[0] if pickups else _as_wanted(parcel, wanted)
+            pickup = pickups[0] if pickups else _as_wanted(parcel, wanted, todays[parcel.origin])
             refusal = _refusal(parcel, pickup)
             if refusal is None:
                 pickups.append(pickup)
@@ -99,7 +101,7 @@ def make_manifest_of_numbers(
         return Made(_make(actor, pickups[0], ids, at), refused)
 
 
-def pickups_of(*, actor: Actor, numbers: Sequence[str]) -> list[list[str]]:
+def pickups_of(*, actor: Actor, numbers: Sequence[str], at: datetime) -> list[list[str]]:
     """Divide numbers by courier, place and day: a selection of a list may be of several manifests.
 
     Numbers that are on no manifest anyway come with the first group, where they are refused.
@@ -108,10 +110,12 @@ def pickups_of(*, actor: Actor, numbers: Sequence[str]) -> list[list[str]]:
     read = {number: read_number(number) for number in dict.fromkeys(numbers)}
     with transaction.atomic():
         held = hold(each for each in read.values() if isinstance(each, int))
+        todays = _todays(held, at)
         groups: dict[Pickup | None, list[str]] = {}
         for number, each in read.items():
             found = held.get(each) if isinstance(each, int) else None
-            pickup = _pickup_of(found) if found and found.merchant == actor.tenant_id else None
+            own = found is not None and found.merchant == actor.tenant_id
+            pickup = _pickup_of(found, todays[found.origin]) if found and own else None
             if found and pickup and _refusal(found, pickup) is not None:
                 pickup = None
             groups.setdefault(pickup, []).append(number)
@@ -195,16 +199,24 @@ def note(actor: Actor, manifest: Manifest, topic: events.Topic, at: datetime, **
     audit.record(actor=actor, verb=str(topic), object_type="manifest", object_id=manifest.pk, detail=payload)
 
 
-def _as_wanted(parcel: HeldParcel, wanted: Wanted) -> Pickup:
-    own = _pickup_of(parcel)
+def _as_wanted(parcel: HeldParcel, wanted: Wanted, today: date) -> Pickup:
+    own = _pickup_of(parcel, today)
     place = (own.origin_id, own.address_id)
     if wanted.origin_id is not None:
         place = (wanted.origin_id, wanted.address_id)
     return Pickup(own.merchant_id, wanted.courier_id or own.courier_id, *place, wanted.day or own.day)
 
 
-def _pickup_of(parcel: HeldParcel) -> Pickup:
-    return Pickup(parcel.merchant, parcel.courier, parcel.origin, parcel.address, parcel.day or date.min)
+def _pickup_of(parcel: HeldParcel, today: date) -> Pickup:
+    # What should have been picked up before goes with what is handed over today.
+    day = max(parcel.day or today, today)
+    return Pickup(parcel.merchant, parcel.courier, parcel.origin, parcel.address, day)
+
+
+def _todays(held: Mapping[int, HeldParcel], at: datetime) -> dict[int, date]:
+    """The day that it is, by the clocks of the cities where parcels are."""
+    zones = City.objects.filter(pk__in={each.origin for each in held.values()})
+    return {pk: local_clock(at, zone).date() for pk, zone in zones.values_list("pk", "time_zone")}
 
 
 def _refusal(parcel: HeldParcel, pickup: Pickup) -> AllianceError | None:

@@ -123,8 +123,23 @@ def test_numbers_that_do_not_fit_are_refused_one_by_one(
         ("/tracking_numbers/0", "on_another_manifest")
     ]
     with scope(Scope.of(merchant)):
-        groups = pickups_of(actor=merchant, numbers=[elsewhere[0].number, later[0].number, "CA000"])
+        numbers = [elsewhere[0].number, later[0].number, "CA000"]
+        groups = pickups_of(actor=merchant, numbers=numbers, at=timezone.now())
     assert groups == [[elsewhere[0].number, "CA000"], [later[0].number]]
+
+
+def test_a_selection_of_late_parcels_and_todays_is_one_manifest_of_today(
+    merchant: Actor, merchant_organisation: Organisation, courier_organisation: Organisation,
+    address: PickupAddress, waiting: list[Parcel],
+) -> None:  # fmt: skip
+    [late] = waiting_parcels(
+        merchant_organisation, courier_organisation, address, pickup_date=DAY() - timedelta(days=1)
+    )
+    numbers = [late.number, waiting[0].number]
+    with scope(Scope.of(merchant)):
+        assert pickups_of(actor=merchant, numbers=numbers, at=timezone.now()) == [numbers]
+    made = of_numbers(merchant, *numbers)
+    assert (codes(made.results), made.manifest.day) == ([None, None], DAY())
 
 
 def test_address_and_day_that_were_named_hold_when_the_first_parcel_has_others(

@@ -115,11 +115,11 @@ def misfit_of(
 ) -> Misfit | None:
     """Return why a parcel cannot be picked up in a window that its merchant asks for; None if it can."""
     if ready_at > max(window.starts_at, now):
-        params = {"at": _hour(ready_at, window)}
+        params = {"at": hour_text(ready_at, window)}
         message = _("This parcel is ready at %(at)s only: begin the window then.") % params
         return Misfit("/start", "not_ready", ready_at, message)
     if promised_by is not None and now < promised_by < window.ends_at:
-        params = {"at": _hour(promised_by, window)}
+        params = {"at": hour_text(promised_by, window)}
         message = _("The pickup of this parcel is promised by %(at)s: end the window by then.") % params
         return Misfit("/end", "after_promise", promised_by, message)
     return None
@@ -154,5 +154,6 @@ def stage_of(state: str, window: Window, now: datetime, progress: Progress) -> P
     return PickupStage(state)
 
 
-def _hour(moment: datetime, window: Window) -> str:
+def hour_text(moment: datetime, window: Window) -> str:
+    """A moment by the clock of the place."""
     return date_text(local_clock(moment, window.zone), "MOMENT_FORMAT")

@@ -19,7 +19,7 @@ from alliance.tenancy import Actor
 from parcels.bookings.models import Parcel
 from parcels.choices import ParcelStatus, PickupState
 from parcels.pickups.models import Pickup
-from parcels.pickups.rules import Window, misfit_of, window_problems
+from parcels.pickups.rules import Misfit, Window, hour_text, misfit_of, window_problems
 from parcels.pickups.services.changing import (
     answered,
     change,
@@ -153,9 +153,16 @@ def _misfits(actor: Actor, pickup: Pickup, window: Window, now: datetime) -> Ite
         parcels = Parcel.objects.filter(pk__in=pickup.parcel_ids, status=ParcelStatus.BOOKED)
         hours = [*parcels.values_list("ready_at", "pickup_by")]
         misfits = [misfit_of(ready_at, by, window, now=now) for ready_at, by in hours]
-        # The last of the hours when all are ready, and the first of those that are promised.
+        # The last of the hours at which they are ready, and the first of those that are promised.
         for pointer, pick in (("/start", max), ("/end", min)):
             found = [each for each in misfits if each is not None and each.pointer == pointer]
             if found:
                 worst = pick(found, key=lambda each: each.hour)
-                yield FieldError(pointer, worst.message, worst.code)
+                yield FieldError(pointer, _text(worst, window), worst.code)
+
+
+def _text(misfit: Misfit, window: Window) -> str:
+    params = {"at": hour_text(misfit.hour, window)}
+    if misfit.code == "not_ready":
+        return _("Not all parcels are ready before %(at)s: begin the window then.") % params
+    return _("The pickup of some parcels is promised by %(at)s: end the window by then.") % params

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.fields import empty
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 
@@ -37,6 +38,8 @@ _JSON: Final = "application/json"
 _ANSWERS: Final = (_JSON, *CONTENT_TYPES.values())
 # A recipient's data; and the second time it is another file.
 _PRIVATE: Final = "private, no-store"
+# More of what is no tracking number is not told back.
+_MOST_LETTERS: Final = 64
 # A header has room for so many; the answer in JSON has all.
 _LISTED: Final = 100
 PRINT_KEY: Final = OpenApiParameter(
@@ -62,11 +65,18 @@ class LabelQuery(serializers.Serializer[Any]):
     )
 
 
+class NumberField(serializers.CharField):
+    """A tracking number as it was sent: what is none costs its own label only."""
+
+    def run_validation(self, data: Any = empty) -> str:
+        return data.strip()[:_MOST_LETTERS] if isinstance(data, str) else ""
+
+
 class LabelsBody(LabelQuery, Body):
     """The labels of a file, in their order."""
 
     tracking_numbers = serializers.ListField(
-        child=serializers.CharField(max_length=64, trim_whitespace=True),
+        child=NumberField(),
         help_text=f"1 to {MOST_LABELS:,} tracking numbers; the file has their labels in this order.",
     )
 

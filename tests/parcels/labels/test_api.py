@@ -119,6 +119,14 @@ def test_in_json_each_number_has_a_result(api: APIClient, parcel: Parcel) -> Non
     assert base64.b64decode(body["file"]["content"]).startswith(b"%PDF")
 
 
+def test_what_is_no_number_costs_its_own_label_only(api: APIClient, parcel: Parcel) -> None:
+    numbers = [parcel.number, "", None, 5, "9" * 500, "CA\0"]
+    answer = api.post(LABELS, {"tracking_numbers": numbers}, headers={"Accept": "application/json"})
+    results = json.loads(content_of(answer))["results"]
+    assert [each["status"] for each in results] == ["made", *["rejected"] * 5]
+    assert {each["type"] for each in results[1:]} == {"urn:alliance:problem:unknown_tracking_number"}
+
+
 def test_a_file_sent_again_with_its_key_has_no_reprints(api: APIClient, parcel: Parcel) -> None:
     for _try in range(2):
         answer = api.post(

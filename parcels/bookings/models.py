@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.identifiers import tracking_number
 from alliance.models import City, Organisation
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import TenantQuerySet
 from couriers.models import Courier
 from parcels.bookings.querysets import ParcelQuerySet, PickupAddressQuerySet
@@ -81,6 +82,10 @@ class PickupAddress(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def public_id(self) -> str:
+        return public_id(IdKind.PICKUP_ADDRESS, self.pk)
 
 
 class Parcel(models.Model):

@@ -24,6 +24,7 @@ from slas.excuses.services.disruptions import (
 )
 from slas.models import Commitment, Disruption, Excuse
 from tests.citus import servers
+from tests.factories import pk_of
 from tests.slas.helpers import commitments
 from tests.slas.helpers.commitments import DAY, DELIVERY, HOUR, NOON, Lane, assert_books_agree
 from tests.slas.helpers.excuses import decided, states
@@ -84,16 +85,17 @@ def test_what_is_of_other_workers_goes_on(
         # By its id alone, which says not on which worker it is.
         assert courier_api.post(f"{URL}/{made['id']}/withdraw").json()["state"] == "withdrawn"
         again = courier_api.post(URL, claim(there), "json").json()
-        for address in ("/dashboard/", "/rates/", f"/excuses/{again['id']}/withdraw/"):
+        claimed = pk_of(again["id"])
+        for address in ("/dashboard/", "/rates/", f"/excuses/{claimed}/withdraw/"):
             assert courier_client.get(address).status_code == 200, address
-        for address in (f"{again['id']}/change/", f"?q={again['number']}"):
+        for address in (f"{claimed}/change/", f"?q={again['tracking_number']}"):
             assert ops_client.get(f"/admin/slas/excuse/{address}").status_code == 200, address
-        chosen = ops_client.get(f"/admin/slas/excuse/{again['id']}/decide-one/")["Location"]
+        chosen = ops_client.get(f"/admin/slas/excuse/{claimed}/decide-one/")["Location"]
         newest = ops_client.get(chosen).context["form"].initial["newest"]
         decision = {"decision": "grant", "note": "", "newest": newest}
         assert ops_client.post(chosen, decision).status_code == 302
         # All of them, or one that nobody can find.
-        for address in ("", f"{again['id'] + 999}/change/"):
+        for address in ("", f"{claimed + 999}/change/"):
             assert ops_client.get(f"/admin/slas/excuse/{address}").status_code == 503, address
     assert courier_api.post(URL, claim(gone), "json").status_code == 201
     with scope(Scope.everything()):

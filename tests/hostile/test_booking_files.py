@@ -156,7 +156,7 @@ def ended(target: Target, answer: Answer) -> tuple[Any, list[dict[str, str]]]:
         assert time.monotonic() < deadline, told
         time.sleep(0.1)
     assert told["state"] == "done"
-    results = target.send("GET", told["results"], token=target.merchant)
+    results = target.send("GET", told["results_url"], token=target.merchant)
     assert results.status == 200
     return told, list(csv.DictReader(io.StringIO(results.body.decode("utf-8-sig"), newline="")))
 

@@ -191,7 +191,7 @@ def test_api_accepts_a_file_and_reports_its_progress(merchant: Actor, merchant_a
     answer = merchant_api.post(API, {"file": upload_of(content)}, format="multipart")
     assert answer.status_code == 202
     progress = answer.json()
-    assert (progress["state"], progress["lines"], progress["results"]) == ("queued", 3, None)
+    assert (progress["state"], progress["lines_total"], progress["results_url"]) == ("queued", 3, None)
     assert answer["Location"] == f"{API}/{progress['id']}"
     book_file(file_id=pk_of(progress["id"]))
     progress = merchant_api.get(answer["Location"]).json()
@@ -201,7 +201,7 @@ def test_api_accepts_a_file_and_reports_its_progress(merchant: Actor, merchant_a
         1,
         1,
     )
-    results = content_of(merchant_api.get(progress["results"]))
+    results = content_of(merchant_api.get(progress["results_url"]))
     assert parcels_of(merchant)[0].number in results
     assert merchant_api.post(f"{answer['Location']}/cancel").status_code == 409
 

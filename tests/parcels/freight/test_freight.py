@@ -217,7 +217,7 @@ def test_the_pages_and_files_of_both_sides_say_the_same(
             assert "17.50" in page
         content = b"".join(client.get(f"{URL}csv/").streaming_content).decode("utf-8-sig")
         lines = list(csv.DictReader(io.StringIO(content)))
-        kinds = [line["kind"] for line in lines]
+        kinds = [line["entry"] for line in lines]
         assert kinds == ["fee"] * 3 + ["cancellation", "surcharge"]
         assert round(sum(float(line["amount"]) for line in lines), 2) == 17.5
         assert lines[-1]["note"] == "'=1+1"

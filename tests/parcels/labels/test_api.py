@@ -116,7 +116,7 @@ def test_in_json_each_number_has_a_result(api: APIClient, parcel: Parcel) -> Non
     assert (first["index"], first["status"]) == (0, "rejected")
     assert first["type"] == "urn:alliance:problem:unknown_tracking_number"
     assert (second["status"], second["page"], second["reprint"]) == ("made", 1, False)
-    assert base64.b64decode(body["file"]["content"]).startswith(b"%PDF")
+    assert base64.b64decode(body["label_file"]["content_base64"]).startswith(b"%PDF")
 
 
 def test_what_is_no_number_costs_its_own_label_only(api: APIClient, parcel: Parcel) -> None:

@@ -6,9 +6,12 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
+from alliance.choices import Role
+from alliance.members.services.actors import actor_of_organisation
 from alliance.models import Organisation
 from alliance.tenancy import Actor
 from tests.factories import LOTUS, SWIFT, api_client
+from tests.parcels.helpers.parcel_views import RECIPIENT
 from tests.parcels.helpers.watch_list import due_in, refresh
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +33,7 @@ def shown(api: APIClient, number: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def number(merchant_organisation: Organisation, courier_organisation: Organisation) -> str:
-    [parcel] = due_in(merchant_organisation, courier_organisation, -2, reference="SO-77")
+    [parcel] = due_in(merchant_organisation, courier_organisation, -2, reference="SO-77", **RECIPIENT)
     refresh()
     return str(parcel.number)
 
@@ -48,7 +51,7 @@ def test_lists_and_details_show_one_object(
 
 
 def test_it_leaves_out_what_a_key_may_not_see(number: str, merchant: Actor, courier: Actor) -> None:
-    buyer = shown(api_client(merchant, {"parcels:read", "parcels:write"}), number)
+    buyer = shown(api_client(merchant, {"parcels:read", "parcels:book"}), number)
     reader = shown(api_client(merchant, {"parcels:read"}), number)
     driver = shown(api_client(courier, {"parcels:read"}), number)
     for theirs, readers, drivers in zip(buyer, reader, driver, strict=True):
@@ -58,8 +61,10 @@ def test_it_leaves_out_what_a_key_may_not_see(number: str, merchant: Actor, cour
 
 
 def test_strangers_see_the_public_part_alone(
-    number: str, client: Client, rival_courier_api: APIClient, merchant_api: APIClient
+    number: str, client: Client, rival_courier: Organisation, merchant_api: APIClient
 ) -> None:
+    rival = actor_of_organisation(rival_courier, kind="user", role=Role.OWNER, label="rival")
+    rival_courier_api = api_client(rival, {"parcels:read"})
     assert rival_courier_api.get(f"/api/v1/parcels/{number}").status_code == 404
     assert rival_courier_api.get("/api/v1/parcels").json()["results"] == []
     assert rival_courier_api.get("/api/v1/watch").json()["results"] == []

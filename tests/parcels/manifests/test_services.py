@@ -266,7 +266,7 @@ def test_a_moment_before_the_manifest_or_in_the_future_is_refused(courier: Actor
     for hours in (-2, 2):
         with pytest.raises(InvalidInput) as refused:
             picked(courier, made.manifest, Told(timezone.now() + timedelta(hours=hours)))
-        assert refused.value.errors[0].pointer == "/at"
+        assert refused.value.errors[0].pointer == "/picked_up_at"
 
 
 def test_cancelled_manifest_sets_its_parcels_free(

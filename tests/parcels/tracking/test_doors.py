@@ -181,7 +181,7 @@ def test_a_parcel_that_will_not_come_is_not_overdue_for_ever(
     parcel = come_to(state)
     answer = merchant_api.get(f"/api/v1/parcels/{parcel.number}").json()
     assert (answer["lost"] is not None) == (state != "returned")
-    assert (answer["promise"]["late"], answer["promise"]["late_by_seconds"]) == (True, None)
+    assert (answer["promise"]["is_late"], answer["promise"]["late_by_seconds"]) == (True, None)
     assert answer["expected"] is None
     for api in (courier_api, merchant_api):
         assert api.get("/api/v1/parcels", {"late": "overdue"}).json()["results"] == []
@@ -226,7 +226,7 @@ def test_after_an_attempt_the_next_delivery_day_is_expected(
     expected = client.get(f"/api/v1/tracking/{parcel.number}").json()["expected"]
     assert (expected["basis"], expected["precision"]) == ("next_attempt", "day")
     attempted = timezone.localtime(parcel.booked_at + timedelta(hours=19)).date()
-    assert expected["p50"][:10] > attempted.isoformat()
+    assert expected["p50_at"][:10] > attempted.isoformat()
     page = text_of(client.get(f"/track/{parcel.number}/"))
     assert "The next attempt is expected" in page
     assert "Change delivery day" in page

@@ -148,7 +148,7 @@ def test_parcel_past_its_promise_is_late_at_once(book: Book, client: Client) -> 
     scan(parcel, "picked_up", 1)
     assert "It is 2 h overdue." in page_of(client, parcel)
     promise = api_of(client, parcel)["promise"]
-    assert (promise["outcome"], promise["late"]) == ("overdue", True)
+    assert (promise["outcome"], promise["is_late"]) == ("overdue", True)
     assert promise["late_by_seconds"] >= 2 * 3600
 
 

@@ -206,12 +206,12 @@ def test_list_is_sorted_by_risk_and_due_time_both_ways(
     [
         # Without filters: parcels with a low risk are not listed.
         ("", "likely failed"),
-        ("chance=0.05", "likely unlikely"),
-        ("chance=0.2", "likely"),
-        ("chance=0.8", ""),
+        ("chance_late=0.05", "likely unlikely"),
+        ("chance_late=0.2", "likely"),
+        ("chance_late=0.8", ""),
         ("reason=failed_attempt", "failed"),
         ("reason=at_risk", "likely"),
-        ("reason=at_risk&chance=0.05", "likely unlikely"),
+        ("reason=at_risk&chance_late=0.05", "likely unlikely"),
         ("reason=silent", ""),
         ("tier=next_day", "likely failed"),
         ("tier=same_day", ""),
@@ -231,8 +231,8 @@ def test_filters(merchant_api: APIClient, parcels: list[Parcel], query: str, exp
     [
         ("reason=bored", "/reason"),
         ("tier=slow", "/tier"),
-        ("chance=2", "/chance"),
-        ("chance=x", "/chance"),
+        ("chance_late=2", "/chance_late"),
+        ("chance_late=x", "/chance_late"),
         ("page_size=0", "/page_size"),
         ("cursor=9999-12-31T23:59:59-23:00~0001-01-01T00:00:00%2B23:00~0.5~CA17ZTVDE00JSY83", "/cursor"),
         ("page_size=501", "/page_size"),

@@ -293,7 +293,7 @@ def test_csv_continues_beyond_one_batch(
 def test_names_are_not_read_as_formulas(credited: Lane, merchant_client: Client) -> None:
     with scope(Scope.everything()):
         Organisation.objects.filter(pk=credited.courier.pk).update(name="=1+1")
-    assert rows_of(merchant_client)[0]["counterparty"] == "'=1+1"
+    assert rows_of(merchant_client)[0]["counterparty_name"] == "'=1+1"
 
 
 def test_the_paper_has_every_line_and_the_total(credited: Lane, courier_client: Client) -> None:

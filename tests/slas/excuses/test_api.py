@@ -227,7 +227,7 @@ class TestList:
         assert {row["claimed_by"]: row["event"] for row in answers[0]["results"]} == {
             "courier": None, "ops": None, "event": "Typhoon",
         }  # fmt: skip
-        assert answers[0]["counts"] == [
+        assert answers[0]["counts_by_reason"] == [
             {"state": "claimed", "reason": "weather", "count": 2},
             {"state": "granted", "reason": "disaster", "count": 1},
         ]

@@ -13,6 +13,7 @@ from rest_framework.test import APIClient
 
 from alliance.choices import Role
 from alliance.models import Organisation
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, Scope, scope
 from slas.choices import ExportState
 from slas.exports.services.requests import link_of
@@ -217,7 +218,7 @@ def test_the_api_writes_a_file_and_gives_its_link(promised: list[int], merchant_
     assert response.status_code == 200
     assert response["Content-Type"] == "application/vnd.apache.parquet"
     content = body_of(response)
-    assert (content[:4], len(content)) == (b"PAR1", done["size"])
+    assert (content[:4], len(content)) == (b"PAR1", done["size_bytes"])
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ def test_the_api_lists_page_by_page(merchant: Actor, merchant_api: APIClient, co
     page = merchant_api.get(API, {"page_size": 2}).json()
     rest = merchant_api.get(page["next"]).json()
     listed = [item["id"] for item in page["results"] + rest["results"]]
-    assert listed == [export.pk for export in reversed(exports)]
+    assert listed == [id_of(export) for export in reversed(exports)]
     with scope(Scope.everything()):
         Export.objects.filter(pk=exports[0].pk).delete()
     gone = merchant_api.get(page["next"]).json()
@@ -261,7 +262,7 @@ def test_the_api_lists_page_by_page(merchant: Actor, merchant_api: APIClient, co
 @pytest.mark.parametrize("path", ["", "/{id}", "/{id}/file"])
 def test_unknown_parameters_are_refused(merchant: Actor, merchant_api: APIClient, path: str) -> None:
     export = ask(merchant)
-    response = merchant_api.get(f"{API}{path.format(id=export.pk)}", {"sort": "size"})
+    response = merchant_api.get(f"{API}{path.format(id=id_of(export))}", {"sort": "size"})
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == "/sort"
 
@@ -273,7 +274,11 @@ def test_api_hides_files_of_others(merchant_api: APIClient, courier: Actor) -> N
 
 
 def test_a_key_without_the_scope_is_refused(courier_api: APIClient) -> None:
-    for response in (courier_api.get(API), courier_api.post(API, FORM), courier_api.get(f"{API}/1")):
+    for response in (
+        courier_api.get(API),
+        courier_api.post(API, FORM),
+        courier_api.get(f"{API}/{public_id(IdKind.EXPORT, 1)}"),
+    ):
         assert response.status_code == 403
 
 

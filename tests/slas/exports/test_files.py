@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alliance.public_ids import IdKind, public_id
 from slas.choices import ExportContent
 from slas.exports.columns import COLUMNS, Column, Kind, Line, Names, values_of
 from slas.exports.files import arrow_schema, csv_bytes, join_parts, part_path, remove_file, write_part
@@ -171,7 +172,7 @@ def cell(**counts: int) -> Line:
         due_date=date(2026, 11, 1), kind="delivery", tier_id=1, origin_id=2, destination_id=3,
         within_48h=0, within_72h=0, **{**zeros, **counts},
     )  # fmt: skip
-    names = Names({7: ("swift", "Swift"), 8: ("lotus", "Lotus")}, {2: "CN-HGH", 3: "CN-CTU"}, {1: "next_day"})
+    names = Names({7: "Swift", 8: "Lotus"}, {2: "CN-HGH", 3: "CN-CTU"}, {1: "next_day"})
     return Line(row, names, courier_id=7, merchant_id=8)
 
 
@@ -181,7 +182,7 @@ def test_a_cell_carries_its_rates() -> None:
     row = dict(zip([column.name for column in columns], values, strict=True))
     assert (row["n"], row["raw_rate"], row["accountable_rate"]) == (10, 0.6, 0.75)
     assert (row["courier"], row["merchant"], row["origin"], row["tier"]) == (
-        "swift", "lotus", "CN-HGH", "next_day",
+        public_id(IdKind.COURIER, 7), public_id(IdKind.MERCHANT, 8), "CN-HGH", "next_day",
     )  # fmt: skip
 
 

@@ -154,7 +154,7 @@ def test_closures_are_listed_with_place_and_hours(merchant_api: APIClient, hangz
     [answer] = ask(merchant_api, CLOSURES).json()
     assert answer.pop("announced_at")
     assert answer == {
-        "date": TODAY.isoformat(), "hours": "14:00–18:00", "name": "Stop", "side": "origin",
+        "day": TODAY.isoformat(), "hours": "14:00–18:00", "name": "Stop", "side": "origin",
         "country": "CN", "province": "Zhejiang", "city": "CN-HGH", "is_public_holiday": False,
     }  # fmt: skip
 

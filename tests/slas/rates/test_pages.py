@@ -169,7 +169,7 @@ def test_merchants_are_a_list_while_they_are_few(
     client = request.getfixturevalue(fixture_name)
     assert f'<option value="{LOTUS}">Lotus Tea</option>' in str(merchant_field(client))
     monkeypatch.setattr(filter_choices, "MOST_MERCHANTS", 0)
-    field = str(merchant_field(client, "merchant=lotus-tea"))
+    field = str(merchant_field(client, f"merchant={LOTUS}"))
     assert f'<input type="text" name="merchant" value="{LOTUS}"' in field
     assert 'hx-get="/rates/merchants/"' in field
     assert page(client, merchant=LOTUS).total.n == 6

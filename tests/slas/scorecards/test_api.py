@@ -82,7 +82,7 @@ def test_api_returns_the_components_of_a_month(courier_api: APIClient, scored: O
         "points": 80,
         "band": {"threshold": 0.94, "points": 80},
         "next_band": {"threshold": 0.96, "points": 90},
-        "weight": 40,
+        "weight_percent": 40,
         "share": 0.4,
         "adds": "32.00",
     }
@@ -146,7 +146,7 @@ def test_the_api_publishes_the_rules(merchant_api: APIClient, system: Actor) -> 
     announced, first = answer["versions"]
     assert (announced["version"], announced["in_force"], announced["minimum_volume"]) == (2, False, 50)
     assert (first["version"], first["first_month"], first["in_force"]) == (1, "2016-01", True)
-    assert sum(one["weight"] for one in first["components"]) == 100
+    assert sum(one["weight_percent"] for one in first["components"]) == 100
     assert first["components"][4]["bands"][0] == {"threshold": 0.005, "points": 100}
     assert first["grades"] == [
         {"grade": "gold", "least_score": 85},

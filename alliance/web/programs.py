@@ -18,6 +18,7 @@ from django.utils import translation
 from django.utils.translation.trans_real import get_supported_language_variant
 
 from alliance.web.answers import CompressMiddleware, drop_slash, vary_by, with_etag
+from alliance.web.cross_origin import open_to_scripts, preflight
 from alliance.web.metrics import count_answer, count_failures
 from alliance.web.middleware import AdmissionMiddleware, TenancyMiddleware, ask_to_come_later, identify
 from alliance.web.privacy import PERMISSIONS_POLICY, TO_BE_ASKED_AGAIN
@@ -84,6 +85,7 @@ class ProgramHandler(BaseHandler):
         except Exception as error:  # noqa: BLE001 -- as Django does around each middleware
             response = response_for_exception(request, error)
         response = with_etag(request, response)
+        open_to_scripts(request, response)
         ask_to_come_later(response)
         log_answer(request, response)
         self.add_headers(request, response, request_id, language)
@@ -105,7 +107,7 @@ class ProgramHandler(BaseHandler):
     def _admitted(self, request: Any) -> HttpResponseBase:
         require_host_of_ours(request)
         drop_slash(request)
-        return self._admit(request)
+        return preflight(request) or self._admit(request)
 
     def _headers_of(self, scheme: str) -> dict[str, tuple[str, str]]:
         """Return the headers that all answers have: of Django's middleware for pages, and ours."""

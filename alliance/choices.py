@@ -48,6 +48,7 @@ class Capability(models.TextChoices):
     UNMASK = "parcels:unmask", _("See full names, phones and addresses")
     VIEW_FINANCE = "finance:read", _("See fees and statements")
     SETTLE = "finance:write", _("Enter surcharges and mark months as settled")
+    MANAGE_WEBHOOKS = "webhooks:write", _("Manage webhooks and read their log")
     APPLY = "application:write", _("Fill in and submit the courier application")
     MANAGE_MEMBERS = "members:write", _("Invite and remove members")
     MANAGE_KEYS = "keys:write", _("Create and revoke API keys")

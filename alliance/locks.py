@@ -59,6 +59,12 @@ class Lock(IntEnum):
     MAKE_MANIFEST = 5_264_062
     # Count freight: two at once would write a day's sums twice.
     COUNT_FREIGHT = 5_264_063
+    # Fan events out to webhooks, of a shard: two at once would give one parcel's events the same place.
+    FAN_OUT_WEBHOOKS = 5_264_071
+    # Add an endpoint or a secret, of an organisation: two at once would not count each other.
+    CHANGE_WEBHOOKS = 5_264_072
+    # Begin a replay, of an organisation: two at once would not see each other.
+    START_REPLAY = 5_264_073
 
 
 def wait_for(lock: Lock, *, of: int | None = None, shared: bool = False) -> None:

@@ -31,6 +31,8 @@ DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env("SECRET_KEY", default="") or embedded.secret_key()
 if not DEBUG and (weakness := weakness_of(SECRET_KEY)):
     raise ImproperlyConfigured(f"SECRET_KEY {weakness}. Make one: openssl rand -base64 48")
+# Former ones: what they signed or sealed is still read.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Where links in mails lead, whatever address a request came by.
@@ -334,12 +336,18 @@ INVITATIONS_TO_ADDRESS = env.int("INVITATIONS_TO_ADDRESS", default=5)
 NEW_MERCHANT_DAYS = env.int("NEW_MERCHANT_DAYS", default=30)
 NEW_MERCHANT_PARCELS = env.int("NEW_MERCHANT_PARCELS", default=500)
 
+# Webhooks: whether addresses may begin with http://, and be on this machine. For development and tests.
+WEBHOOKS_OVER_HTTP = env.bool("WEBHOOKS_OVER_HTTP", default=False)
+WEBHOOKS_TO_THIS_MACHINE = env.bool("WEBHOOKS_TO_THIS_MACHINE", default=False)
+
 # --- tasks -----------------------------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_TIME_LIMIT = 900
+# A worker of its own: others are at work on files for a minute.
+CELERY_TASK_ROUTES = {"parcels.tasks.deliver_webhooks": {"queue": "webhooks"}}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # For ever: a worker that gives up waits for nobody to start it again.

@@ -57,6 +57,7 @@ class ParcelsConfig(AppConfig):
         from parcels.tracking.sql import TRACKED_PARCEL  # noqa: PLC0415
         from parcels.waiting.sql import HELD_PARCELS  # noqa: PLC0415
         from parcels.watch_list.sql import NEWS, SEEN, SIGHTINGS  # noqa: PLC0415
+        from parcels.webhooks import sql as webhooks  # noqa: PLC0415
 
         FILE_KINDS.register(STORED_FILES)
         RECORD_CREATORS.register({OrganisationKind.MERCHANT: create_merchant})
@@ -84,6 +85,10 @@ class ParcelsConfig(AppConfig):
             STORED_SCANS,
             TRACKED_PARCEL,
             WAITING_PARCELS,
+            webhooks.FAN_OUT,
+            webhooks.FORGET,
+            webhooks.REPLAY,
+            webhooks.STORE,
         ]
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)

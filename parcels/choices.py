@@ -188,3 +188,45 @@ class FreightKind(models.TextChoices):
     CANCELLATION = "cancellation", _("Cancellation")
     SURCHARGE = "surcharge", _("Surcharge")
     CREDIT = "credit", _("Credit")
+
+
+class WebhookState(models.TextChoices):
+    """Whether an endpoint is sent anything."""
+
+    ACTIVE = "active", pgettext_lazy("webhook", "Active")
+    # By its owner: what happens meanwhile waits, and is sent once it is resumed.
+    PAUSED = "paused", pgettext_lazy("webhook", "Paused")
+    # By us: what happens meanwhile is not kept for it.
+    DISABLED = "disabled", pgettext_lazy("webhook", "Switched off")
+
+
+class WebhookCause(models.TextChoices):
+    """Why an endpoint was switched off."""
+
+    GONE = "gone", _("It answered 410 Gone.")
+    FAILING = "failing", _("Every delivery failed for five days.")
+
+
+class DeliveryState(models.TextChoices):
+    """What became of one event for one endpoint."""
+
+    PENDING = "pending", pgettext_lazy("webhook", "Waiting")
+    DELIVERED = "delivered", pgettext_lazy("webhook", "Delivered")
+    # After the last attempt.
+    FAILED = "failed", pgettext_lazy("webhook", "Given up")
+
+
+class ReplayKind(models.TextChoices):
+    """What is sent again."""
+
+    MISSING = "missing", _("What was not delivered")
+    ALL = "all", _("Everything")
+
+
+class ReplayState(models.TextChoices):
+    """How far a replay is; the first three are states of any file of slices."""
+
+    QUEUED = "queued", pgettext_lazy("webhook", "In the queue")
+    RUNNING = "running", pgettext_lazy("webhook", "Being prepared")
+    FAILED = "failed", pgettext_lazy("webhook", "Interrupted")
+    DONE = "done", pgettext_lazy("webhook", "Handed to delivery")

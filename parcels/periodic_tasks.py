@@ -36,4 +36,8 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
         "task": "parcels.tasks.trace_lost_parcels",
         "schedule": crontab(minute="10", hour="2"),
     },
+    # Each run takes most of a minute; what is sent meanwhile expires.
+    "deliver-webhooks": {"task": "parcels.tasks.deliver_webhooks", "schedule": 5.0},
+    "resume-replays": {"task": "parcels.tasks.resume_replays", "schedule": 60.0},
+    "forget-webhooks": {"task": "parcels.tasks.forget_webhooks", "schedule": crontab(minute="33", hour="4")},
 }

@@ -20,6 +20,11 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.PickupAddress.contact_name parcels.PickupAddress.contact_phone
         parcels.Pickup.note parcels.Pickup.answer parcels.Pickup.move_note
     """,
+    Holds.ACCOUNT: """
+        parcels.WebhookEndpoint.code parcels.WebhookEndpoint.url parcels.WebhookEndpoint.description
+        parcels.WebhookSecret.sealed parcels.WebhookSecret.ending
+        parcels.WebhookDelivery.log
+    """,
     # A merchant's reference is its order number; scans, events and exports use tracking numbers only.
     Holds.NOTHING: """
         parcels.Parcel.reference parcels.Parcel.rule_name
@@ -33,6 +38,8 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.ScanFile.name parcels.ScanFile.encoding parcels.ScanFile.language
         parcels.ScanFile.problem
         parcels.RecipientProof.by_address
+        parcels.WebhookEndpoint.topics parcels.WebhookDelivery.topic parcels.WebhookDelivery.payload
+        parcels.WebhookReplay.language parcels.WebhookReplay.problem
         parcels.BookingFile.name parcels.BookingFile.digest parcels.BookingFile.encoding
         parcels.BookingFile.language parcels.BookingFile.problem
         parcels.BookingTemplate.name parcels.BookingTemplate.header_key

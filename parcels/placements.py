@@ -10,6 +10,7 @@ PLACEMENTS: Final = Placements(
         "parcels_recipientproof": "parcel_id",
         "parcels_returnrequest": "parcel_id",
         "parcels_scan": "parcel_id",
+        "parcels_webhookdelivery": "parcel_id",
     },
     local=(
         "parcels_bookingfile",
@@ -27,5 +28,9 @@ PLACEMENTS: Final = Placements(
         "parcels_savedrecipient",
         "parcels_scanfile",
         "parcels_surcharge",
+        "parcels_webhookendpoint",
+        "parcels_webhookhour",
+        "parcels_webhookreplay",
+        "parcels_webhooksecret",
     ),
 )

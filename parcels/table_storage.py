@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from alliance.database.table_storage import WRITTEN_ONCE
+from alliance.database.table_storage import COUNTERS, WRITTEN_ONCE
 
 TABLE_STORAGE: Final[dict[str, dict[str, str]]] = {
     # About five updates per parcel, all of columns without an index.
@@ -13,5 +13,9 @@ TABLE_STORAGE: Final[dict[str, dict[str, str]]] = {
         "autovacuum_analyze_scale_factor": "0.05",
     },
     # Never updated, so pages can be full.
+    # Changed once or twice, of which the indexes of what waits know.
+    "parcels_webhookdelivery": {"autovacuum_vacuum_scale_factor": "0.02"},
+    "parcels_webhookendpoint": COUNTERS,
+    "parcels_webhookhour": COUNTERS,
     "parcels_scan": {**WRITTEN_ONCE, "autovacuum_analyze_scale_factor": "0.05"},
 }

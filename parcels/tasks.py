@@ -18,6 +18,10 @@ from parcels.retention import erasing
 from parcels.scan_files import services as scan_files
 from parcels.scans import lost_parcels
 from parcels.watch_list import services as watch_list
+from parcels.webhooks.services import delivering, replaying
+from parcels.webhooks.services.retention import forget_old_webhooks
+
+DELIVERING_SECONDS = 50.0
 
 
 @shared_task(acks_late=True, **AFTER_OUTAGES)
@@ -124,3 +128,30 @@ def erase_recipients() -> int:
     erased = erasing.erase_due(now=now)
     note_heartbeat("erase-recipients", erased=erased)
     return erased
+
+
+@shared_task(acks_late=True, expires=5)
+def deliver_webhooks() -> int:
+    """Send webhooks for most of a minute. May run twice, side by side, or be killed anywhere.
+
+    What beat sends meanwhile expires; the next run follows within seconds.
+    """
+    return delivering.deliver(seconds=DELIVERING_SECONDS)
+
+
+@shared_task(acks_late=True, **AFTER_OUTAGES)
+def replay_webhooks(replay_id: int) -> None:
+    """Prepare a replay for a minute. May run twice, concurrently, or be killed."""
+    replaying.prepare_replay(replay_id=replay_id, stretch=STRETCH)
+
+
+@shared_task(acks_late=True)
+def resume_replays() -> int:
+    """Queue replays that are due. May run twice: each is queued once."""
+    return replaying.resume_replays(now=timezone.now())
+
+
+@shared_task(acks_late=True)
+def forget_webhooks() -> int:
+    """Delete old deliveries of webhooks. May run twice, concurrently, or be killed."""
+    return forget_old_webhooks(now=timezone.now())

@@ -33,6 +33,7 @@ def add_programs(
     commands = programs(host, port)
     supervisor.add("web", commands["web"], environment)
     supervisor.add("worker", commands["worker"], environment, after=READY)
+    supervisor.add("webhooks", commands["webhooks"], environment, after=READY)
     if demo:
         command = [sys.executable, str(settings.BASE_DIR / "manage.py"), DEMO, *demo]
         supervisor.add("demo", command, environment, after=READY, on_exit=demo_is_over)
@@ -61,6 +62,7 @@ def programs(host: str, port: int) -> dict[str, list[str]]:
     configuration = str(settings.BASE_DIR / "gunicorn.conf.py")
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     celery = [*python, "celery", "--app", "alliance.celery", "--workdir", str(settings.BASE_DIR), "--quiet"]
+    worker = [*celery, "worker", "--without-mingle", "--without-gossip"]
     return {
         "web": [
             *python,
@@ -72,15 +74,18 @@ def programs(host: str, port: int) -> dict[str, list[str]]:
             "--bind",
             bind,
         ],
-        "worker": [
-            *celery,
-            "worker",
+        "worker": [*worker, "--loglevel", "INFO", "--concurrency", "2"],
+        # Its task runs most of the time: a line for each run says nothing.
+        "webhooks": [
+            *worker,
+            "--queues",
+            "webhooks",
+            "--hostname",
+            "webhooks@%h",
             "--loglevel",
-            "INFO",
+            "WARNING",
             "--concurrency",
-            "2",
-            "--without-mingle",
-            "--without-gossip",
+            "1",
         ],
         "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile="],
     }

@@ -11,6 +11,13 @@ from parcels.returns.models import ReturnPolicy, ReturnRequest
 from parcels.revisions.models import RecipientProof
 from parcels.scan_files.models import ScanFile
 from parcels.scans.models import Scan
+from parcels.webhooks.models import (
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookHour,
+    WebhookReplay,
+    WebhookSecret,
+)
 
 # Django looks for models here; each is in the file of its subject.
 __all__ = [
@@ -33,4 +40,9 @@ __all__ = [
     "Scan",
     "ScanFile",
     "Surcharge",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookHour",
+    "WebhookReplay",
+    "WebhookSecret",
 ]

@@ -1,12 +1,13 @@
 """Create one of everything between two organisations of the access tests."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from alliance import audit
 from alliance.choices import Role
+from alliance.events import Topic
 from alliance.members.services.actors import actor_of_organisation
 from alliance.models import City, IdempotentRequest, Organisation
 from alliance.tenancy import Actor, Scope, scope
@@ -16,17 +17,20 @@ from parcels.booking_files.services.files import book_file, start_booking_file
 from parcels.booking_files.services.templates import save_template
 from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.writing import Booked
-from parcels.choices import ReturnReason, ReturnState
+from parcels.choices import ReplayKind, ReturnReason, ReturnState
 from parcels.dry_runs.services import Period, start_dry_run
 from parcels.freight.models import FreightMonth, FreightStatement, FreightSum, Surcharge
 from parcels.manifests.services.making import Wanted, make_manifest_of_numbers
-from parcels.models import Pickup, PickupAddress, RecipientProof, ReturnPolicy, ReturnRequest
+from parcels.models import Pickup, PickupAddress, RecipientProof, ReturnPolicy, ReturnRequest, WebhookHour
 from parcels.recipients.rules import Entry
 from parcels.recipients.services.saving import save_recipient
 from parcels.scan_files.services import receive_scan_file
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
 from parcels.watch_list.services import refresh_watch_list
+from parcels.webhooks.rules import BINS
+from parcels.webhooks.services.endpoints import Draft, create_endpoint, send_test
+from parcels.webhooks.services.replaying import start_replay
 from slas.allocation.models import AllocationRule
 from slas.choices import CommitmentKind, ExcuseReason, RevisionParty, RuleAction
 from slas.commitments.services.sweeping import sweep_overdue
@@ -116,6 +120,8 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     _request_exports(courier, merchant)
     _postpone(merchant, parcel_id=moved.pk)
     _ask_for_return(merchant, parcel_id=booked.parcel_id)
+    for organisation in (courier, merchant):
+        _listen(organisation, now)
     return booked
 
 
@@ -146,6 +152,18 @@ def _postpone(merchant: Organisation, *, parcel_id: int) -> None:
     )
     revise_delivery(actor=owner(merchant), parcel_id=parcel_id, asked=revision_request, now=timezone.now())
     RecipientProof.objects.create(parcel_id=parcel_id, merchant_id=merchant.pk, failed=1)
+
+
+def _listen(organisation: Organisation, now: datetime) -> None:
+    """A webhook with a message that arrived, and a replay."""
+    actor = owner(organisation)
+    draft = Draft("https://hooks.example.com/in", [Topic.PARCEL_STATUS_CHANGED], "Shop")
+    hook, _secret = create_endpoint(actor=actor, draft=draft)
+    send_test(actor=actor, code=hook.code)
+    WebhookHour.objects.create(
+        organisation_id=organisation.pk, endpoint=hook, hour=now, attempts=1, delivered=1, bins=[1] * BINS
+    )
+    start_replay(actor=actor, code=hook.code, kind=ReplayKind.MISSING, starts_at=now - timedelta(hours=1))
 
 
 def _ask_for_return(merchant: Organisation, *, parcel_id: int) -> None:

@@ -1,0 +1,1 @@
+"""Webhooks: what happened, sent to addresses of members, signed and tried again."""

@@ -25,7 +25,7 @@ from alliance.portal.paging import Listing, Sort
 from alliance.tenancy import Actor, require
 from alliance.web.requests import ActorRequest
 from couriers.homes.lists import at_homes
-from parcels.choices import ParcelSource, ReturnState
+from parcels.choices import ParcelSource, ParcelStatus, ReturnState
 from parcels.models import Parcel, ReturnRequest
 from parcels.portal.quotes import OfferView, TierView, expected_of, tier_views
 from parcels.portal.return_forms import DeclineForm, IssueForm, PolicyForm
@@ -92,7 +92,11 @@ def return_issue(request: ActorRequest, number: str) -> HttpResponse:
         return page.answer(error.detail)
     except InvalidInput as error:
         return page.answer(" ".join(each.message for each in error.errors) or error.detail)
-    messages.success(request, _("The return is booked. Send the recipient its label, or let them fetch it."))
+    if page.parcel.status == ParcelStatus.DELIVERED:
+        text = _("The return is booked. Send the recipient its label, or let them fetch it.")
+    else:
+        text = _("The return is booked. The courier that has the parcel hands it over.")
+    messages.success(request, text)
     return redirect("parcels:parcel_detail", booked.number)
 
 

@@ -46,6 +46,8 @@ class Deliverable(Protocol):
     def status(self) -> str: ...
     @property
     def source(self) -> str: ...
+    @property
+    def has_return(self) -> bool: ...
 
 
 def revise_parcel(*, actor: Actor, parcel_id: int, asked: RevisionRequest, now: datetime) -> Revision:
@@ -104,7 +106,7 @@ def days_for_recipient(*, parcel: Deliverable, promised: Promised | None, now: d
 def may_choose_day(*, parcel: Deliverable, promised: MovablePromise | None) -> bool:
     """Return whether a recipient may ask for another day. Needs no query."""
     # Imported parcels have no phone number, so a recipient has no proof.
-    if promised is None or parcel.status in OVER or parcel.source == ParcelSource.HISTORY:
+    if promised is None or _is_over(parcel) or parcel.source == ParcelSource.HISTORY:
         return False
     return refusal_of(promised=promised, parties=[RevisionParty.RECIPIENT]) is None
 
@@ -115,14 +117,14 @@ def days_for_merchant(
     """Return the days to which the actor can move a parcel; empty if the actor may not move it."""
     if promised is None or actor.is_courier or not actor.can(Capability.BOOK_PARCELS):
         return []
-    if parcel.status in OVER:
+    if _is_over(parcel):
         return []
     return days_to_choose(promised=promised, parties=[RevisionParty.MERCHANT], now=now)
 
 
 def why_no_day(*, parcel: Deliverable, promised: Promised | None, party: RevisionParty) -> str:
     """Return why the party may not ask for another day; "" if it may or the page already shows it."""
-    if promised is None or parcel.status in OVER or parcel.source == ParcelSource.HISTORY:
+    if promised is None or _is_over(parcel) or parcel.source == ParcelSource.HISTORY:
         return ""
     refusal = refusal_of(promised=promised, parties=[party])
     # Delivered, late and lost are already shown at the top of the page.
@@ -132,7 +134,12 @@ def why_no_day(*, parcel: Deliverable, promised: Promised | None, party: Revisio
     return sentences(refusal.detail, _("If you need another day, ask the shop.") if is_recipient else "")
 
 
+def _is_over(parcel: Deliverable) -> bool:
+    """Whether no delivery of it is to come; what was refused and has a return comes back by that."""
+    return parcel.status in OVER or parcel.has_return
+
+
 def _refuse_over(parcel: Parcel) -> None:
-    if parcel.status in OVER:
+    if _is_over(parcel):
         detail = _("This parcel is “%(status)s”: there is no delivery to reschedule.")
         raise Conflict(detail % {"status": parcel.get_status_display()}, code="settled")

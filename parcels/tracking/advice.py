@@ -118,6 +118,8 @@ def next_of(state: ParcelState, reader: Reader) -> str:
     names = {"courier": reader.courier, "city": reader.city}
     if state.is_presumed_lost:
         return _("If it turns up, this page will show it.")
+    if state.comes_back:
+        return _("It goes back to the sender under another number.")
     if state.status in (S.ATTEMPT_FAILED, S.EXCEPTION):
         return _after_trouble(state, reader)
     if state.round_is_over:
@@ -131,7 +133,7 @@ def next_of(state: ParcelState, reader: Reader) -> str:
 
 def _when(state: ParcelState, reader: Reader) -> str:
     """When it comes, as the headline of the page."""
-    if state.loss is not None or state.status in _WITHOUT_DELIVERY:
+    if state.loss is not None or state.comes_back or state.status in _WITHOUT_DELIVERY:
         return ""
     if state.status == S.DELIVERED:
         return reader.moment(state.status_at)
@@ -256,6 +258,8 @@ def to_do_of(state: ParcelState, reader: Reader) -> list[str]:
     names, cause = {"courier": reader.courier}, state.cause
     if state.loss is not None:
         return [_("Ask the shop for a replacement or your money back.")]
+    if state.comes_back:
+        return [_send_again()]
     if _lies_in_a_locker(state):
         return _with_locker(reader)
     if final := _in_the_end(state, reader):

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from alliance.errors import Conflict, InvalidInput, NotFound, NotPermitted
@@ -17,10 +18,13 @@ from parcels.models import Parcel, PickupAddress, SavedRecipient
 from parcels.recipients.rules import Entry
 from parcels.recipients.services.saving import save_recipient
 from parcels.retention.erasing import erase_early
+from parcels.revisions.services import revise_parcel
 from parcels.scans.lost_parcels import trace_lost_parcels
+from slas.choices import RevisionParty
 from slas.commitments.services.sweeping import sweep_overdue
 from slas.models import Breach, Commitment, Offer
-from tests.parcels.helpers.parcel_views import scan, some_parcels
+from slas.revisions.services import RevisionRequest
+from tests.parcels.helpers.parcel_views import scan, some_parcels, text_of
 from tests.parcels.helpers.returns import again, delivered_parcel, issued, parcel_of, refused_parcel
 from tests.slas.helpers.offers import in_threads
 
@@ -113,12 +117,22 @@ def test_refused_parcel_is_collected_from_the_courier_that_has_it(
     merchant_organisation: Organisation,
     courier_organisation: Organisation,
     delivered: Parcel,
+    client: Client,
 ) -> None:
     refused = refused_parcel(merchant_organisation, courier_organisation)
     before = delivery(refused)
     back = parcel_of(issued(merchant, refused).number)
     assert (back.held_by_id, back.sender_name, back.sender_phone) == (courier_organisation.pk, "", "")
     assert delivery(refused) == before
+    # No delivery of it is to come: the tracking page offers no other day.
+    page = text_of(client.get(f"/track/{refused.number}/"))
+    assert "It goes back to the sender under another number." in page
+    assert "If you want the parcel after all" not in page
+    assert "Change delivery day" not in page
+    asked = RevisionRequest(timezone.localdate() + timedelta(days=2), RevisionParty.MERCHANT, "later")
+    with scope(Scope.of(merchant)), pytest.raises(Conflict) as late:
+        revise_parcel(actor=merchant, parcel_id=refused.pk, asked=asked, now=timezone.now())
+    assert late.value.reason == "settled"
 
 
 def test_refused_parcel_with_a_return_does_not_count_as_lost(

@@ -187,6 +187,6 @@ def test_cities_are_found_by_name_and_tiers_listed(merchant_api: APIClient) -> N
     assert merchant_api.get("/api/v1/cities?search=%00").status_code == 422
     tiers = {tier["tier"]: tier for tier in merchant_api.get("/api/v1/tiers").json()}
     assert list(tiers) == ["same_day", "next_day", "standard"]
-    assert tiers["next_day"]["cut_offs"][0] == {"weekday": 0, "time": "18:00", "day_offset": 0}
+    assert tiers["next_day"]["cut_offs"][0] == {"weekday": 1, "time": "18:00", "day_offset": 0}
     assert tiers["standard"]["weight_bands"][1] == {"up_to_g": 3000, "surcharge": "3.00"}
     assert not tiers["standard"]["works_on_holidays"]

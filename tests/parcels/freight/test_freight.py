@@ -223,7 +223,7 @@ def test_the_pages_and_files_of_both_sides_say_the_same(
         assert lines[-1]["note"] == "'=1+1"
         sheet = b"".join(client.get(f"{URL}xlsx/").streaming_content)
         rows = CalamineWorkbook.from_filelike(io.BytesIO(sheet)).get_sheet_by_index(0).to_python()
-        assert [row[0] for row in rows] == ["kind", *kinds]
+        assert [row[0] for row in rows] == ["entry", *kinds]
         paper = PdfReader(io.BytesIO(client.get(f"{URL}pdf/").content)).pages[0].extract_text()
         assert "17.50" in paper
     assert merchant_client.get("/freight/2020-01/").status_code == 404

@@ -32,6 +32,7 @@ TEXTS = (
     gettext_noop("forget-old-events"),
     gettext_noop("forget-visits"),
     gettext_noop("warn-of-ending-keys"),
+    gettext_noop("drop-old-calls"),
     gettext_noop("organisation"),
     gettext_noop("member"),
     gettext_noop("invitation"),

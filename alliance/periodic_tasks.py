@@ -31,6 +31,10 @@ SCHEDULE: Final[Registry[str, PeriodicTask]] = Registry(
             "task": "alliance.tasks.forget_old_events",
             "schedule": crontab(minute="47", hour="*/4"),
         },
+        "drop-old-calls": {
+            "task": "alliance.tasks.drop_old_calls",
+            "schedule": crontab(minute="33", hour="*/6"),
+        },
         "warn-of-ending-keys": {
             "task": "alliance.tasks.warn_of_ending_keys",
             "schedule": crontab(minute="37", hour="*/3"),

@@ -21,7 +21,7 @@ class Holds(StrEnum):
     ACCOUNT = "account"
     # Contacts of a company: kept while it is a customer or an applicant.
     CONTACT = "contact"
-    # Visits: deleted when their session has ended.
+    # Visits: deleted when their session has ended, or with the log of the day.
     VISIT = "visit"
     # Actions of users: kept as evidence, never about recipients.
     RECORD = "record"
@@ -58,6 +58,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         sessions.Session.session_key sessions.Session.session_data
         usersessions.UserSession.ip usersessions.UserSession.session_key
         usersessions.UserSession.user_agent usersessions.UserSession.data
+        alliance.ApiCall.address alliance.ApiCall.path
     """,
     Holds.RECORD: """
         alliance.AuditEntry.actor_label alliance.AuditEntry.detail
@@ -65,6 +66,8 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         admin.LogEntry.object_id admin.LogEntry.object_repr admin.LogEntry.change_message
     """,
     Holds.NOTHING: """
+        alliance.ApiCall.method alliance.ApiCall.route alliance.ApiCall.request_id
+        alliance.ApiCall.problem alliance.ApiCall.body
         alliance.ApiKey.networks alliance.ApiKey.resources
         alliance.AuditEntry.actor_kind alliance.AuditEntry.verb alliance.AuditEntry.object_type
         alliance.AuditEntry.object_id alliance.AuditEntry.request_id

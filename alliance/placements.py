@@ -11,6 +11,7 @@ PLACEMENTS: Final = Placements(
     reference=("alliance_city",),
     local=(
         "alliance_acquaintance",
+        "alliance_apicall",
         "alliance_apikey",
         "alliance_auditentry",
         "alliance_contact",

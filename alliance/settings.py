@@ -436,6 +436,15 @@ SPECTACULAR_SETTINGS = {
 API_RATE_PER_MINUTE = env.int("API_RATE_PER_MINUTE", default=1200)
 TRACKING_RATE_PER_MINUTE = env.int("TRACKING_RATE_PER_MINUTE", default=60)
 
+# --- the request log of keys (docs/request-log.md gives the numbers) ---------------------------
+# Days that calls are kept, and rows a second that all web processes write: of calls that succeed, and as many
+# of those that fail. Beyond it a row stands for several calls.
+CALL_LOG_DAYS = env.int("CALL_LOG_DAYS", default=7)
+CALL_LOG_ROWS_PER_SECOND = env.int("CALL_LOG_ROWS_PER_SECOND", default=1_000)
+# Of one web process: calls that wait to be written, and seconds between two writes; 0: there is no log.
+CALL_LOG_BUFFER = env.int("CALL_LOG_BUFFER", default=10_000)
+CALL_LOG_SECONDS = env.float("CALL_LOG_SECONDS", default=5.0)
+
 # --- how much at once (docs/limits.md gives the reasons) ---------------------------------------
 # Limits of a statement and of a lock wait in web requests; beyond them the response is 503.
 WEB_STATEMENT_SECONDS = env.float("WEB_STATEMENT_SECONDS", default=20.0)

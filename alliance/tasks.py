@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from alliance import backups, disks, events, mails
 from alliance.api import idempotency
+from alliance.call_log import days
 from alliance.database import partitions
 from alliance.health import note_heartbeat
 from alliance.members.services import invitations, key_endings
@@ -72,6 +73,12 @@ def forget_visits() -> int:
     now = timezone.now()
     invitations.forget_old(before=now - timedelta(days=settings.INVITATIONS_KEPT_DAYS))
     return sessions.forget_ended(now=now)
+
+
+@shared_task(acks_late=True)
+def drop_old_calls() -> int:
+    """Drop old days of the request log. May run twice: it drops what is there."""
+    return days.drop_old_days()
 
 
 @shared_task(acks_late=True)

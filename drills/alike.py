@@ -58,7 +58,7 @@ _COLUMNS: Final = """
     SELECT c.relname, a.attname, format_type(a.atttypid, NULL) FROM pg_class c
     JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace
-    AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2
+    AND c.relname !~ '^alliance_apicall' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2
 """
 
 

@@ -36,11 +36,11 @@ _BY_KIND: Final = {
     "list of object": """
         announced bands by_cause by_counterparty by_tier components counts_by_reason couriers credit_entries
         cut_offs errors events excuses extra_results grades items legs missing_parcels missing_results
-        offers parcels pieces possible_days rejections removed_parcels results revisions rules scans steps
-        unavailable versions warnings weight_bands
+        offers parcels pieces possible_days rejections removed_parcels resources results revisions rules
+        scans steps unavailable versions warnings weight_bands
     """,
     "list of text": """
-        extra_numbers missing_numbers reasons to_do tracking_numbers
+        extra_numbers missing_numbers reasons scopes to_do tracking_numbers
     """,
     "list of whole number": """
         delivery_weekdays
@@ -66,25 +66,25 @@ _BY_KIND: Final = {
         raw_rate rows_per_second share threshold upper_bound value within_48h_rate within_72h_rate
     """,
     "object": """
-        attribution available band counts equivalents excused_by expected instead label_file late_by_days
-        lost manifest next_band on_time pickup_place promise proposed ranking_reason recipient rule sender
-        totals window
+        attribution available band counts equivalents excused_by expected instead key label_file
+        late_by_days lost manifest next_band on_time pickup_place promise proposed ranking_reason recipient
+        rule sender totals window
     """,
     "object or text": """
         corrects
     """,
     "text": """
-        action address aftership answer ask basis cause city city_name claimed_by code component
+        action address aftership answer api_version ask basis cause city city_name claimed_by code component
         contact_name contact_phone content content_base64 content_type contradiction country courier_name
         courier_remark currency decision_note destination destination_name destination_province
-        destination_time_zone detail easypost entry event event_id events_next evidence explanation facility
-        file_url format grade ground group_by handover hours if_full kind kuaidi100 leg manifest_number
-        merchant_name merchant_remark moved_by name name_en name_zh next_after next_step note order
-        organisation_name origin origin_name origin_province origin_time_zone outcome party phone pointer
-        precision problem proposal_note proposed_by province reason reference reference_prefix refusal
-        remark request_id requested_by results_url return_of returned_by scans_next settled_note
-        settled_reference side size stage state status_text template text tier time_zone title
-        tracking_number type why
+        destination_time_zone detail docs_url easypost entry event event_id events_next evidence explanation
+        facility file_url format grade ground group_by handover hours if_full kind kuaidi100 leg
+        manifest_number merchant_name merchant_remark moved_by name name_en name_zh next_after next_step
+        note order organisation_kind organisation_name origin origin_name origin_province origin_time_zone
+        outcome party phone pointer precision prefix problem proposal_note proposed_by province reason
+        reference reference_prefix refusal remark request_id requested_by results_url return_of returned_by
+        scans_next schema_url scope settled_note settled_reference side size stage state status_text
+        template text tier time_zone title tracking_number type url why
     """,
     r"text like ^-?\d{0,3}(?:\.\d{0,2})?$": """
         adds score

@@ -4,11 +4,13 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from alliance.api.changes import changes
+from alliance.api.root import RootView
 from alliance.web.routes import by_word
 
 app_name = "api"
 
 urlpatterns = [
+    path("v1/", RootView.as_view(), name="root"),
     by_word("v1/", include("slas.api.urls")),
     by_word("v1/", include("parcels.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

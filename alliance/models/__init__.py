@@ -1,5 +1,6 @@
 """Models of the kernel: organisations, users, cities and records."""
 
+from alliance.call_log.models import ApiCall
 from alliance.members.models import (
     Acquaintance,
     ApiKey,
@@ -24,6 +25,7 @@ from alliance.saved_views.models import SavedView
 # Django imports models from here; each is defined in the file of its subject.
 __all__ = [
     "Acquaintance",
+    "ApiCall",
     "ApiKey",
     "AuditEntry",
     "City",

@@ -4,6 +4,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from alliance.portal import (
+    api_calls,
     api_keys,
     crawlers,
     demo,
@@ -50,6 +51,8 @@ urlpatterns = [
     path("views/<slug:listing>/<int:view_id>/default/", saved_views.view_default, name="view_default"),
     path("views/<slug:listing>/<int:view_id>/delete/", saved_views.view_delete, name="view_delete"),
     path("views/<slug:listing>/<int:view_id>/restore/", saved_views.view_restore, name="view_restore"),
+    path("api-calls/", api_calls.api_call_list, name="api_call_list"),
+    path("api-calls/<int:call_id>/", api_calls.api_call_show, name="api_call_show"),
     path("api-keys/", api_keys.api_key_list, name="api_key_list"),
     path("api-keys/new/", api_keys.api_key_create, name="api_key_create"),
     path("api-keys/<int:api_key_id>/rotate/", api_keys.api_key_rotate, name="api_key_rotate"),

@@ -2,6 +2,7 @@
 
 import os
 import re
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
@@ -15,6 +16,7 @@ from django.utils.functional import SimpleLazyObject
 
 from alliance.api.errors import problem_page
 from alliance.api.throttling import add_headers
+from alliance.call_log.buffer import note_caller
 from alliance.database.retirement import explain_not_found
 from alliance.errors import AllianceError
 from alliance.key_scopes import scope_of_route
@@ -48,6 +50,7 @@ def identify(request: ActorRequest) -> str:
     if not (request_id and _REQUEST_ID.match(request_id)):
         request_id = os.urandom(16).hex()
     request.META["HTTP_X_REQUEST_ID"] = request.request_id = request_id
+    request.begun = time.perf_counter()
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id, ip=client_address(request))
     return request_id
@@ -249,6 +252,7 @@ def actor_of_request(request: HttpRequest) -> Actor:
     if scheme.lower() == "bearer":
         actor = actor_of_key(token.strip(), address=exact_address(request)) or ANONYMOUS
         request.caller = actor  # type: ignore[attr-defined]
+        note_caller(request.META["HTTP_AUTHORIZATION"], actor)
         return actor
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,9 @@ import structlog
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 
+from alliance.call_log.buffer import note_call
 from alliance.logs import write_line
+from alliance.web.http import exact_address
 
 log = structlog.get_logger(__name__)
 _LOGGER = logging.getLogger(__name__)
@@ -34,7 +37,13 @@ def log_failures() -> None:
 
 
 def log_answer(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Write the line of a request, with its id and the client's address bound by `identify`."""
+    """Write the line of a request, with its id and the client's address bound by `identify`.
+
+    Calls of programs are noted for the log that their owners read, too.
+    """
+    if request.path.startswith("/api/") and "HTTP_AUTHORIZATION" in request.META:
+        seconds = time.perf_counter() - getattr(request, "begun", time.perf_counter())
+        note_call(request, response, seconds=seconds, address=exact_address(request))
     if not has_line(request):
         request.has_log_line = True  # type: ignore[attr-defined]
         status = response.status_code

@@ -14,6 +14,8 @@ class ActorRequest(HttpRequest):
     actor: Actor
     # The actor of a bearer key once it has been looked up, before a route took of its scopes.
     caller: Actor
+    # When its work began, of time.perf_counter().
+    begun: float
     # The id of the request in logs and errors.
     request_id: str
     htmx: HtmxDetails

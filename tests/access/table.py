@@ -101,6 +101,8 @@ KERNEL = [
             but={"courier_owner": 422 if verb == "rename" else 302}, note="the owner's own view")
         for verb in ("rename", "default", "delete", "restore")
     ],
+    Row("api_call_list", "GET", SECRETS, ops=404),
+    Row("api_call_show", "GET", SECRET, rival=404, ops=404, path=("api_call",)),
     Row("api_key_list", "GET", SECRETS, ops=404),
     *get_and_post("api_key_create", SECRETS, post=422, ops=404),
     *get_and_post("api_key_rotate", SECRET, post=302, rival=404, ops=404, path=("courier_key",)),
@@ -394,6 +396,7 @@ API = [
     Row("api:schema", "GET", PUBLIC),
     Row("api:docs", "GET", PUBLIC),
     Row("api:changes", "GET", PUBLIC),
+    Row("api:root", "GET", PUBLIC, note="with a key also whose it is"),
     Row("api:slas:tier_list", "GET", KNOWN),
     Row("api:slas:promises", "GET", KNOWN, query="origin=CN-HGH&destination=CN-CTU&tier=next_day"),
     Row("api:slas:closures", "GET", KNOWN),

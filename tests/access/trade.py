@@ -6,10 +6,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from alliance import audit
+from alliance.call_log.rules import id_at
 from alliance.choices import Role
 from alliance.events import Topic
 from alliance.members.services.actors import actor_of_organisation
-from alliance.models import City, IdempotentRequest, Organisation
+from alliance.models import ApiCall, City, IdempotentRequest, Organisation
 from alliance.tenancy import Actor, Scope, scope
 from couriers.homes.queries import homes_to_read
 from parcels.booking_files.mappings import ColumnMapping
@@ -108,6 +109,10 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     IdempotentRequest.objects.create(
         organisation=merchant, route="x", key="1", body_hash="", status=201, answer="{}"
     )
+    ApiCall.objects.create(
+        id=id_at(now), organisation_id=courier.pk, api_key_id=1, method="GET", path="/api/v1/offers",
+        route="api/v1/offers", status=200, duration_ms=7, request_id="8a5ee1b0c2f94d3f",
+    )  # fmt: skip
     with scope(Scope.courier(courier.pk)):
         receive_scan_file(actor=owner(courier), upload=SimpleUploadedFile("scans.csv", SCANS, "text/csv"))
         receive_offer_file(actor=owner(courier), upload=SimpleUploadedFile("offers.csv", OFFERS, "text/csv"))

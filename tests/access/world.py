@@ -31,6 +31,7 @@ from alliance.members.services.api_keys import revoke_api_key as revoke
 from alliance.members.services.invitations import invite_member, token_of
 from alliance.members.services.organisations import create_organisation
 from alliance.models import (
+    ApiCall,
     ApiKey,
     AuditEntry,
     City,
@@ -339,6 +340,7 @@ class _Builder:
             "event": Event.objects.earliest("pk"), "excuse": Excuse.objects.earliest("pk"),
             "rate": OnTimeRate.objects.earliest("pk"), "tier": ServiceTier.objects.earliest("pk"),
             "commitment": CommitmentListing.objects.earliest("key"),
+            "api_call": ApiCall.objects.get(),
             "breach": BreachListing.objects.earliest("key"),
             "heartbeat": Heartbeat.objects.get(name="beat"),
             "retired_month": RetiredMonth.objects.get(),

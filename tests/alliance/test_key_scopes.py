@@ -23,7 +23,9 @@ def routes() -> list[tuple[str, str | None]]:
         if str(pattern.pattern) == "api/":
             for part in pattern.url_patterns:
                 if str(part.pattern) == "v1/":
-                    found += [(f"api/v1/{each.pattern}", each.name) for each in part.url_patterns]
+                    # The root itself is a route without others.
+                    below = getattr(part, "url_patterns", [])
+                    found += [(f"api/v1/{each.pattern}", each.name) for each in below]
     return found
 
 

@@ -33,6 +33,7 @@ REFERENCE = {
 # Django's permissions of single users: nobody is given any. The others: the release before has none.
 LEFT_OUT = {
     "alliance_user_user_permissions",
+    "alliance_apicall",
     "couriers_courierhome",
     "parcels_bookingtemplate",
     "parcels_dryrun",

@@ -506,3 +506,20 @@ PICK_UP = [
 REMARK = [
     OpenApiExample("A remark", value={"remark": "Two boxes are wet."}, request_only=True),
 ]
+WEBHOOK = [
+    _request_example(
+        "Status changes and late deliveries",
+        {
+            "url": "https://hooks.example.com/alliance",
+            "topics": ["parcel.status_changed", "commitment.late"],
+            "description": "Shop",
+        },
+    )
+]
+WEBHOOK_CHANGE = [_request_example("Fewer events", {"topics": ["parcel.status_changed"]})]
+WEBHOOK_REPLAY = [
+    _request_example(
+        "What was missed in a night",
+        {"from": "2026-11-22T22:00:00+08:00", "until": "2026-11-23T08:00:00+08:00", "kind": "missing"},
+    )
+]

@@ -4,7 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 import alliance.api.public_ids  # noqa: F401 -- for the kinds of ids in addresses
 from alliance.web.http import around_transaction
-from parcels.api import parcels, pickups
+from parcels.api import parcels, pickups, webhooks
 from parcels.api.booking_files import (
     BookingFileCancelView,
     BookingFileRejectedView,
@@ -118,6 +118,31 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "surcharges/<sur:surcharge_id>/withdraw", SurchargeWithdrawView.as_view(), name="surcharge_withdraw"
     ),
+    path("webhook-topics", webhooks.TopicsView.as_view(), name="webhook_topics"),
+    path("webhooks", webhooks.WebhooksView.as_view(), name="webhook_list"),
+    path("webhooks/<str:webhook_id>", webhooks.WebhookView.as_view(), name="webhook_detail"),
+    path("webhooks/<str:webhook_id>/pause", webhooks.WebhookPauseView.as_view(), name="webhook_pause"),
+    path("webhooks/<str:webhook_id>/resume", webhooks.WebhookResumeView.as_view(), name="webhook_resume"),
+    path(
+        "webhooks/<str:webhook_id>/rotate-secret", webhooks.WebhookRotateView.as_view(), name="webhook_rotate"
+    ),
+    path("webhooks/<str:webhook_id>/test", webhooks.WebhookTestView.as_view(), name="webhook_test"),
+    path(
+        "webhooks/<str:webhook_id>/deliveries",
+        webhooks.DeliveriesView.as_view(),
+        name="webhook_delivery_list",
+    ),
+    path(
+        "webhooks/<str:webhook_id>/deliveries/<str:message_id>",
+        webhooks.DeliveryView.as_view(),
+        name="webhook_delivery",
+    ),
+    path(
+        "webhooks/<str:webhook_id>/deliveries/<str:message_id>/replay",
+        webhooks.DeliveryReplayView.as_view(),
+        name="webhook_delivery_replay",
+    ),
+    path("webhooks/<str:webhook_id>/replays", webhooks.ReplaysView.as_view(), name="webhook_replay_list"),
     path("watch", WatchView.as_view(), name="watch_list"),
     path("breaches/<str:tracking_number>/<str:kind>", BreachDetailView.as_view(), name="breach_detail"),
     path("cities", parcels.CityListView.as_view(), name="city_list"),

@@ -6,7 +6,16 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from alliance.portal.badges import Badge
-from parcels.choices import ManifestState, ParcelStatus, PickupStage, ReturnState, ScanCode
+from parcels.choices import (
+    DeliveryState,
+    ManifestState,
+    ParcelStatus,
+    PickupStage,
+    ReplayState,
+    ReturnState,
+    ScanCode,
+    WebhookState,
+)
 from parcels.manifests.texts import OUTCOMES
 
 _STATUSES: Final[dict[str, Badge]] = {
@@ -66,6 +75,17 @@ _MANIFESTS: Final[dict[str, Badge]] = {
     ManifestState.FAILED: Badge(_("Pickup interrupted"), "red", "alert-triangle"),
     ManifestState.CANCELLED: Badge(_("Cancelled"), "grey", "ban"),
 }
+_WEBHOOKS: Final[dict[str, Badge]] = {
+    WebhookState.ACTIVE: Badge(WebhookState.ACTIVE.label, "green", "circle-check"),
+    WebhookState.PAUSED: Badge(WebhookState.PAUSED.label, "amber", "player-pause"),
+    WebhookState.DISABLED: Badge(WebhookState.DISABLED.label, "red", "ban"),
+    DeliveryState.PENDING: Badge(DeliveryState.PENDING.label, "blue", "hourglass"),
+    DeliveryState.DELIVERED: Badge(DeliveryState.DELIVERED.label, "green", "circle-check"),
+    DeliveryState.FAILED: Badge(DeliveryState.FAILED.label, "red", "circle-x"),
+    ReplayState.QUEUED: Badge(ReplayState.QUEUED.label, "blue", "hourglass"),
+    ReplayState.RUNNING: Badge(ReplayState.RUNNING.label, "cyan", "loader"),
+    ReplayState.DONE: Badge(ReplayState.DONE.label, "green", "circle-check"),
+}
 _OUTCOMES: Final[dict[str, Badge]] = {
     "to_pick_up": Badge(OUTCOMES["to_pick_up"], "slate", "clock"),
     "picked_up": Badge(OUTCOMES["picked_up"], "green", "package-export"),
@@ -84,4 +104,5 @@ BADGES: Final[dict[str, dict[str, Badge]]] = {
     "return": _RETURN_REQUESTS,
     "manifest": _MANIFESTS,
     "manifest_line": _OUTCOMES,
+    "webhook": _WEBHOOKS,
 }

@@ -27,6 +27,7 @@ from parcels.portal import (
     tracking,
     tracking_return,
     watch_list,
+    webhooks,
 )
 
 app_name = "parcels"
@@ -120,6 +121,23 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manifests/<str:number>/cancel/", manifests.manifest_cancel, name="manifest_cancel"),
     path("manifests/<str:number>/remark/", manifests.manifest_remark, name="manifest_remark"),
     path("parcels/export/", parcels_csv.parcel_export, name="parcel_export"),
+    path("webhooks/", webhooks.webhook_list, name="webhook_list"),
+    path("webhooks/new/", webhooks.webhook_create, name="webhook_create"),
+    path("webhooks/<str:code>/", webhooks.webhook_detail, name="webhook_detail"),
+    path("webhooks/<str:code>/edit/", webhooks.webhook_edit, name="webhook_edit"),
+    path("webhooks/<str:code>/pause/", webhooks.webhook_pause, name="webhook_pause"),
+    path("webhooks/<str:code>/resume/", webhooks.webhook_resume, name="webhook_resume"),
+    path("webhooks/<str:code>/test/", webhooks.webhook_test, name="webhook_test"),
+    path("webhooks/<str:code>/rotate/", webhooks.webhook_rotate, name="webhook_rotate"),
+    path("webhooks/<str:code>/end-secrets/", webhooks.webhook_end_secrets, name="webhook_end_secrets"),
+    path("webhooks/<str:code>/replay/", webhooks.webhook_replay, name="webhook_replay"),
+    path("webhooks/<str:code>/delete/", webhooks.webhook_delete, name="webhook_delete"),
+    path("webhooks/<str:code>/messages/<str:message>/", webhooks.webhook_delivery, name="webhook_delivery"),
+    path(
+        "webhooks/<str:code>/messages/<str:message>/replay/",
+        webhooks.webhook_replay_one,
+        name="webhook_replay_one",
+    ),
     path("watch/", watch_list.watch_list, name="watch_list"),
     path("track/", tracking.track_search, name="track_search"),
     path("track/<str:number>/", tracking.track, name="track"),

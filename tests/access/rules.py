@@ -273,6 +273,18 @@ API_ALLOCATE = call(
     own="merchant_owner merchant_key",
     rival="rival_merchant rival_merchant_key",
 )
+API_WEBHOOKS = call(
+    "API: webhooks",
+    "webhooks: owners, managers, keys",
+    own=f"courier_owner courier_manager merchant_owner {KEY_HOLDERS}",
+    rival=f"{RIVALS} {RIVAL_KEYS}",
+)
+API_WEBHOOK = call(
+    "API: a webhook",
+    "a webhook of courier A",
+    own="courier_owner courier_manager courier_key",
+    rival=f"merchant_owner merchant_key {RIVALS} {RIVAL_KEYS}",
+)
 API_SEE_OFFERS = call(
     "API: see offers",
     "a courier's own offers",

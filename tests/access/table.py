@@ -23,6 +23,8 @@ from tests.access.rules import (
     API_SCORES,
     API_SEE_OFFERS,
     API_SELL,
+    API_WEBHOOK,
+    API_WEBHOOKS,
     BOOK,
     CLAIM,
     COURIERS,
@@ -306,6 +308,25 @@ PARCELS = [
     Row("parcels:dry_run_list", "GET", BOOK, ops=404, note="a merchant's own"),
     Row("parcels:dry_run_list", "POST", ALLOCATE, own=422, ops=404),
     Row("parcels:dry_run_detail", "GET", BOOK, rival=404, ops=404, path=("dry_run",)),
+    Row("parcels:webhook_list", "GET", SECRETS, ops=404),
+    *get_and_post("parcels:webhook_create", SECRETS, post=422, ops=404),
+    Row("parcels:webhook_detail", "GET", SECRET, rival=404, path=("webhook",)),
+    *get_and_post("parcels:webhook_edit", SECRET, post=422, rival=404, ops=200, path=("webhook",)),
+    *[
+        Row(f"parcels:webhook_{verb}", "POST", SECRET, own=302, rival=404, ops=302, path=("webhook",))
+        for verb in ("pause", "resume", "test", "rotate", "end_secrets", "delete")
+    ],
+    Row("parcels:webhook_replay", "POST", SECRET, own=422, rival=404, ops=422, path=("webhook",)),
+    Row("parcels:webhook_delivery", "GET", SECRET, rival=404, path=("webhook", "webhook_message")),
+    Row(
+        "parcels:webhook_replay_one",
+        "POST",
+        SECRET,
+        own=302,
+        rival=404,
+        ops=302,
+        path=("webhook", "webhook_message"),
+    ),
     Row("parcels:pickup_list", "GET", READ),
     Row("parcels:pickup_create", "GET", BOOK, ops=404, note="ops book for nobody"),
     Row("parcels:pickup_create", "POST", BOOK, ops=404, note="nothing selected: where parcels wait"),
@@ -530,6 +551,29 @@ API = [
         rival=404,
         ops=404,
         path=("recipient",),
+    ),
+    Row("api:parcels:webhook_topics", "GET", API_WEBHOOKS),
+    Row("api:parcels:webhook_list", "GET", API_WEBHOOKS),
+    Row("api:parcels:webhook_list", "POST", API_WEBHOOKS, own=422, data={}),
+    Row("api:parcels:webhook_detail", "GET", API_WEBHOOK, rival=404, path=("webhook",)),
+    Row("api:parcels:webhook_detail", "PATCH", API_WEBHOOK, rival=404, path=("webhook",), data={}),
+    Row("api:parcels:webhook_detail", "DELETE", API_WEBHOOK, own=204, rival=404, ops=204, path=("webhook",)),
+    *[
+        Row(f"api:parcels:webhook_{verb}", "POST", API_WEBHOOK, rival=404, path=("webhook",))
+        for verb in ("pause", "resume", "rotate", "test")
+    ],
+    Row("api:parcels:webhook_delivery_list", "GET", API_WEBHOOK, rival=404, path=("webhook",)),
+    Row("api:parcels:webhook_delivery", "GET", API_WEBHOOK, rival=404, path=("webhook", "webhook_message")),
+    Row(
+        "api:parcels:webhook_delivery_replay",
+        "POST",
+        API_WEBHOOK,
+        rival=404,
+        path=("webhook", "webhook_message"),
+    ),
+    Row("api:parcels:webhook_replay_list", "GET", API_WEBHOOK, rival=404, path=("webhook",)),
+    Row(
+        "api:parcels:webhook_replay_list", "POST", API_WEBHOOK, own=422, rival=404, path=("webhook",), data={}
     ),
     Row("api:parcels:pickup_list", "GET", API_READ),
     Row("api:parcels:pickup_list", "POST", API_BOOK, own=422, data={}),

@@ -63,6 +63,8 @@ from parcels.models import (
     SavedRecipient,
     ScanFile,
     Surcharge,
+    WebhookDelivery,
+    WebhookEndpoint,
 )
 from slas.credits.months import month_of, spell
 from slas.credits.services.sums import add_entries
@@ -363,6 +365,9 @@ class _Builder:
             "export": Export.objects.get(organisation_id=self.courier.pk),
         }  # fmt: skip
         self.world.things |= {name: str(record.pk) for name, record in records.items()}
+        hook = WebhookEndpoint.objects.get(organisation_id=self.courier.pk)
+        message = WebhookDelivery.objects.filter(endpoint_id=hook.pk).earliest("pk")
+        self.world.things |= {"webhook": hook.code, "webhook_message": message.message_id}
         self.world.things["month"] = spell(month_of(timezone.now()))
 
     def _scorecard(self) -> Scorecard:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from django.urls import reverse
+
 from alliance import audit, mails
 from alliance.capabilities import ROLE_CAPABILITIES
 from alliance.choices import Capability
@@ -66,5 +68,5 @@ def _tell(endpoint: WebhookEndpoint, what: str, **more: Any) -> None:
         to=people.values_list("user__email", "user__language"),
         template=f"parcels/mail/webhook_{what}",
         context={"endpoint": endpoint, "cause": endpoint.get_cause_display(), **more},
-        path=f"/webhooks/{endpoint.code}/",
+        path=reverse("parcels:webhook_detail", args=[endpoint.code]),
     )

@@ -1,0 +1,101 @@
+"""Forms of webhooks: an endpoint, the filters of its deliveries, and what is to be sent again."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
+from alliance.portal.forms import FilterForm
+from alliance.tenancy import Actor
+from parcels.choices import DeliveryState, ReplayKind
+from parcels.models import WebhookEndpoint
+from parcels.webhooks.rules import DESCRIPTION_LENGTH, URL_LENGTH
+from parcels.webhooks.services.endpoints import Draft
+from parcels.webhooks.topics import TOPICS, topics_for
+
+
+class EndpointForm(forms.Form):
+    """An address, and which events are sent to it."""
+
+    url = forms.CharField(
+        label=pgettext_lazy("webhook", "Address"),
+        max_length=URL_LENGTH,
+        help_text=_("Begins with https:// and answers each message within 15 seconds."),
+        widget=forms.URLInput(attrs={"placeholder": "https://hooks.example.com/alliance"}),
+    )
+    description = forms.CharField(
+        label=_("Description"),
+        max_length=DESCRIPTION_LENGTH,
+        required=False,
+        help_text=_("What your people call it."),
+    )
+    topics = forms.MultipleChoiceField(label=_("Events"), widget=forms.CheckboxSelectMultiple)
+
+    def __init__(
+        self, *args: Any, actor: Actor, endpoint: WebhookEndpoint | None = None, **kwargs: Any
+    ) -> None:
+        if endpoint is not None:
+            kwargs["initial"] = {
+                "url": endpoint.url,
+                "description": endpoint.description,
+                "topics": endpoint.topics,
+            }
+        super().__init__(*args, **kwargs)
+        names = topics_for(actor)
+        self.fields["topics"].choices = [(name, _choice(name)) for name in names]  # type: ignore[attr-defined]
+
+    @property
+    def draft(self) -> Draft:
+        data = self.cleaned_data
+        return Draft(data["url"], data["topics"], data["description"])
+
+
+def _choice(name: str) -> str:
+    return format_html('{} <span class="text-secondary ca-mono">{}</span>', TOPICS[name].about, name)
+
+
+class DeliveryFilterForm(FilterForm):
+    """Which deliveries are listed."""
+
+    state = forms.ChoiceField(
+        label=_("State"), choices=[("", _("All")), *DeliveryState.choices], required=False
+    )
+    topic = forms.ChoiceField(
+        label=_("Event"), choices=[("", _("All")), *((name, name) for name in TOPICS)], required=False
+    )
+    number = forms.CharField(label=_("Tracking number"), required=False, max_length=40)
+
+    def clean_number(self) -> int | None:
+        text = self.cleaned_data["number"]
+        try:
+            return parse_tracking_number(text) if text.strip() else None
+        except InvalidTrackingNumber as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+class ReplayForm(forms.Form):
+    """What is to be sent again, and since when."""
+
+    kind = forms.ChoiceField(label=_("What"), choices=ReplayKind.choices)
+    start = forms.DateTimeField(
+        label=pgettext_lazy("time", "From"), widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+    )
+    end = forms.DateTimeField(
+        label=pgettext_lazy("time", "Until"),
+        required=False,
+        help_text=_("Left empty: until now."),
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+    )
+
+    def __init__(self, *args: Any, since: datetime | None = None, **kwargs: Any) -> None:
+        begin = since or timezone.now() - timedelta(days=1)
+        kwargs["initial"] = {"start": timezone.localtime(begin).strftime("%Y-%m-%dT%H:%M")}
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            is_list = isinstance(field.widget, forms.Select)
+            field.widget.attrs["class"] = "form-select" if is_list else "form-control"

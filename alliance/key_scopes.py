@@ -46,6 +46,8 @@ def _permission(
     return Permission(label, frozenset(capabilities), frozenset(main or capabilities[-1:]))
 
 
+# Whose events a webhook may ask for.
+_VIEWS: Final = (C.VIEW_PARCELS, C.VIEW_RATES, C.VIEW_FINANCE)
 _HAND_OVER: Final = (C.VIEW_PARCELS, C.BOOK_PARCELS, C.SEND_SCANS)
 
 # As an API's user reads them: what is sent most comes first.
@@ -127,6 +129,11 @@ RESOURCES: Final[Registry[str, Resource]] = Registry(
                 "read": _permission(_("Download files"), C.VIEW_RATES, C.EXPORT),
                 "write": _permission(_("Request files"), C.VIEW_RATES, C.EXPORT),
             },
+        ),
+        "webhooks": Resource(
+            _("Webhooks"),
+            # Reading the log needs as much: it shows what is sent.
+            {"write": _permission(_("Manage webhooks and read their log"), *_VIEWS, C.MANAGE_WEBHOOKS)},
         ),
         "statements": Resource(
             _("Statements"),

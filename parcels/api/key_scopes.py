@@ -25,4 +25,6 @@ ROUTES: Final[dict[str, RouteScope]] = {
     "recipients": RouteScope("recipients"),
     "freight-statements": RouteScope("statements"),
     "surcharges": RouteScope("statements"),
+    "webhooks": RouteScope("webhooks", always="write"),
+    "webhook-topics": RouteScope("webhooks", always="write"),
 }

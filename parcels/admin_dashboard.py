@@ -247,6 +247,8 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
         (
             (gettext_lazy("Parcels"), "package_2", "parcels.parcel"),
             (gettext_lazy("Booking files"), "upload_file", "parcels.bookingfile"),
+            (gettext_lazy("Pickups"), "today", "parcels.pickup"),
+            (gettext_lazy("Manifests"), "list_alt", "parcels.manifest"),
             (gettext_lazy("Watch list"), "visibility", "slas.watchitem"),
             (gettext_lazy("Merchants"), "storefront", "parcels.merchant"),
         ),

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext as _
 
 from alliance.choices import OrganisationKind
-from alliance.errors import Conflict, FieldError, InvalidInput, NotPermitted
+from alliance.errors import Conflict, FieldError, InvalidInput
 from alliance.events import Topic
 from alliance.tenancy import Actor
 from parcels.bookings.models import Parcel
@@ -48,7 +48,8 @@ def propose_window(
     pickup = own_pickup(actor, pickup_id)
     is_move = pickup.state == PickupState.ACCEPTED
     if not is_move and actor.is_merchant:
-        raise NotPermitted(_("Ask for another window once one is agreed on, or cancel this request."))
+        message = _("Ask for another window once one is agreed on, or cancel this request.")
+        raise Conflict(message, code="not_agreed")
     window = Window(starts_at, ends_at, zone_of(pickup))
     errors = [*window_problems(window, now=now), *note_problems("/note", answer)]
     if not errors:
@@ -78,16 +79,16 @@ def agree_to_window(
 ) -> Pickup:
     """Take the window that the other side proposed, which is named: it may have changed meanwhile.
 
-    Agreeing again changes nothing. Raises NotFound, NotPermitted for a courier before a window is agreed on,
-    and Conflict if this is not the window proposed, it is one's own, or one of the two windows is over.
+    Agreeing again changes nothing. Raises NotFound, and Conflict if this is not the window proposed, it is
+    one's own, or one of the two windows is over.
     """
     pickup = own_pickup(actor, pickup_id)
     is_move = pickup.state == PickupState.ACCEPTED
     if is_move and (pickup.starts_at, pickup.ends_at) == (starts_at, ends_at):
         return pickup
-    if not is_move and not actor.is_merchant:
-        raise NotPermitted
-    if is_move and pickup.move_asked_by == _side(actor):
+    if not is_move and not actor.is_merchant and pickup.state != PickupState.PROPOSED:
+        raise Conflict(_("Nobody has proposed another window."), code="not_proposed")
+    if pickup.proposed_by == _side(actor):
         raise Conflict(_("You proposed this window: the other side agrees to it."), code="own_proposal")
     values: dict[str, Any] = {
         "state": PickupState.ACCEPTED,
@@ -118,6 +119,8 @@ def keep_window(
     pickup = own_pickup(actor, pickup_id)
     if pickup.state == PickupState.ACCEPTED and not pickup.move_asked_by:
         return pickup
+    if pickup.state in {PickupState.REQUESTED, PickupState.PROPOSED}:
+        raise Conflict(_("No window is agreed on yet."), code="not_agreed")
     seen = Q(proposed_starts_at=starts_at, proposed_ends_at=ends_at) & ~Q(move_asked_by="")
     with transaction.atomic(savepoint=False):
         pickup = change(pickup, [PickupState.ACCEPTED], seen, _NO_MOVE)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pypdfium2 import PdfDocument
 from rest_framework.test import APIClient
 
-from alliance.errors import AllianceError, Conflict, InvalidInput, NotPermitted
+from alliance.errors import AllianceError, Conflict, InvalidInput
 from alliance.models import AuditEntry, Event
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, Pickup
@@ -166,11 +166,15 @@ def test_a_window_that_is_over_or_not_agreed_on_is_not_moved(
         by(courier, propose_window, agreed, **window(nine, 5, 6), answer="", now=now)
     assert refused.value.reason == "window_over"
     asked = request(merchant, booked, now, hours=(1, 2)).pickup
-    with pytest.raises(NotPermitted):
-        by(merchant, propose_window, asked, **window(nine, 5, 6), answer="", now=now)
-    with pytest.raises(Conflict) as refused:
-        by(merchant, keep_window, asked, **window(nine, 5, 6), now=now)
-    assert refused.value.reason == "pickup_requested"
+    hours = window(nine, 5, 6)
+    for side, verb, more, code in (
+        (merchant, propose_window, {"answer": ""}, "not_agreed"),
+        (merchant, keep_window, {}, "not_agreed"),
+        (courier, agree_to_window, {}, "not_proposed"),
+    ):
+        with pytest.raises(Conflict) as refused:
+            by(side, verb, asked, **hours, **more, now=now)
+        assert refused.value.reason == code
 
 
 @pytest.mark.django_db(transaction=True)

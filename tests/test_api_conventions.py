@@ -165,7 +165,10 @@ def test_moments_are_looked_for_where_they_are(world: World) -> None:
         "allocation_rules", "pickup_address_list", "rates", "scorecard_rules", "city_list",
         "statement_detail", "freight_statement_detail", "manifest_parcels", "return_policy",
     }  # fmt: skip
-    files = {"export_file", "booking_file_results", "booking_file_rejected", "parcel_label", "manifest_pdf"}
+    files = {
+        "export_file", "booking_file_results", "booking_file_rejected", "parcel_label", "manifest_pdf",
+        "freight_statement_csv", "freight_statement_xlsx", "freight_statement_pdf",
+    }  # fmt: skip
     assert {row.route.rpartition(":")[2] for row in READING if row.route not in told} == timeless | files
 
 

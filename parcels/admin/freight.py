@@ -135,8 +135,8 @@ class FreightAdmin(OrganisationSearchAdmin):
 @admin.register(FreightStatement)
 class FreightStatementAdmin(FreightAdmin):
     list_display = (
-        "month_text", "merchant", "courier", "fees", "surcharges", "cancellations", "credits_", "due",
-        "settlement", "opened",
+        "month_text", "merchant", "courier", "due", "settlement", "opened", "fees", "surcharges",
+        "cancellations", "credits_",
     )  # fmt: skip
     list_filter = (FinalMonthFilter, SettledFilter)
     fields = (
@@ -221,7 +221,7 @@ class FreightStatementAdmin(FreightAdmin):
     def due(self, row: FreightStatement) -> str:
         return money_text(yuan(total_fen(row)))
 
-    @admin.display(description=_("settled"), ordering="settled_on")
+    @admin.display(description=_("settled on"), ordering="settled_on")
     def settlement(self, row: FreightStatement) -> str:
         address = reverse("parcels:freight_settle", args=[row.pk])
         text = row.settled_on.isoformat() if row.settled_on else gettext("Not settled")
@@ -231,8 +231,8 @@ class FreightStatementAdmin(FreightAdmin):
 @admin.register(Surcharge)
 class SurchargeAdmin(FreightAdmin):
     list_display = (
-        "entered_at", "month_text", "courier", "merchant", "amount_text", "reason", "parcel_number", "state",
-        "opened",
+        "entered_at", "month_text", "courier", "merchant", "amount_text", "state", "opened", "reason",
+        "parcel_number",
     )  # fmt: skip
     list_select_related = ("merchant", "courier__organisation", "withdrawn_by")
     list_filter = (MonthFilter,)

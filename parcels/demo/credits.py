@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from alliance.tenancy import Actor, Scope, scope
-from parcels.freight.services.counting import count_freight
+from parcels.freight.services.counting import close_freight, count_freight
 from parcels.scans.lost_parcels import trace_lost_parcels
 from slas.credits.services.closing import close_months_over
 from slas.credits.services.entries import check_grown_credits, work_out_credits
@@ -27,3 +27,5 @@ def end_day(ops: Actor, day: date, now: datetime) -> None:
         count_freight(now=now)
         with scope(Scope.everything()):
             close_months_over(actor=ops, now=now)
+        # Not with the next count, a month later: there would be nothing to settle.
+        close_freight(now=now)

@@ -27,6 +27,8 @@ class SurchargeForm(forms.Form):
     merchant = forms.CharField(
         label=_("Merchant"),
         max_length=80,
+        # The page offers those of the month.
+        widget=forms.TextInput(attrs={"list": "freight-merchants", "autocomplete": "off"}),
         help_text=_("Its id, as below its name in the list above."),
     )
     amount = SignedPriceField(

@@ -17,7 +17,7 @@ from slas.choices import CreditCause
 from slas.credits.accounts import Account
 from slas.listed import TIERS
 
-PAGE: Final = 50
+PAGE: Final = 20
 # The parameters of the kind, and of the place after which the page begins.
 KIND: Final = "kind"
 AFTER: Final = "line"

@@ -35,7 +35,8 @@ from tests.helpers.owner import execute_as_owner
 pytestmark = pytest.mark.django_db
 # Not so hot that they are stored in a way of their own, but nobody counts them either.
 GROWING = {
-    "alliance_auditentry", "parcels_bookingfile", "parcels_dryrun", "parcels_pickup",
+    "alliance_auditentry", "parcels_bookingfile", "parcels_dryrun", "parcels_freightstatement",
+    "parcels_pickup", "parcels_surcharge",
     "slas_allocationrule", "slas_creditentry", "slas_excuse", "slas_revision", "slas_statement",
 }  # fmt: skip
 # As many as there are tenants.

@@ -175,7 +175,7 @@ class ReturnReason(models.TextChoices):
 class ReturnState(models.TextChoices):
     """What has become of a recipient's request for a return."""
 
-    REQUESTED = "requested", _("Requested")
+    REQUESTED = "requested", pgettext_lazy("return", "Requested")
     APPROVED = "approved", _("Approved")
     DECLINED = "declined", _("Declined")
     WITHDRAWN = "withdrawn", _("Withdrawn")

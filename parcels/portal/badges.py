@@ -61,7 +61,7 @@ _PICKUPS: Final[dict[str, Badge]] = {
 }
 
 _RETURN_REQUESTS: Final[dict[str, Badge]] = {
-    ReturnState.REQUESTED: Badge(_("Requested"), "amber", "hourglass"),
+    ReturnState.REQUESTED: Badge(pgettext_lazy("return", "Requested"), "amber", "hourglass"),
     ReturnState.APPROVED: Badge(_("Approved"), "green", "circle-check"),
     ReturnState.DECLINED: Badge(_("Declined"), "red", "circle-x"),
     ReturnState.WITHDRAWN: Badge(_("Withdrawn"), "grey", "arrow-back-up"),

@@ -1,6 +1,8 @@
 """The page on which a person says what the columns of a file are, and the merchant's templates."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice, pairwise
 from typing import Any, Final
 
@@ -9,9 +11,12 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from alliance.csv_cells import read_cell
+from alliance.csv_files.records import Record
 from alliance.errors import AllianceError, InvalidInput
 from alliance.portal.forms import add_service_errors
 from alliance.tenancy import Actor
@@ -22,12 +27,15 @@ from parcels.booking_files.guesses import guess, weighed
 from parcels.booking_files.mappings import ColumnMapping, converted, fitted
 from parcels.booking_files.services.drafts import SHOWN_ROWS, discard_draft, draft_of, first_rows
 from parcels.booking_files.services.files import FileKnown, book_draft
+from parcels.booking_files.services.rows import Rows, column_of
 from parcels.booking_files.services.templates import remove_template, save_template, template_for
 from parcels.booking_files.shops import closed_orders, shop_of
 from parcels.booking_files.tables import Table
+from parcels.bookings.rules import problems_of
 from parcels.models import BookingFile, BookingTemplate, PickupAddress
 from parcels.portal.booking_column_forms import ColumnsForm, label_of
 from parcels.portal.booking_files import booker
+from slas.promises.prices import MAX_FEN
 
 _SAMPLES: Final = 3
 _LOOKED_AT: Final = 1_000
@@ -85,7 +93,7 @@ def booking_columns(request: ActorRequest, file_id: int) -> HttpResponse:
             for place, (name, field) in enumerate(form.columns)
         ],
         "missing": [label_of(name) for name in mapping.missing],
-        **_result(table, mapping),
+        **_result(actor, table, mapping),
     }
     status = 422 if is_booked and form.errors else 200
     return render(request, "parcels/booking_columns.html", context, status=status)
@@ -141,18 +149,47 @@ def _addresses(actor: Actor) -> list[str]:
     return list(addresses.values_list("name", flat=True)[:200])
 
 
-def _result(table: Table, mapping: ColumnMapping) -> dict[str, Any]:
-    """The first rows as they would be booked: columns that have anything, and which cells are wrong."""
+def _result(actor: Actor, table: Table, mapping: ColumnMapping) -> dict[str, Any]:
+    """The first rows as they would be booked: columns that have anything, and what is wrong with a cell."""
     rows = converted(table.header, table.rows(), mapping, closed_orders(table.header))
-    found = [cells for _number, cells in islice(rows, SHOWN_ROWS)]
-    shown = [place for place in range(len(COLUMNS)) if any(cells[place] for cells in found)]
+    found = list(islice(rows, SHOWN_ROWS))
+    problems = _problems(actor, mapping, found)
+    shown = [
+        place
+        for place, name in enumerate(COLUMNS)
+        if any(cells[place] for _number, cells in found) or any(name in wrong for wrong in problems)
+    ]
     return {
         "result_header": [label_of(COLUMNS[place]) for place in shown],
         "result": [
             [
-                (label_of(COLUMNS[place]), text_in(cells[place]), bool(mark_of(cells[place])))
+                (label_of(COLUMNS[place]), read_cell(text_in(cells[place])), wrong.get(COLUMNS[place], ""))
                 for place in shown
             ]
-            for cells in found
+            for (_number, cells), wrong in zip(found, problems, strict=True)
         ],
     }
+
+
+def _problems(
+    actor: Actor, mapping: ColumnMapping, found: Sequence[tuple[int, list[str]]]
+) -> list[dict[str, str]]:
+    """What is wrong with each row, by column; only what its cells say, while a column is still missing."""
+    if mapping.missing:
+        text = _("will be rejected")
+        return [
+            {name: text for name, cell in zip(COLUMNS, cells, strict=True) if mark_of(cell)}
+            for _number, cells in found
+        ]
+    rows, now = Rows(actor, COLUMNS), timezone.now()
+    return [_problems_of_row(rows, Record(number, cells), now) for number, cells in found]
+
+
+def _problems_of_row(rows: Rows, record: Record, now: datetime) -> dict[str, str]:
+    try:
+        request = rows.read(record, rows.cells(record), at=now)
+        errors = list(problems_of(request, at=now, value_limit_fen=MAX_FEN))
+    except AllianceError as refusal:
+        errors = refusal.errors
+    # What is wrong with a whole row stands at its first cell.
+    return {column_of(error.pointer) or COLUMNS[0]: error.message for error in errors}

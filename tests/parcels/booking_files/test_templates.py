@@ -137,3 +137,22 @@ def test_repeated_numbers_are_taken_for_articles_until_a_person_says_otherwise(
     with scope(Scope.everything()):
         book_file(file_id=BookingFile.objects.get().pk)
     assert sorted(parcel.pieces for parcel in parcels_of(merchant)) == ([2, 2] if is_ticked else [1, 1])
+
+
+def test_page_shows_the_first_rows_as_they_are_read_and_what_is_wrong_with_them(
+    merchant_client: Client,
+) -> None:
+    rows = "\n".join(
+        (
+            'Order;Who;Phone;Street;City', '"=""00012""";欧阳琪;13800000001;人民路1号;成都',
+            "13;沈雨;138****0002;春熙路2号;成都", "14;沈雨;13800000002;春熙路2号;Atlantis", "合计;;;;",
+        )
+    )  # fmt: skip
+    url = draft_page(merchant_client, rows)
+    page = merchant_client.post(url, {**CHOICE, "check": "1"}).content.decode()
+    shown = page[page.index("First rows, as they will be booked") : page.index("First ten rows of the file")]
+    assert "00012" in shown
+    assert "=&quot;" not in shown
+    for problem in ("Digits of this number are hidden", "Unknown city", "This row has no recipient"):
+        assert problem in shown
+    assert shown.count("will be rejected") == 3

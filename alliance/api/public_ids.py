@@ -63,7 +63,9 @@ def _converter(kind: IdKind) -> type:
             return row_id(kind, value)
 
         def to_url(self, value: int | str) -> str:
-            return value if isinstance(value, str) else public_id(kind, value)
+            # A row's number, or the id as an answer tells it.
+            text = str(value)
+            return public_id(kind, int(text)) if text.isdecimal() else text
 
     return Converter
 

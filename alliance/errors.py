@@ -83,6 +83,12 @@ class NotPermitted(AllianceError):
     title = _("Your role does not allow this")
 
 
+class KeyNotPermitted(NotPermitted):
+    """The key is known, and may not do this, or not from there."""
+
+    title = _("This API key does not allow this")
+
+
 class NotFound(AllianceError):
     status = 404
     code = "not_found"

@@ -23,7 +23,7 @@ from alliance.capabilities import KEY_SCOPES, KIND_CAPABILITIES
 from alliance.choices import Capability, OrganisationKind, OrganisationStatus
 from alliance.database import cluster
 from alliance.database.postgresql.messages import Settings, as_sent
-from alliance.errors import NotAuthenticated, NotFound, NotPermitted
+from alliance.errors import KeyNotPermitted, NotAuthenticated, NotFound, NotPermitted
 from alliance.key_scopes import capabilities_for
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def refusal_of_stranger(actor: Actor) -> NotAuthenticated | NotPermitted:
     refusal = actor.refusal
     if refusal is None:
         return NotAuthenticated()
-    refused = NotPermitted if refusal.is_known else NotAuthenticated
+    refused = KeyNotPermitted if refusal.is_known else NotAuthenticated
     return refused(refusal.detail, code=refusal.code)
 
 
@@ -143,7 +143,7 @@ def kept_to(actor: Actor, needed: str | None) -> Actor:
         message = _("This needs a key with the scope “%(scope)s”: create one that has it.")
         if needed is None:
             message = _("No scope leads here: a person has to do this on the portal.")
-        raise NotPermitted(message % {"scope": needed}, code="missing_scope", members={"scope": needed})
+        raise KeyNotPermitted(message % {"scope": needed}, code="missing_scope", members={"scope": needed})
     return replace(actor, capabilities=actor.capabilities & allowed)
 
 

@@ -417,6 +417,8 @@ API = [
     Row("api:schema", "GET", PUBLIC),
     Row("api:docs", "GET", PUBLIC),
     Row("api:changes", "GET", PUBLIC),
+    Row("api:requests_file", "GET", PUBLIC),
+    Row("api:postman_file", "GET", PUBLIC),
     Row("api:root", "GET", PUBLIC, note="with a key also whose it is"),
     Row("api:slas:tier_list", "GET", KNOWN),
     Row("api:slas:promises", "GET", KNOWN, query="origin=CN-HGH&destination=CN-CTU&tier=next_day"),

@@ -79,7 +79,6 @@ _MOVED: Final = {
     "previous_status": "in_transit",
     "occurred_at": "2026-11-12T09:14:05+08:00",
 }
-_REACHED: Final = {**_PROMISE, "reached_at": "2026-11-12T21:30:00+08:00"}
 _REVISED: Final = {
     **_PARCEL,
     "kind": "delivery",
@@ -91,7 +90,9 @@ _REVISED: Final = {
 
 TOPICS: Final[Mapping[str, PublicTopic]] = {
     Topic.PARCEL_BOOKED.value: _seen(_("A parcel was booked, by a page, the API or a file."), _BOOKED),
-    Topic.PARCEL_CANCELLED.value: _seen(_("The merchant cancelled a parcel before its pickup."), _PARCEL),
+    Topic.PARCEL_CANCELLED.value: _seen(
+        _("The merchant cancelled a parcel before its pickup."), {**_PARCEL, "status": "cancelled"}
+    ),
     Topic.PARCEL_STATUS_CHANGED.value: _seen(_("A scan gave a parcel another status."), _MOVED),
     Topic.PARCEL_CONTRADICTED.value: _seen(
         _("Scans of a parcel contradict its final status, or one another."),
@@ -138,7 +139,8 @@ TOPICS: Final[Mapping[str, PublicTopic]] = {
         {**_PROMISE, "outcome": "overdue", "reached_at": None},
     ),
     Topic.COMMITMENT_LATE.value: _judged(
-        _("A parcel was picked up or delivered after its promised time."), {**_REACHED, "outcome": "late"}
+        _("A parcel was picked up or delivered after its promised time."),
+        {**_PROMISE, "outcome": "late", "reached_at": "2026-11-12T21:30:00+08:00"},
     ),
     Topic.COMMITMENT_REVISED.value: _judged(_("Another day was agreed on for a delivery."), _REVISED),
     Topic.BREACH_WITHDRAWN.value: _judged(

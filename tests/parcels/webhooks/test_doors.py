@@ -79,7 +79,7 @@ def test_what_is_wrong_is_named(api: APIClient, body: dict[str, Any], where: set
     """A merchant has no grade, and this key may not read money."""
     answer = api.post(HOOKS, body)
     assert answer.status_code == 422
-    assert set(pointers(answer)) == where
+    assert {pointer for pointer, _code in pointers(answer)} == where
 
 
 def test_a_webhook_is_changed_paused_resumed_rotated_and_deleted(api: APIClient) -> None:

@@ -28,6 +28,7 @@ class IdKind(StrEnum):
     CREDIT_ENTRY = "cre"
     EXPORT = "exp"
     SURCHARGE = "sur"
+    WEBHOOK_REPLAY = "rpl"
 
 
 class InvalidPublicId(ValueError):

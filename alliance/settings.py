@@ -432,6 +432,13 @@ SPECTACULAR_SETTINGS = {
         "ReturnState": "parcels.choices.ReturnState",
         "ManifestState": "parcels.choices.ManifestState",
         "PickupStage": "parcels.choices.PickupStage",
+        "WebhookState": "parcels.choices.WebhookState",
+        "WebhookCause": "parcels.choices.WebhookCause",
+        "DeliveryState": "parcels.choices.DeliveryState",
+        "ReplayKind": "parcels.choices.ReplayKind",
+        "ReplayState": "parcels.choices.ReplayState",
+        "FreightKind": "parcels.choices.FreightKind",
+        "CreditCause": "slas.choices.CreditCause",
     },
 }
 # Calls per minute of one API key; a batch counts once.

@@ -1,10 +1,12 @@
 """One vocabulary: a name in the API means one thing, of one type, and each is in a closed list."""
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
@@ -16,6 +18,8 @@ from parcels.booking_files.services.results import COLUMNS as BOOKING_RESULTS
 from parcels.freight.files import COLUMNS as FREIGHT
 from parcels.manifests.files import COLUMNS as MANIFEST
 from parcels.portal.parcels_csv import COLUMNS as PARCELS
+from parcels.webhooks.rules import CODE_PATTERN, MESSAGE_PATTERN
+from parcels.webhooks.topics import TOPICS
 from slas.exports.columns import COLUMNS as EXPORTS
 from slas.exports.columns import Kind
 from slas.portal.statement_files import COLUMNS as STATEMENT
@@ -31,6 +35,8 @@ _PATTERNS = {
     _CLOCK: "clock time",
 }
 _PATTERNS |= {pattern(kind): "id" for kind in IdKind}
+_PATTERNS |= {text: "id" for text in (CODE_PATTERN, MESSAGE_PATTERN)}
+_PATTERNS |= {text.strip("^$"): "id" for text in (CODE_PATTERN, MESSAGE_PATTERN)}
 # In addresses.
 _PATTERNS |= {pattern(kind).strip("^$"): "id" for kind in IdKind}
 _PATTERNS[party_pattern(IdKind.COURIER, IdKind.MERCHANT)] = "id"
@@ -151,6 +157,23 @@ def test_the_list_has_no_word_that_is_not_used() -> None:
     assert sorted(vocabulary.WORDS.keys() - used) == []
     asked = {name for _where, name, _schema in parameters()}
     assert sorted(vocabulary.PARAMETERS.keys() - asked) == []
+
+
+def test_events_of_webhooks_have_the_words_of_the_api() -> None:
+    def words(value: Any) -> Iterator[str]:
+        for name, inner in value.items() if isinstance(value, dict) else ():
+            yield name
+            yield from words(inner)
+
+    said_there = {name for topic in TOPICS.values() for name in words(dict(topic.example))}
+    assert sorted(said_there - vocabulary.WORDS.keys() - vocabulary.OF_EVENTS) == [], HOW
+
+
+def test_the_page_of_webhooks_has_every_event() -> None:
+    text = (settings.BASE_DIR / "docs" / "webhooks.md").read_text()
+    for name, topic in TOPICS.items():
+        row = f"| `{name}` | {topic.about} | `{json.dumps(topic.example, ensure_ascii=False)}` |"
+        assert row in text, name
 
 
 # --- forms ---

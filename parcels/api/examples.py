@@ -520,6 +520,6 @@ WEBHOOK_CHANGE = [_request_example("Fewer events", {"topics": ["parcel.status_ch
 WEBHOOK_REPLAY = [
     _request_example(
         "What was missed in a night",
-        {"from": "2026-11-22T22:00:00+08:00", "until": "2026-11-23T08:00:00+08:00", "kind": "missing"},
+        {"starts_at": "2026-11-22T22:00:00+08:00", "ends_at": "2026-11-23T08:00:00+08:00", "kind": "missing"},
     )
 ]

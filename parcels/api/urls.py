@@ -120,29 +120,29 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("webhook-topics", webhooks.TopicsView.as_view(), name="webhook_topics"),
     path("webhooks", webhooks.WebhooksView.as_view(), name="webhook_list"),
-    path("webhooks/<str:webhook_id>", webhooks.WebhookView.as_view(), name="webhook_detail"),
-    path("webhooks/<str:webhook_id>/pause", webhooks.WebhookPauseView.as_view(), name="webhook_pause"),
-    path("webhooks/<str:webhook_id>/resume", webhooks.WebhookResumeView.as_view(), name="webhook_resume"),
+    path("webhooks/<whk:webhook_id>", webhooks.WebhookView.as_view(), name="webhook_detail"),
+    path("webhooks/<whk:webhook_id>/pause", webhooks.WebhookPauseView.as_view(), name="webhook_pause"),
+    path("webhooks/<whk:webhook_id>/resume", webhooks.WebhookResumeView.as_view(), name="webhook_resume"),
     path(
-        "webhooks/<str:webhook_id>/rotate-secret", webhooks.WebhookRotateView.as_view(), name="webhook_rotate"
+        "webhooks/<whk:webhook_id>/rotate-secret", webhooks.WebhookRotateView.as_view(), name="webhook_rotate"
     ),
-    path("webhooks/<str:webhook_id>/test", webhooks.WebhookTestView.as_view(), name="webhook_test"),
+    path("webhooks/<whk:webhook_id>/test", webhooks.WebhookTestView.as_view(), name="webhook_test"),
     path(
-        "webhooks/<str:webhook_id>/deliveries",
+        "webhooks/<whk:webhook_id>/deliveries",
         webhooks.DeliveriesView.as_view(),
         name="webhook_delivery_list",
     ),
     path(
-        "webhooks/<str:webhook_id>/deliveries/<str:message_id>",
+        "webhooks/<whk:webhook_id>/deliveries/<msg:message_id>",
         webhooks.DeliveryView.as_view(),
         name="webhook_delivery",
     ),
     path(
-        "webhooks/<str:webhook_id>/deliveries/<str:message_id>/replay",
+        "webhooks/<whk:webhook_id>/deliveries/<msg:message_id>/replay",
         webhooks.DeliveryReplayView.as_view(),
         name="webhook_delivery_replay",
     ),
-    path("webhooks/<str:webhook_id>/replays", webhooks.ReplaysView.as_view(), name="webhook_replay_list"),
+    path("webhooks/<whk:webhook_id>/replays", webhooks.ReplaysView.as_view(), name="webhook_replay_list"),
     path("watch", WatchView.as_view(), name="watch_list"),
     path("breaches/<str:tracking_number>/<str:kind>", BreachDetailView.as_view(), name="breach_detail"),
     path("cities", parcels.CityListView.as_view(), name="city_list"),

@@ -2,14 +2,55 @@
 
 from typing import Any
 
+from django.urls import register_converter
+from django.urls.converters import StringConverter
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from rest_framework import serializers
 
 from alliance.api.parsing import Body, MomentField, WordField
+from alliance.api.public_ids import PublicIdField
+from alliance.public_ids import IdKind
 from parcels.choices import DeliveryState, ReplayKind, ReplayState, WebhookCause, WebhookState
-from parcels.webhooks.rules import DESCRIPTION_LENGTH, URL_LENGTH
+from parcels.webhooks.rules import CODE_PATTERN, DESCRIPTION_LENGTH, MESSAGE_PATTERN, URL_LENGTH
 from parcels.webhooks.topics import TOPICS
 
 S = serializers.Serializer[Any]
+
+
+class _CodeConverter(StringConverter):
+    regex = CODE_PATTERN.strip("^$")
+
+
+class _MessageIdConverter(StringConverter):
+    regex = MESSAGE_PATTERN.strip("^$")
+
+
+register_converter(_CodeConverter, "whk")
+register_converter(_MessageIdConverter, "msg")
+
+
+class CodeField(serializers.CharField):
+    """The id of a webhook."""
+
+
+class MessageIdField(serializers.CharField):
+    """The id of a message, which is its `webhook-id`."""
+
+
+class _CodeSchema(OpenApiSerializerFieldExtension):
+    target_class = "parcels.api.webhook_schema.CodeField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"type": "string", "pattern": CODE_PATTERN}
+
+
+class _MessageIdSchema(OpenApiSerializerFieldExtension):
+    target_class = "parcels.api.webhook_schema.MessageIdField"
+
+    def map_serializer_field(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
+        return {"type": "string", "pattern": MESSAGE_PATTERN}
+
+
 _TOPICS_HELP = "Events to be sent: see `GET /webhook-topics`."
 
 
@@ -43,12 +84,12 @@ class FiguresAnswer(S):
     attempts = serializers.IntegerField()
     delivered = serializers.IntegerField()
     success_rate = serializers.FloatField(allow_null=True)
-    p50_ms = serializers.IntegerField(allow_null=True)
-    p95_ms = serializers.IntegerField(allow_null=True)
+    p50_milliseconds = serializers.IntegerField(allow_null=True)
+    p95_milliseconds = serializers.IntegerField(allow_null=True)
 
 
 class WebhookAnswer(S):
-    id = serializers.CharField()
+    id = CodeField()
     url = serializers.CharField()
     description = serializers.CharField()
     topics = serializers.ListField(child=serializers.CharField())
@@ -58,14 +99,14 @@ class WebhookAnswer(S):
     )
     created_at = serializers.DateTimeField()
     stopped_at = serializers.DateTimeField(allow_null=True)
-    failing_since = serializers.DateTimeField(
+    first_failed_at = serializers.DateTimeField(
         allow_null=True, help_text="Nothing has arrived since; after five days it is switched off."
     )
 
 
 class WebhookDetailAnswer(WebhookAnswer):
     secrets = SecretAnswer(many=True, help_text="Those that sign now.")
-    last_24_hours = FiguresAnswer()
+    last_day = FiguresAnswer()
     oldest_waiting_at = serializers.DateTimeField(
         allow_null=True, help_text="Time of the oldest event that waits."
     )
@@ -78,11 +119,11 @@ class NewWebhookAnswer(WebhookDetailAnswer):
 class TopicAnswer(S):
     topic = serializers.ChoiceField(choices=[(name, name) for name in TOPICS])
     about = serializers.CharField()
-    example = serializers.JSONField(help_text="`data` of a message.")
+    example = serializers.DictField(help_text="`data` of a message.")
 
 
 class TopicsAnswer(S):
-    topics = TopicAnswer(many=True)
+    results = TopicAnswer(many=True)
 
 
 class DeliveriesQuery(S):
@@ -94,7 +135,7 @@ class DeliveriesQuery(S):
 
 
 class DeliveryAnswer(S):
-    id = serializers.CharField(help_text="The `webhook-id`.")
+    id = MessageIdField(help_text="The `webhook-id`.")
     topic = serializers.CharField()
     tracking_number = serializers.CharField(allow_null=True)
     at = serializers.DateTimeField(help_text="When it happened.")
@@ -114,44 +155,36 @@ class AttemptAnswer(S):
     error = serializers.CharField(
         allow_blank=True, help_text="timeout, name, refused_address, connection, tls or protocol."
     )
-    ms = serializers.IntegerField()
+    milliseconds = serializers.IntegerField()
     answer = serializers.CharField(allow_blank=True, help_text="Its first 2 kB.")
 
 
 class DeliveryDetailAnswer(DeliveryAnswer):
-    body = serializers.JSONField()
+    body = serializers.DictField()
     log = AttemptAnswer(many=True, help_text="The last attempts, the oldest first.")
 
 
-REPLAY_FIELDS = {
-    "from": MomentField(help_text="Within the last 30 days."),
-    "until": MomentField(required=False, help_text="Not included; left out: now."),
-    "kind": WordField(
+class ReplayBody(Body):
+    """Which events to send again."""
+
+    starts_at = MomentField(help_text="Within the last 30 days.")
+    ends_at = MomentField(required=False, help_text="Not included; left out: now.")
+    kind = WordField(
         choices=ReplayKind.choices,
         default=ReplayKind.MISSING.value,
         help_text="`missing`: what was given up, and what was never queued; `all`: what arrived as well.",
-    ),
-}
-# `from` is a word of Python.
-ReplayBody = type("ReplayBody", (Body,), {"__doc__": "Which events to send again.", **REPLAY_FIELDS})
+    )
 
 
-class ReplayBase(S):
-    id = serializers.IntegerField()
+class ReplayAnswer(S):
+    """How far a replay is."""
+
+    id = PublicIdField(IdKind.WEBHOOK_REPLAY)
     kind = serializers.ChoiceField(choices=ReplayKind.choices)
     state = serializers.ChoiceField(choices=ReplayState.choices)
+    starts_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField()
     percent = serializers.IntegerField()
     deliveries = serializers.IntegerField(help_text="Handed to delivery so far.")
     requested_at = serializers.DateTimeField()
     problem = serializers.CharField(allow_blank=True)
-
-
-ReplayAnswer = type(
-    "ReplayAnswer",
-    (ReplayBase,),
-    {
-        "__doc__": "How far a replay is.",
-        "from": serializers.DateTimeField(),
-        "until": serializers.DateTimeField(),
-    },
-)

@@ -21,6 +21,7 @@ from alliance.choices import Capability
 from alliance.clocks import moment_text
 from alliance.errors import FieldError, InvalidInput
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, require
 from parcels.api import examples
 from parcels.api.parcels import IDEMPOTENCY_KEY
@@ -63,7 +64,7 @@ class TopicsView(ApiView):
         names = topics_for(actor)
         return Response(
             {
-                "topics": [
+                "results": [
                     {"topic": name, "about": str(TOPICS[name].about), "example": dict(TOPICS[name].example)}
                     for name in names
                 ]
@@ -349,8 +350,8 @@ class ReplaysView(generics.ListAPIView[WebhookReplay]):
                 actor=actor,
                 code=webhook_id,
                 kind=ReplayKind(values["kind"]),
-                starts_at=values["from"],
-                ends_at=values.get("until"),
+                starts_at=values["starts_at"],
+                ends_at=values.get("ends_at"),
             )
             return 201, _replay(replay)
 
@@ -378,7 +379,7 @@ def _json(endpoint: WebhookEndpoint) -> JSON:
         "cause": endpoint.cause or None,
         "created_at": _text(endpoint.created_at),
         "stopped_at": _text(endpoint.stopped_at),
-        "failing_since": _text(endpoint.failing_since),
+        "first_failed_at": _text(endpoint.failing_since),
     }
 
 
@@ -395,12 +396,12 @@ def _detail(endpoint: WebhookEndpoint) -> JSON:
             }
             for secret in queries.secrets_of(endpoint, now)
         ],
-        "last_24_hours": {
+        "last_day": {
             "attempts": figures.attempts,
             "delivered": figures.delivered,
             "success_rate": figures.share,
-            "p50_ms": figures.p50_ms,
-            "p95_ms": figures.p95_ms,
+            "p50_milliseconds": figures.p50_ms,
+            "p95_milliseconds": figures.p95_ms,
         },
         "oldest_waiting_at": _text(figures.oldest_waiting_at),
     }
@@ -423,16 +424,20 @@ def _delivery(delivery: WebhookDelivery) -> JSON:
 
 def _delivery_detail(actor: Actor, delivery: WebhookDelivery) -> JSON:
     body = json.loads(queries.body_to_read(actor, delivery))
-    return {**_delivery(delivery), "body": body, "log": delivery.log}
+    return {**_delivery(delivery), "body": body, "log": [_attempt(entry) for entry in delivery.log]}
+
+
+def _attempt(entry: JSON) -> JSON:
+    return {**{name: value for name, value in entry.items() if name != "ms"}, "milliseconds": entry["ms"]}
 
 
 def _replay(replay: WebhookReplay) -> JSON:
     return {
-        "id": replay.pk,
+        "id": public_id(IdKind.WEBHOOK_REPLAY, replay.pk),
         "kind": str(replay.kind),
         "state": str(replay.state),
-        "from": _text(replay.starts_at),
-        "until": _text(replay.ends_at),
+        "starts_at": _text(replay.starts_at),
+        "ends_at": _text(replay.ends_at),
         "percent": replay.percent,
         "deliveries": replay.done,
         "requested_at": _text(replay.requested_at),

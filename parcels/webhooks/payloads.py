@@ -14,6 +14,7 @@ from django.conf import settings
 from alliance.clocks import moment_text
 from alliance.events import Topic
 from alliance.identifiers import tracking_number
+from alliance.public_ids import IdKind, public_id
 from parcels.choices import ParcelStatus
 from parcels.webhooks.models import WebhookDelivery
 from parcels.webhooks.topics import TEST
@@ -61,19 +62,23 @@ def _contradicted(event: Stored) -> JSON:
 
 
 def _pickup(event: Stored) -> JSON:
-    proposed = {"start": _moment(event, "proposed_start"), "end": _moment(event, "proposed_end")}
+    window = {"starts_at": _moment(event, "start"), "ends_at": _moment(event, "end")}
+    proposed = {
+        "starts_at": _moment(event, "proposed_start"),
+        "ends_at": _moment(event, "proposed_end"),
+    }
     return {
-        "id": event.get("pickup"),
+        "id": event.get("pickup") and public_id(IdKind.PICKUP, event["pickup"]),
         "state": event.get("state"),
-        "window": {"start": _moment(event, "start"), "end": _moment(event, "end")},
-        "proposed": proposed if proposed["start"] else None,
-        "parcels": event.get("parcels"),
+        "window": window,
+        "proposed": proposed if proposed["starts_at"] else None,
+        "parcel_count": event.get("parcels"),
     }
 
 
 def _manifest(event: Stored) -> JSON:
-    counts = _some(event, "pickup_date", "listed", "picked_up", "missing", "extra")
-    return {"manifest_number": event.get("number"), **counts}
+    counts = _some(event, "listed", "picked_up", "missing", "extra")
+    return {"manifest_number": event.get("number"), "day": event.get("pickup_date"), **counts}
 
 
 def _asked_back(event: Stored) -> JSON:
@@ -107,7 +112,7 @@ def _excused(event: Stored) -> JSON:
 
 
 def _credited(event: Stored) -> JSON:
-    return _some(event, "amount", "currency", "cause", "statement")
+    return {**_some(event, "amount", "currency", "cause"), "month": event.get("statement")}
 
 
 def _stated(event: Stored) -> JSON:
@@ -115,7 +120,8 @@ def _stated(event: Stored) -> JSON:
 
 
 def _graded(event: Stored) -> JSON:
-    return _some(event, "from", "to", "month", "score")
+    grades = {"previous_grade": event.get("from"), "grade": event.get("to")}
+    return {**grades, **_some(event, "month", "score")}
 
 
 _DATA: Final[Mapping[str, Callable[[Stored], JSON]]] = {

@@ -74,6 +74,11 @@ def warning_due(failing_for: timedelta, warned: int) -> bool:
     return warned < len(WARN_AFTER) and failing_for >= WARN_AFTER[warned]
 
 
+# Ids outside, as regular expressions.
+CODE_PATTERN: Final = f"^whk_[{_DIGITS}]{{20}}$"
+MESSAGE_PATTERN: Final = f"^msg_[{_DIGITS}]{{{2 * _HALF}}}$"
+
+
 def new_code() -> str:
     """Return the id by which programs know an endpoint."""
     return "whk_" + "".join(secrets.choice(_DIGITS) for _place in range(20))

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alliance.choices import Capability, OrganisationKind
 from alliance.events import Topic
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor
 
 # Sent on demand; no event of the outbox.
@@ -28,15 +29,15 @@ _PROMISE: Final = {
 }
 _EXCUSE: Final = {**_PARCEL, "kind": "delivery", "reason": "weather_typhoon"}
 _PICKUP: Final = {
-    "id": 4711,
+    "id": public_id(IdKind.PICKUP, 4711),
     "state": "accepted",
-    "window": {"start": "2026-11-11T14:00:00+08:00", "end": "2026-11-11T16:00:00+08:00"},
+    "window": {"starts_at": "2026-11-11T14:00:00+08:00", "ends_at": "2026-11-11T16:00:00+08:00"},
     "proposed": None,
-    "parcels": 38,
+    "parcel_count": 38,
 }
 _MANIFEST: Final = {
     "manifest_number": "MF7K2M9Q4X1C0",
-    "pickup_date": "2026-11-11",
+    "day": "2026-11-11",
     "listed": 120,
     "picked_up": 119,
     "missing": 1,
@@ -107,7 +108,7 @@ TOPICS: Final[Mapping[str, PublicTopic]] = {
         {
             **_PICKUP,
             "state": "proposed",
-            "proposed": {"start": "2026-11-11T16:00:00+08:00", "end": "2026-11-11T18:00:00+08:00"},
+            "proposed": {"starts_at": "2026-11-11T16:00:00+08:00", "ends_at": "2026-11-11T18:00:00+08:00"},
         },
     ),
     Topic.PICKUP_DECLINED.value: _seen(_("The courier declined a pickup."), {**_PICKUP, "state": "declined"}),
@@ -157,7 +158,7 @@ TOPICS: Final[Mapping[str, PublicTopic]] = {
     Topic.EXCUSE_LAPSED.value: _judged(_("An exemption is no longer needed."), _EXCUSE),
     Topic.CREDIT_WRITTEN.value: _paid(
         _("An entry was added to the credit ledger."),
-        {**_PARCEL, "amount": "5.00", "currency": "CNY", "cause": "late", "statement": "2026-11"},
+        {**_PARCEL, "amount": "5.00", "currency": "CNY", "cause": "late", "month": "2026-11"},
     ),
     Topic.STATEMENT_CLOSED.value: _paid(
         _("A month's credit statement became final."),
@@ -165,7 +166,7 @@ TOPICS: Final[Mapping[str, PublicTopic]] = {
     ),
     Topic.COURIER_GRADED.value: _judged(
         _("The courier got another grade from its scorecards."),
-        {"from": "B", "to": "A", "month": "2026-10", "score": "91.4"},
+        {"previous_grade": "B", "grade": "A", "month": "2026-10", "score": "91.4"},
         kinds=_COURIER,
     ),
 }

@@ -42,7 +42,7 @@ def test_added_once_for_a_key_with_a_secret_that_is_not_read_again(api: APIClien
     assert again.json() == made
     assert made["id"].startswith("whk_")
     assert made["secret"].startswith("whsec_")
-    assert (made["description"], made["state"], made["last_24_hours"]["attempts"]) == ("Shop", "active", 0)
+    assert (made["description"], made["state"], made["last_day"]["attempts"]) == ("Shop", "active", 0)
     read = api.get(first["Location"]).json()
     assert read == {name: value for name, value in made.items() if name != "secret"}
     assert [each["id"] for each in api.get(HOOKS).json()["results"]] == [made["id"]]
@@ -139,9 +139,9 @@ def test_deliveries_are_listed_read_and_sent_again(
 def test_a_replay_is_begun_and_watched(api: APIClient, merchant: Actor) -> None:
     hook, _secret = endpoint(merchant)
     url = f"{HOOKS}/{hook.code}/replays"
-    assert api.post(url, {"from": "2026-11-01T00:00:00"}).status_code == 422
-    assert api.post(url, {"from": "2020-11-01T00:00:00+08:00"}).status_code == 422
-    body = {"from": (timezone.now() - timedelta(hours=1)).isoformat()}
+    assert api.post(url, {"starts_at": "2026-11-01T00:00:00"}).status_code == 422
+    assert api.post(url, {"starts_at": "2020-11-01T00:00:00+08:00"}).status_code == 422
+    body = {"starts_at": (timezone.now() - timedelta(hours=1)).isoformat()}
     answer = api.post(url, body, headers={"Idempotency-Key": "1"})
     assert (answer.status_code, answer.json()["state"], answer.json()["kind"]) == (201, "queued", "missing")
     assert api.post(url, body).status_code == 409
@@ -149,11 +149,11 @@ def test_a_replay_is_begun_and_watched(api: APIClient, merchant: Actor) -> None:
 
 
 def test_topics_are_those_that_the_key_may_ask_for(api: APIClient, courier: Actor) -> None:
-    names = {each["topic"] for each in api.get("/api/v1/webhook-topics").json()["topics"]}
+    names = {each["topic"] for each in api.get("/api/v1/webhook-topics").json()["results"]}
     assert {MOVED, "return.requested", "commitment.late"} <= names
     assert not names & {"courier.graded", "credit.written"}
     theirs = factories.api_client(courier, {Capability.MANAGE_WEBHOOKS, Capability.VIEW_RATES})
-    names = {each["topic"] for each in theirs.get("/api/v1/webhook-topics").json()["topics"]}
+    names = {each["topic"] for each in theirs.get("/api/v1/webhook-topics").json()["results"]}
     assert "courier.graded" in names
     assert not names & {MOVED, "return.requested"}
 

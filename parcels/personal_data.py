@@ -31,7 +31,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.ReturnPolicy.note
         parcels.DryRun.language parcels.DryRun.problem parcels.DryRun.rules parcels.DryRun.result
         parcels.Manifest.language parcels.Manifest.problem parcels.Manifest.missing parcels.Manifest.extra
-        parcels.Manifest.refused
+        parcels.Manifest.refused parcels.Manifest.removed
         parcels.FreightStatement.settled_reference parcels.FreightStatement.settled_note
         parcels.Surcharge.reason parcels.Surcharge.parcel_number
         parcels.Scan.reason parcels.Scan.event_id

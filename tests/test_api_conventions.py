@@ -60,7 +60,11 @@ def write(
 def json_of(world: World, row: Row) -> Any:
     """What the address answers; nothing where that is a file."""
     response = read(world, row)
-    return response.json() if "json" in response["Content-Type"] else {}
+    if "json" in response["Content-Type"]:
+        return response.json()
+    # What is not read stays open otherwise.
+    response.close()
+    return {}
 
 
 def moments(value: Any, pointer: str = "") -> Iterator[tuple[str, str]]:

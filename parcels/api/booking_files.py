@@ -25,6 +25,7 @@ from alliance.public_ids import IdKind
 from alliance.tenancy import Actor
 from alliance.workbooks.writing import CONTENT_TYPE, write_workbook
 from parcels.api.parcels import IDEMPOTENCY_KEY
+from parcels.api.sheets import SheetNegotiation
 from parcels.booking_files.services.files import (
     FileKnown,
     cancel_booking_file,
@@ -155,6 +156,8 @@ class BookingFileCancelView(APIView):
 class BookingFileResultsView(APIView):
     """The results of each row."""
 
+    content_negotiation_class = SheetNegotiation
+
     @extend_schema(
         operation_id="booking_files_results",
         summary="Download a booking file's results",
@@ -171,6 +174,8 @@ class BookingFileResultsView(APIView):
 
 class BookingFileRejectedView(APIView):
     """The rows to correct."""
+
+    content_negotiation_class = SheetNegotiation
 
     @extend_schema(
         operation_id="booking_files_rejected",

@@ -20,6 +20,7 @@ from parcels.api import freight_schema as schema
 from parcels.api.freight import account_asked
 from parcels.api.freight_schema import CURSOR, MONTH, OF_WHOM, PAGE_SIZE, TAG
 from parcels.api.labels import FileNegotiation
+from parcels.api.sheets import SheetNegotiation
 from parcels.choices import FreightKind
 from parcels.freight.files import as_csv, as_pdf, as_workbook, file_headers
 from parcels.freight.lines import EVERY_KIND, FreightLine, Place, lines_of, read_place
@@ -57,11 +58,11 @@ class FreightLinesView(ApiView):
         return Response({"next": _next(request, following), "results": [_line_json(line) for line in lines]})
 
 
-class _FileView(ApiView):
-    content_negotiation_class = FileNegotiation
+class FreightCsvView(ApiView):
+    """All lines, as text."""
 
+    content_negotiation_class = SheetNegotiation
 
-class FreightCsvView(_FileView):
     @extend_schema(
         operation_id="freight_statements_csv",
         summary="A freight statement as CSV",
@@ -80,7 +81,11 @@ class FreightCsvView(_FileView):
         )
 
 
-class FreightXlsxView(_FileView):
+class FreightXlsxView(ApiView):
+    """All lines, as a workbook."""
+
+    content_negotiation_class = SheetNegotiation
+
     @extend_schema(
         operation_id="freight_statements_xlsx",
         summary="A freight statement as XLSX",
@@ -96,7 +101,11 @@ class FreightXlsxView(_FileView):
         return FileResponse(content, content_type=CONTENT_TYPE, headers=file_headers(account, shown, "xlsx"))
 
 
-class FreightPdfView(_FileView):
+class FreightPdfView(ApiView):
+    """The sums, on paper."""
+
+    content_negotiation_class = FileNegotiation
+
     @extend_schema(
         operation_id="freight_statements_pdf",
         summary="A freight statement as PDF",

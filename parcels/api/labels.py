@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
@@ -110,11 +110,13 @@ class LabelsAnswer(serializers.Serializer[Any]):
 class FileNegotiation(DefaultContentNegotiation):
     """A file is what `format` says, if `Accept` allows a file at all; refusals are problem documents."""
 
+    types: ClassVar[tuple[str, ...]] = _ANSWERS
+
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
         accepted = [part.split(";")[0].strip() for part in request.headers.get("Accept", "*/*").split(",")]
-        if not any(_matches(kind, allowed) for kind in accepted for allowed in _ANSWERS):
+        if not any(_matches(kind, allowed) for kind in accepted for allowed in self.types):
             raise NotAcceptable(
-                _("The answer is %(types)s: allow it by Accept.") % {"types": ", ".join(_ANSWERS)}
+                _("The answer is %(types)s: allow it by Accept.") % {"types": ", ".join(self.types)}
             )
         return renderers[0], renderers[0].media_type
 

@@ -121,7 +121,7 @@ def month_for(account: Account, text: str, *, now: datetime) -> FreightOfMonth:
     month = asked_month(text)
     found = next((each for each in months_of(account, now=now) if each.month == month), None)
     if found is None:
-        raise NotFound
+        raise NotFound(_("There is no freight in that month."))
     return found
 
 

@@ -152,8 +152,9 @@ def assert_along_an_index(sql: str, nodes: list[dict[str, Any]]) -> None:
 def test_these_are_the_lists_of_hot_tables() -> None:
     assert {model.__name__ for model in LISTS} == {
         "AllocationRule", "ApiKey", "AuditEntry", "BookingFile", "BreachListing", "CapacityDay",
-        "CommitmentListing", "CreditEntry", "DryRun", "Event", "Excuse", "Merchant", "OnTimeRate",
-        "Organisation", "Parcel", "Pickup", "PickupAddress", "Revision", "Statement", "User", "WatchItem",
+        "CommitmentListing", "CreditEntry", "DryRun", "Event", "Excuse", "FreightStatement", "Merchant",
+        "OnTimeRate", "Organisation", "Parcel", "Pickup", "PickupAddress", "Revision", "Statement",
+        "Surcharge", "User", "WatchItem",
     }  # fmt: skip
     assert all(isinstance(admin.site._registry[model], LongListMixin) for model in LISTS)
 

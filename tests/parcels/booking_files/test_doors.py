@@ -201,7 +201,7 @@ def test_api_accepts_a_file_and_reports_its_progress(merchant: Actor, merchant_a
         1,
         1,
     )
-    results = content_of(merchant_api.get(progress["results_url"]))
+    results = content_of(merchant_api.get(progress["results_url"], HTTP_ACCEPT="text/csv"))
     assert parcels_of(merchant)[0].number in results
     assert merchant_api.post(f"{answer['Location']}/cancel").status_code == 409
 

@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 from alliance.models import AuditEntry, Organisation, RetiredMonth
 from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, Scope, scope
+from alliance.workbooks.writing import CONTENT_TYPE
 from parcels.bookings.models import Parcel
 from parcels.freight.files import COLUMNS
 from parcels.freight.services.counting import count_freight
@@ -131,7 +132,15 @@ def test_files_have_the_lines(ours: APIClient, booked: list[Parcel], in_its_mont
     sheet = b"".join(ours.get(f"{URL}/xlsx").streaming_content)
     cells = CalamineWorkbook.from_filelike(io.BytesIO(sheet)).get_sheet_by_index(0).to_python()
     assert [row[0] for row in cells[1:]] == [row["entry"] for row in rows]
-    answer = ours.get(f"{URL}/pdf")
+    answer = ours.get(f"{URL}/pdf", HTTP_ACCEPT="application/pdf")
+    for path, kind in (
+        ("csv", "text/csv"),
+        ("xlsx", CONTENT_TYPE),
+        ("csv", "application/json"),
+        ("pdf", "*/*"),
+    ):
+        assert ours.get(f"{URL}/{path}", HTTP_ACCEPT=kind).status_code == 200
+    assert ours.get(f"{URL}/csv", HTTP_ACCEPT="image/png").status_code == 406
     assert answer["Content-Disposition"].endswith(f'freight-lotus-tea-{TEXT}.pdf"')
     assert "17.00" in PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()
 

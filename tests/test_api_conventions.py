@@ -62,8 +62,9 @@ def json_of(world: World, row: Row) -> Any:
     response = read(world, row)
     if "json" in response["Content-Type"]:
         return response.json()
-    # What is not read stays open otherwise.
-    response.close()
+    if response.streaming:
+        # A file that is not read to its end stays open.
+        b"".join(response.streaming_content)
     return {}
 
 

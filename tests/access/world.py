@@ -342,7 +342,7 @@ class _Builder:
             "event": Event.objects.earliest("pk"), "excuse": Excuse.objects.earliest("pk"),
             "rate": OnTimeRate.objects.earliest("pk"), "tier": ServiceTier.objects.earliest("pk"),
             "commitment": CommitmentListing.objects.earliest("key"),
-            "api_call": ApiCall.objects.get(),
+            "api_call": ApiCall.objects.get(organisation_id=self.courier.pk),
             "breach": BreachListing.objects.earliest("key"),
             "heartbeat": Heartbeat.objects.get(name="beat"),
             "retired_month": RetiredMonth.objects.get(),

@@ -110,8 +110,8 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
         organisation=merchant, route="x", key="1", body_hash="", status=201, answer="{}"
     )
     ApiCall.objects.create(
-        id=id_at(now, courier.pk), organisation_id=courier.pk, api_key_id=1, method="GET", path="/api/v1/offers",
-        route="api/v1/offers", status=200, duration_ms=7, request_id="8a5ee1b0c2f94d3f",
+        id=id_at(now, courier.pk), organisation_id=courier.pk, api_key_id=1, method="GET",
+        path="/api/v1/offers", route="api/v1/offers", status=200, duration_ms=7, request_id="8a5ee1b0",
     )  # fmt: skip
     with scope(Scope.courier(courier.pk)):
         receive_scan_file(actor=owner(courier), upload=SimpleUploadedFile("scans.csv", SCANS, "text/csv"))

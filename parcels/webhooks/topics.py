@@ -177,5 +177,6 @@ def topics_for(actor: Actor) -> list[str]:
     return [
         name
         for name, topic in TOPICS.items()
-        if actor.organisation_kind in topic.kinds and actor.can(topic.capability)
+        # Staff belong to neither side, and change what an organisation of any kind has.
+        if (actor.is_ops or actor.organisation_kind in topic.kinds) and actor.can(topic.capability)
     ]

@@ -311,7 +311,8 @@ PARCELS = [
     Row("parcels:webhook_list", "GET", SECRETS, ops=404),
     *get_and_post("parcels:webhook_create", SECRETS, post=422, ops=404),
     Row("parcels:webhook_detail", "GET", SECRET, rival=404, path=("webhook",)),
-    *get_and_post("parcels:webhook_edit", SECRET, post=422, rival=404, ops=200, path=("webhook",)),
+    Row("parcels:webhook_edit", "GET", SECRET, rival=404, path=("webhook",)),
+    Row("parcels:webhook_edit", "POST", SECRET, own=422, rival=404, ops=422, path=("webhook",)),
     *[
         Row(f"parcels:webhook_{verb}", "POST", SECRET, own=302, rival=404, ops=302, path=("webhook",))
         for verb in ("pause", "resume", "test", "rotate", "end_secrets", "delete")

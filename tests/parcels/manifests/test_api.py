@@ -62,7 +62,7 @@ def test_made_once_for_a_key_and_picked_up_once(
     assert {**repeated.json(), "repeated": False} == done.json()
     assert done.json()["manifest"]["counts"] == {
         **{"listed": 3, "to_pick_up": 0, "picked_up": 2, "cancelled": 0},
-        **{"missing": 1, "extra": 0, "refused": 0},
+        **{"missing": 1, "extra": 0, "refused": 0, "removed": 0},
     }
     lines = seller.get(f"{url}/parcels").json()
     assert [each["handover"] for each in lines["results"]] == ["picked_up", "picked_up"]

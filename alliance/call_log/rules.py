@@ -46,11 +46,11 @@ MASKED: Final = "•••"
 # Parameters that take codes, days and counts. The values of all others, as of searches, are masked.
 PLAIN_PARAMETERS: Final = frozenset(
     (
-        "booked_from", "booked_to", "city", "courier", "day", "days", "destination", "direction", "due_from",
-        "due_to", "events_after", "format", "from", "from_city", "grain", "group", "kind", "limit",
-        "merchant", "milestone", "month", "order", "organisation", "origin", "outcome", "page_size", "period",
-        "scans_after", "since", "size", "sort", "state", "status", "tier", "to", "to_city", "topic", "type",
-        "unmask", "until", "view",
+        "booked_from", "booked_to", "city", "counterparty", "courier", "day", "days", "destination",
+        "direction", "due_from", "due_to", "entry", "events_after", "format", "from", "from_city", "grain",
+        "group", "has_return", "is_missed", "is_return", "kind", "limit", "merchant", "milestone", "month",
+        "order", "organisation", "origin", "outcome", "page_size", "period", "scans_after", "since", "size",
+        "sort", "state", "status", "tier", "to", "to_city", "topic", "type", "unmask", "until", "view",
     )
 )  # fmt: skip
 _PATH_LENGTH: Final = 300

@@ -255,6 +255,10 @@ def reset(connection: socket.socket) -> None:
 def babble(connection: socket.socket) -> None:
     connection.recv(65536)
     connection.sendall(b"220 mail.example.com ESMTP\r\n")
+    connection.shutdown(socket.SHUT_WR)
+    # What is left unread when it is closed would reset the connection, before anything else is read.
+    while connection.recv(65536):
+        pass
 
 
 def endless_headers(connection: socket.socket) -> None:

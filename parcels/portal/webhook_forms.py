@@ -14,6 +14,7 @@ from alliance.portal.forms import FilterForm
 from alliance.tenancy import Actor
 from parcels.choices import DeliveryState, ReplayKind
 from parcels.models import WebhookEndpoint
+from parcels.webhooks.addresses import problem_of
 from parcels.webhooks.rules import DESCRIPTION_LENGTH, URL_LENGTH
 from parcels.webhooks.services.endpoints import Draft
 from parcels.webhooks.topics import TOPICS, topics_for
@@ -48,6 +49,13 @@ class EndpointForm(forms.Form):
         super().__init__(*args, **kwargs)
         names = topics_for(actor)
         self.fields["topics"].choices = [(name, _choice(name)) for name in names]  # type: ignore[attr-defined]
+
+    def clean_url(self) -> str:
+        # Told beside what else is missing: the service looks at it once all is there.
+        url: str = self.cleaned_data["url"]
+        if problem := problem_of(url):
+            raise forms.ValidationError(problem, code="url")
+        return url
 
     @property
     def draft(self) -> Draft:

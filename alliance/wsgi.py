@@ -6,7 +6,6 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import reset_queries
 
-from alliance.call_log.writing import WRITER
 from alliance.database.postgresql.silence import WATCH
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alliance.settings")
@@ -17,6 +16,9 @@ application = get_wsgi_application()
 request_finished.disconnect(close_caches)
 if not settings.DEBUG:
     request_started.disconnect(reset_queries)
+# It imports models, which the line above has loaded.
+from alliance.call_log.writing import WRITER  # noqa: E402
+
 # Calls of programs are noted, and written by a thread of this process.
 WRITER.begin()
 # The database ends a statement by itself at its own limit; this is for when it does not.

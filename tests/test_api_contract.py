@@ -50,7 +50,7 @@ OPERATIONS = {
 }
 EXAMPLES = scaled(12)
 # No query, no body, and no part of the address that is not text.
-NOTHING_TO_GET_WRONG = {"tiers_list", "tracking_retrieve"}
+NOTHING_TO_GET_WRONG = {"tiers_list", "tracking_retrieve", "root_retrieve"}
 SENDING = {"quotes_create", "parcels_create", "parcels_batch_create", "scans_create"}
 MAIN = sorted(SENDING | {"parcels_list", "parcels_retrieve", "parcels_cancel", "tracking_retrieve"})
 QUOTED = {"origin": "CN-HGH", "destination": "CN-CTU", "weight_g": 800}

@@ -41,8 +41,8 @@ _SHARDS = """
 _OF_THE_OWNER = """
     SELECT proname FROM pg_proc
     WHERE prosecdef AND pronamespace = current_schema()::regnamespace AND proname NOT IN (
-        'alliance_ask_worker', 'alliance_hold_shard', 'alliance_make_month', 'alliance_organisations_named',
-        'alliance_users_named')
+        'alliance_ask_worker', 'alliance_drop_day', 'alliance_hold_shard', 'alliance_make_day',
+        'alliance_make_month', 'alliance_organisations_named', 'alliance_users_named')
 """
 # Tables that every role may read or write.
 _FOR_EVERYBODY = """

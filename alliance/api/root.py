@@ -15,6 +15,7 @@ from alliance.api.authentication import actor_of
 from alliance.api.parsing import refuse_unknown_parameters
 from alliance.api.public_ids import PartyField
 from alliance.choices import OrganisationKind
+from alliance.clocks import moment_text
 from alliance.key_scopes import ROUTES
 from alliance.models import ApiKey, Organisation
 from alliance.public_ids import IdKind
@@ -108,5 +109,5 @@ def _key(actor: Actor) -> dict[str, Any] | None:
         "name": key.name,
         "prefix": f"ca_{key.prefix}",
         "scopes": key.scopes if key.resources is None else key.resources,
-        "expires_at": key.expires_at and key.expires_at.isoformat(),
+        "expires_at": key.expires_at and moment_text(key.expires_at, settings.TIME_ZONE),
     }

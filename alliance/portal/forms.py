@@ -1,5 +1,7 @@
 """Base form of list filters, and the forms of members."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from django import forms
@@ -14,10 +16,13 @@ from alliance.web.edit_forms import EditForm
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 
-def add_service_errors(form: forms.Form, error: InvalidInput) -> None:
-    """Add a service's field errors to the fields of a form."""
+def add_service_errors(
+    form: forms.Form, error: InvalidInput, names: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Add a service's field errors to the fields of a form, which has other names for those in `names`."""
     for item in error.errors:
-        form.add_error(item.field if item.field in form.fields else None, str(item.message))
+        name = names.get(item.field, item.field)
+        form.add_error(name if name in form.fields else None, str(item.message))
     if not error.errors:
         form.add_error(None, error.detail)
 

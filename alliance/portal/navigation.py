@@ -67,7 +67,7 @@ def register_menu(*items: NavItem) -> None:
 register_menu(
     NavItem(_("Members"), "users", "member_list", COMPANY, 80, MEMBERS, Capability.MANAGE_MEMBERS),
     NavItem(_("API keys"), "key", "api_key_list", COMPANY, 90, MEMBERS, Capability.MANAGE_KEYS),
-    NavItem(_("Request log"), "list-details", "api_call_list", COMPANY, 95, MEMBERS, Capability.MANAGE_KEYS),
+    NavItem(_("Request log"), "list-details", "api_call_list", COMPANY, 110, MEMBERS, Capability.MANAGE_KEYS),
 )
 
 

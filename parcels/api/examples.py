@@ -4,6 +4,7 @@ from typing import Any
 
 from drf_spectacular.utils import OpenApiExample
 
+from alliance.events import Topic
 from alliance.public_ids import IdKind, public_id
 
 NUMBER = "CA180HFPF3JNCPRS"
@@ -511,12 +512,12 @@ WEBHOOK = [
         "Status changes and late deliveries",
         {
             "url": "https://hooks.example.com/alliance",
-            "topics": ["parcel.status_changed", "commitment.late"],
+            "topics": [Topic.PARCEL_STATUS_CHANGED.value, Topic.COMMITMENT_LATE.value],
             "description": "Shop",
         },
     )
 ]
-WEBHOOK_CHANGE = [_request_example("Fewer events", {"topics": ["parcel.status_changed"]})]
+WEBHOOK_CHANGE = [_request_example("Fewer events", {"topics": [Topic.PARCEL_STATUS_CHANGED.value]})]
 WEBHOOK_REPLAY = [
     _request_example(
         "What was missed in a night",

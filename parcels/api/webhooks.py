@@ -78,7 +78,12 @@ class WebhooksView(generics.ListAPIView[WebhookEndpoint]):
     serializer_class = WebhookAnswer
     filter_backends = ()
 
-    @extend_schema(operation_id="webhooks_list", summary="List webhooks", tags=TAGS)
+    @extend_schema(
+        operation_id="webhooks_list",
+        summary="List webhooks",
+        description="Yours, the newest first.",
+        tags=TAGS,
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response([_json(endpoint) for endpoint in page or []])
@@ -314,7 +319,12 @@ class ReplaysView(generics.ListAPIView[WebhookReplay]):
     serializer_class = ReplayAnswer
     filter_backends = ()
 
-    @extend_schema(operation_id="webhook_replays_list", summary="List replays", tags=TAGS)
+    @extend_schema(
+        operation_id="webhook_replays_list",
+        summary="List replays",
+        description="Newest first, and how far each is.",
+        tags=TAGS,
+    )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response([_replay(replay) for replay in page or []])

@@ -117,11 +117,11 @@ def misfit_of(
     if ready_at > max(window.starts_at, now):
         params = {"at": hour_text(ready_at, window)}
         message = _("This parcel is ready at %(at)s only: begin the window then.") % params
-        return Misfit("/start", "not_ready", ready_at, message)
+        return Misfit("/starts_at", "not_ready", ready_at, message)
     if promised_by is not None and now < promised_by < window.ends_at:
         params = {"at": hour_text(promised_by, window)}
         message = _("The pickup of this parcel is promised by %(at)s: end the window by then.") % params
-        return Misfit("/end", "after_promise", promised_by, message)
+        return Misfit("/ends_at", "after_promise", promised_by, message)
     return None
 
 

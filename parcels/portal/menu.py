@@ -107,7 +107,7 @@ MENU: Final = (
         Capability.MANAGE_KEYS,
     ),
     NavItem(
-        _("Webhooks"), "webhook", "parcels:webhook_list", COMPANY, 95, MEMBERS, Capability.MANAGE_WEBHOOKS
+        _("Webhooks"), "webhook", "parcels:webhook_list", COMPANY, 100, MEMBERS, Capability.MANAGE_WEBHOOKS
     ),
     NavItem(
         _("Pickup addresses"), "map-pin", "parcels:address_list", WORK, 50, MERCHANT, Capability.BOOK_PARCELS

@@ -19,6 +19,10 @@ _STEP = timedelta(minutes=30)
 TO_ANSWER: Final = "to_answer"
 
 
+# What the service names otherwise than the form.
+WINDOW_FIELDS: Final = {"starts_at": "start", "ends_at": "end"}
+
+
 class WindowForm(forms.Form):
     """A day and two hours, by the clock of the pickup address."""
 

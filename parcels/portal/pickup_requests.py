@@ -27,7 +27,7 @@ from parcels.models import Parcel, PickupAddress
 from parcels.pickups.queries import Waiting, by_stop, waiting_parcels, without_open
 from parcels.pickups.rules import Stop, Window
 from parcels.pickups.services.requesting import Asked, request_pickup
-from parcels.portal.pickup_forms import WindowForm, usual_window
+from parcels.portal.pickup_forms import WINDOW_FIELDS, WindowForm, usual_window
 
 # Ticked one by one: a form of more fields is refused.
 SHOWN: Final = 500
@@ -114,7 +114,7 @@ def _request(request: ActorRequest, actor: Actor, now: datetime) -> HttpResponse
     try:
         requested = request_pickup(actor=actor, asked=asked, now=now)
     except InvalidInput as error:
-        add_service_errors(form, error)
+        add_service_errors(form, error, WINDOW_FIELDS)
         return _form(request, actor, group, now, form=form, chosen=chosen)
     except Conflict as error:
         # By their places among those that were ticked.

@@ -38,7 +38,14 @@ from parcels.pickups.queries import (
     views_of,
 )
 from parcels.pickups.services import answering, proposing
-from parcels.portal.pickup_forms import TO_ANSWER, DeclineForm, PickupFilterForm, RoundForm, WindowForm
+from parcels.portal.pickup_forms import (
+    TO_ANSWER,
+    WINDOW_FIELDS,
+    DeclineForm,
+    PickupFilterForm,
+    RoundForm,
+    WindowForm,
+)
 
 LIST: Final = newest_first("pickups", gettext_lazy("Requested"))
 PAGE_SIZE: Final = 25
@@ -171,7 +178,7 @@ def pickup_propose(request: ActorRequest, pickup_id: int) -> HttpResponse:
     try:
         return _do(request, pickup_id, propose, text)
     except InvalidInput as error:
-        add_service_errors(form, error)
+        add_service_errors(form, error, WINDOW_FIELDS)
         return _page(request, pickup_id, propose_form=form, status=422)
 
 

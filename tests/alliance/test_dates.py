@@ -16,7 +16,7 @@ NOW = datetime(2026, 12, 31, 17, 0, tzinfo=UTC)
 MOMENT = datetime(2026, 12, 3, 10, 0, tzinfo=UTC)
 
 # Django's own formats that say the same in both languages, and what programs read in attributes.
-NEUTRAL = {"l", "c", "Y-m", "Y-m-d", "TIME_FORMAT", "YEAR_MONTH_FORMAT"}
+NEUTRAL = {"l", "c", "Y-m", "Y-m-d", "TIME_FORMAT", "YEAR_MONTH_FORMAT", "H:i:s"}
 
 
 @pytest.fixture(autouse=True)

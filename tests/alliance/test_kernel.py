@@ -13,6 +13,8 @@ from alliance.choices import Capability
 NAMES = re.compile(r"\A(?:couriers|slas|parcels)\Z|\b(?:couriers|slas|parcels)[._:]\w+")
 # Which apps there are, where their addresses begin, and what unfold and the API's schema import by name.
 WIRING = {"alliance/settings.py", "alliance/urls.py", "alliance/api/urls.py"}
+# Scopes of API keys, one of which is called as an app is.
+WIRING |= {"alliance/key_scopes.py"}
 
 
 def names_of_apps(source: str) -> Iterator[str]:

@@ -160,7 +160,7 @@ def test_lines_of_a_merchants_menu_stand_in_their_order() -> None:
     assert list(menu) == ["", "Parcels", "Service", "Company"]
     assert menu[""] == ["Dashboard"]
     assert menu["Parcels"][:3] == ["Quote and book", "Book from a file", "Parcels"]
-    assert menu["Company"] == ["Company data", "Members", "API keys"]
+    assert menu["Company"] == ["Company data", "Members", "API keys", "Webhooks", "Request log"]
 
 
 def test_no_two_lines_and_no_two_sections_of_the_menu_share_a_place() -> None:

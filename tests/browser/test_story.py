@@ -231,6 +231,7 @@ def sender(playwright: Playwright, courier: Person) -> Callable[[list[dict[str, 
     """Make an API key on the portal, and return a program that sends scans with it."""
     page = courier.page
     page.get_by_role("link", name="API keys").click()
+    page.get_by_role("link", name="Create a key").first.click()
     courier.fill(name="Depot Hangzhou")
     courier.press("Create key")
     expect(page.locator(".ca-form-errors")).to_contain_text("Permissions")

@@ -148,16 +148,16 @@ def _misfits(actor: Actor, pickup: Pickup, window: Window, now: datetime) -> Ite
         message = _("This is the window that was asked for: accept it.")
         if pickup.state == PickupState.ACCEPTED:
             message = _("This is the window that is agreed on.")
-        yield FieldError("/start", message, "same")
+        yield FieldError("/starts_at", message, "same")
     elif _is_waiting(pickup, _other_side(actor), window.starts_at, window.ends_at):
-        yield FieldError("/start", _("The other side proposes this window: agree to it."), "same")
+        yield FieldError("/starts_at", _("The other side proposes this window: agree to it."), "same")
     elif actor.is_merchant:
         # Else the merchant's own wish would make the courier late.
         parcels = Parcel.objects.filter(pk__in=pickup.parcel_ids, status=ParcelStatus.BOOKED)
         hours = [*parcels.values_list("ready_at", "pickup_by")]
         misfits = [misfit_of(ready_at, by, window, now=now) for ready_at, by in hours]
         # The last of the hours at which they are ready, and the first of those that are promised.
-        for pointer, pick in (("/start", max), ("/end", min)):
+        for pointer, pick in (("/starts_at", max), ("/ends_at", min)):
             found = [each for each in misfits if each is not None and each.pointer == pointer]
             if found:
                 worst = pick(found, key=lambda each: each.hour)

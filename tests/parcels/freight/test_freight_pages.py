@@ -14,6 +14,7 @@ from parcels.freight.services.counting import count_freight
 from parcels.portal import freight_lines
 from slas.credits.months import ZONE
 from tests import factories
+from tests.factories import LOTUS
 from tests.parcels.helpers.freight import AFTER, TEXT, credit, finish, surcharge
 from tests.parcels.helpers.parcels import booked_parcels
 from tests.slas.helpers.commitments import HOUR, NOON
@@ -41,7 +42,7 @@ def test_lines_stand_on_the_page_of_the_month_by_kind_and_in_pages(
     count_freight(now=NOON + 2 * HOUR)
     surcharge(courier)
     credit(booked[0], 300)
-    for client, whose in ((merchant_client, ""), (ops_client, "?organisation=lotus-tea")):
+    for client, whose in ((merchant_client, ""), (ops_client, f"?organisation={LOTUS}")):
         first = client.get(f"{URL}{whose}").content.decode()
         assert lines(first) == ["Fee"] * 3 + ["Cancellation"]
         second = client.get(f"{URL}{next_page(first)}").content.decode()

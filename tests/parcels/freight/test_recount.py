@@ -65,7 +65,7 @@ def told(page: Client, api: APIClient, text: str) -> Iterator[tuple[str, int]]:
     yield "page", fen(re.search(r'class="num"[^>]*><strong>([-0-9,.]+)<', shown)[1])  # type: ignore[index]
     for client, path in ((page, f"{url}csv/"), (api, f"{address}/csv")):
         content = b"".join(client.get(path).streaming_content).decode("utf-8-sig")  # type: ignore[attr-defined]
-        yield path, sum(fen(line["amount_cny"]) for line in csv.DictReader(io.StringIO(content)))
+        yield path, sum(fen(line["amount"]) for line in csv.DictReader(io.StringIO(content)))
     sheet = b"".join(page.get(f"{url}xlsx/").streaming_content)  # type: ignore[attr-defined]
     rows = CalamineWorkbook.from_filelike(io.BytesIO(sheet)).get_sheet_by_index(0).to_python()
     yield "XLSX", sum(fen(row[6]) for row in rows[1:])

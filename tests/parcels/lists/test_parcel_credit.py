@@ -13,6 +13,7 @@ from parcels.models import Parcel
 from slas.commitments.services.settling import excuse_commitments
 from slas.credits.months import month_of, spell
 from slas.models import Commitment
+from tests.factories import LOTUS
 from tests.parcels.helpers.parcel_views import client_of, text_of
 from tests.parcels.helpers.parcels import booked_parcels
 from tests.slas.helpers.credit_cases import work
@@ -56,7 +57,7 @@ def test_entries_link_to_their_statement(
     address = f"/statements/{spell(month_of(NOW))}/"
     assert f'href="{address}"' in merchant_client.get(f"/parcels/{overdue.number}/").content.decode()
     page = ops_client.get(f"/parcels/{overdue.number}/").content.decode()
-    assert f'href="{address}?organisation=lotus-tea' in page
+    assert f'href="{address}?organisation={LOTUS}' in page
 
 
 def test_credits_are_hidden_without_finance_capability(

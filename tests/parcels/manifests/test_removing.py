@@ -161,7 +161,7 @@ def test_programs_take_parcels_off(
     assert [each["status"] for each in answer["results"]] == ["accepted", "rejected"]
     assert (answer["manifest"]["counts"]["listed"], answer["manifest"]["counts"]["removed"]) == (2, 1)
     lines = merchant_api.get(f"{url}/parcels").json()
-    assert [each["tracking_number"] for each in lines["removed"]] == [waiting[0].number]
+    assert [each["tracking_number"] for each in lines["removed_parcels"]] == [waiting[0].number]
     assert merchant_api.post(f"{url}/remove", {}, format="json").status_code == 422
     assert merchant_api.post(f"{url}/remove", {"numbers": []}, format="json").status_code == 422
     with scope(Scope.of(merchant)):

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 
 from alliance.errors import AllianceError, Conflict, InvalidInput
 from alliance.models import AuditEntry, Event
+from alliance.public_ids import IdKind, public_id
 from alliance.tenancy import Actor, Scope, scope
 from parcels.models import Parcel, Pickup
 from parcels.pickups.queries import count_to_answer, pickup_of, round_of
@@ -144,10 +145,10 @@ def test_keeping_the_window_refuses_the_proposal_or_takes_it_back(
 @pytest.mark.parametrize(
     ("hours", "pointer", "code"),
     [
-        ((1, 3), "/start", "same"),
-        ((4, 7), "/end", "after_promise"),
-        ((3, 2), "/end", "order"),
-        ((1, 14), "/end", "length"),
+        ((1, 3), "/starts_at", "same"),
+        ((4, 7), "/ends_at", "after_promise"),
+        ((3, 2), "/ends_at", "order"),
+        ((1, 14), "/ends_at", "length"),
     ],
 )
 def test_windows_that_do_not_suit_are_refused_where_they_are_wrong(
@@ -232,9 +233,11 @@ def test_both_sides_move_a_window_on_the_page(
 def test_programs_of_both_sides_move_a_window(
     merchant_api: APIClient, courier_api: APIClient, nine: datetime, agreed: Pickup
 ) -> None:
-    url = f"/api/v1/pickups/{agreed.pk}"
-    moved = {name[:-3].removesuffix("s"): at.isoformat() for name, at in window(nine, 3, 5).items()}
-    assert pointers(merchant_api.post(f"{url}/propose", {**moved, "end": nine.isoformat()}, format="json"))
+    url = f"/api/v1/pickups/{public_id(IdKind.PICKUP, agreed.pk)}"
+    moved = {name: at.isoformat() for name, at in window(nine, 3, 5).items()}
+    assert pointers(
+        merchant_api.post(f"{url}/propose", {**moved, "ends_at": nine.isoformat()}, format="json")
+    )
     asked = merchant_api.post(f"{url}/propose", {**moved, "note": "Gate"}, format="json").json()
     assert (asked["state"], asked["proposed_by"], asked["proposal_note"]) == ("accepted", "merchant", "Gate")
     assert asked["window"] != asked["proposed"] == moved
@@ -267,12 +270,12 @@ def test_missed_windows_are_listed_once_they_are_counted(
     [view] = page.context["views"]
     assert (view.pickup.missed, view.progress.missed) == (1, 1)
     assert "Nothing matches" in text_of(merchant_client.get("/pickups/", {"missed": "false"}))
-    [listed] = courier_api.get("/api/v1/pickups", {"missed": "true"}).json()["results"]
+    [listed] = courier_api.get("/api/v1/pickups", {"is_missed": "true"}).json()["results"]
     assert listed["missed"] == 1
-    assert courier_api.get("/api/v1/pickups", {"missed": "yes"}).status_code == 422
+    assert courier_api.get("/api/v1/pickups", {"is_missed": "yes"}).status_code == 422
     # The scan of the last one arrives, of eleven o'clock: it is gone at once, and counted again later.
     scan(booked[2], "picked_up", 2)
-    assert courier_api.get("/api/v1/pickups", {"missed": "true"}).json()["results"] == []
+    assert courier_api.get("/api/v1/pickups", {"is_missed": "true"}).json()["results"] == []
     assert count_missed_again(now=now) == 1
     with scope(Scope.of(merchant)):
         assert pickup_of(merchant, agreed.pk, now).pickup.missed == 0

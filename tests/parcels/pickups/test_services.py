@@ -112,7 +112,7 @@ def test_windows_that_make_no_sense_are_refused(
 ) -> None:
     with pytest.raises(InvalidInput) as refused:
         request(merchant, booked, nine, hours=hours)
-    assert [(error.pointer, error.code) for error in refused.value.errors] == [("/end", code)]
+    assert [(error.pointer, error.code) for error in refused.value.errors] == [("/ends_at", code)]
 
 
 def test_a_parcel_is_in_one_open_request_and_free_once_that_is_closed(

@@ -13,7 +13,7 @@ from slas.models import Offer
 from tests.parcels.recipients.conftest import Save
 
 LIST, OPTIONS = "/recipients/", "/recipients/options/"
-HIDDEN = ("0000", "1101", "1203", "小明")
+HIDDEN = ("138 0000", "1380000", "1101", "1203", "小明")
 QUERY = {"origin": "CN-HGH", "destination": "CN-CTU", "weight": "0.8"}
 
 

@@ -131,7 +131,8 @@ def test_files_have_the_lines(ours: APIClient, booked: list[Parcel], in_its_mont
     assert (rows[-1]["entry"], rows[-1]["note"]) == ("credit", "late")
     workbook = ours.get(f"{URL}/xlsx")
     sheet = b"".join(workbook.streaming_content)
-    workbook.close()
+    for close in workbook._resource_closers:
+        close()
     cells = CalamineWorkbook.from_filelike(io.BytesIO(sheet)).get_sheet_by_index(0).to_python()
     assert [row[0] for row in cells[1:]] == [row["entry"] for row in rows]
     answer = ours.get(f"{URL}/pdf", HTTP_ACCEPT="application/pdf")
@@ -143,7 +144,8 @@ def test_files_have_the_lines(ours: APIClient, booked: list[Parcel], in_its_mont
     ):
         file = ours.get(f"{URL}/{path}", HTTP_ACCEPT=kind)
         assert file.status_code == 200
-        file.close()
+        for close in file._resource_closers:
+            close()
     assert ours.get(f"{URL}/csv", HTTP_ACCEPT="image/png").status_code == 406
     assert answer["Content-Disposition"].endswith(f'freight-lotus-tea-{TEXT}.pdf"')
     assert "17.00" in PdfReader(io.BytesIO(answer.content)).pages[0].extract_text()

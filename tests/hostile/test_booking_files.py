@@ -121,7 +121,11 @@ CELLS: list[tuple[str, dict[str, str], str, str]] = [
 ROWS: list[tuple[str, bytes, list[str]]] = [
     ("a field of 10 MB", GOOD.encode().replace(b"800", b"8" * 10 * MEGABYTE), ["row_too_long"]),
     ("a quotation mark, then megabytes", b'"' + b"x" * 5 * MEGABYTE, ["row_too_long"]),
-    ("a quotation mark, then lines", b'"' + b"\n".join([b"a"] * 200), ["open_quote", *["no_recipient"] * 199]),
+    (
+        "a quotation mark, then lines",
+        b'"' + b"\n".join([b"a"] * 200),
+        ["open_quote", *["no_recipient"] * 199],
+    ),
     ("10,000 cells", GOOD.encode() + b",x" * 5_000, ["too_many_cells"]),
     ("16,000 commas", b"," * 16_000 + b"x", ["too_many_cells"]),
     ("a carriage return", GOOD.encode().replace(b",", b"\r", 1), ["line_end"]),

@@ -9,7 +9,7 @@ these lead.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -25,11 +25,15 @@ Action = Literal["read", "write", "unmask"]
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What a scope gives: its capabilities, one of which the giver must have (`main`)."""
+    """What a scope gives: its capabilities, one of which the giver must have (`main`).
+
+    `along` are those that a call has as well if another scope of the key gives them.
+    """
 
     label: str | Promise
     capabilities: frozenset[Capability]
     main: frozenset[Capability]
+    along: frozenset[Capability] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ def _permission(
     return Permission(label, frozenset(capabilities), frozenset(main or capabilities[-1:]))
 
 
-# Whose events a webhook may ask for.
-_VIEWS: Final = (C.VIEW_PARCELS, C.VIEW_RATES, C.VIEW_FINANCE)
+# A webhook sends a key no event of what the key may not read.
+_VIEWS: Final = frozenset((C.VIEW_PARCELS, C.VIEW_RATES, C.VIEW_FINANCE))
 _HAND_OVER: Final = (C.VIEW_PARCELS, C.BOOK_PARCELS, C.SEND_SCANS)
 
 # As an API's user reads them: what is sent most comes first.
@@ -133,7 +137,11 @@ RESOURCES: Final[Registry[str, Resource]] = Registry(
         "webhooks": Resource(
             _("Webhooks"),
             # Reading the log needs as much: it shows what is sent.
-            {"write": _permission(_("Manage webhooks and read their log"), *_VIEWS, C.MANAGE_WEBHOOKS)},
+            {
+                "write": replace(
+                    _permission(_("Manage webhooks and read their log"), C.MANAGE_WEBHOOKS), along=_VIEWS
+                )
+            },
         ),
         "statements": Resource(
             _("Statements"),
@@ -196,7 +204,8 @@ def capabilities_for(needed: str, granted: frozenset[str]) -> frozenset[Capabili
     held = [scope for scope in granted if scope.partition(":")[0] == resource]
     if needed not in granted and not (action == "read" and f"{resource}:write" in granted):
         return None
-    return capabilities_of_scopes(held)
+    along = frozenset().union(*(found.along for scope in held if (found := permission_of(scope))))
+    return capabilities_of_scopes(held) | (along & capabilities_of_scopes(granted))
 
 
 def capabilities_of_scopes(scopes: Iterable[str]) -> frozenset[Capability]:

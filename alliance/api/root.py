@@ -19,7 +19,7 @@ from alliance.clocks import moment_text
 from alliance.key_scopes import ROUTES
 from alliance.models import ApiKey, Organisation
 from alliance.public_ids import IdKind
-from alliance.tenancy import Actor
+from alliance.tenancy import Actor, refusal_of_stranger
 
 API: Final = "/api/v1/"
 # What asks for no key.
@@ -61,13 +61,16 @@ class RootView(APIView):
     @extend_schema(
         operation_id="root_retrieve",
         summary="What is there",
-        description="All resources and their addresses; with a key also whose it is, its scopes and its end.",
+        description="All resources and their addresses; with a key also whose it is, its scopes and its end. "
+        "401 for a key that ended, as everywhere.",
         responses=RootAnswer,
         tags=["reference"],
     )
     def get(self, request: Request) -> Response:
         refuse_unknown_parameters(request)
         actor = actor_of(request)
+        if actor.is_anonymous and "Authorization" in request.headers:
+            raise refusal_of_stranger(actor)
         base = settings.PUBLIC_URL.rstrip("/")
         return Response(
             {

@@ -135,6 +135,7 @@ _DATA: Final[Mapping[str, Callable[[Stored], JSON]]] = {
     Topic.PICKUP_DECLINED: _pickup,
     Topic.PICKUP_CANCELLED: _pickup,
     Topic.MANIFEST_MADE: _manifest,
+    Topic.MANIFEST_CHANGED: _manifest,
     Topic.MANIFEST_CANCELLED: _manifest,
     Topic.MANIFEST_HANDED_OVER: _manifest,
     Topic.RETURN_ISSUED: _sent_back,

@@ -116,6 +116,9 @@ TOPICS: Final[Mapping[str, PublicTopic]] = {
         _("The merchant cancelled a pickup."), {**_PICKUP, "state": "cancelled"}
     ),
     Topic.MANIFEST_MADE.value: _seen(_("A manifest was made."), {**_MANIFEST, "picked_up": 0, "missing": 0}),
+    Topic.MANIFEST_CHANGED.value: _seen(
+        _("Parcels were taken off a manifest."), {**_MANIFEST, "listed": 119, "picked_up": 0, "missing": 0}
+    ),
     Topic.MANIFEST_CANCELLED.value: _seen(
         _("A manifest was cancelled."), {**_MANIFEST, "picked_up": 0, "missing": 0}
     ),

@@ -49,13 +49,14 @@ def test_a_key_is_told_whose_it_is_and_when_it_ends(
     }.items()
 
 
-def test_an_ended_key_is_a_stranger(merchant: Actor) -> None:
+def test_an_ended_key_is_told_so(merchant: Actor) -> None:
     with scope(Scope.of(merchant)):
         long_ago = timezone.now() - timedelta(days=30)
         _key, token = create_api_key(
             actor=merchant, name="ERP", resources=["parcels:read"], days=7, now=long_ago
         )
-    assert asked_with(token)["key"] is None
+    answer = Client(headers={"authorization": f"Bearer {token}"}).get("/api/v1/")
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (401, "key_expired")
 
 
 def test_parameters_are_refused(client: Client) -> None:

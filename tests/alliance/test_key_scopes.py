@@ -4,7 +4,7 @@ import pytest
 from django.urls import get_resolver
 
 from alliance.capabilities import KEY_SCOPES, KIND_CAPABILITIES
-from alliance.choices import OrganisationKind
+from alliance.choices import Capability, OrganisationKind
 from alliance.key_scopes import (
     JOBS,
     RESOURCES,
@@ -62,6 +62,15 @@ def test_each_kind_is_offered_what_it_can_do(kind: str, jobs: set[str]) -> None:
     scopes = scopes_within(KIND_CAPABILITIES[kind])
     assert ("scans:write" in scopes) is (kind == OrganisationKind.COURIER)
     assert ("recipients:write" in scopes) is (kind == OrganisationKind.MERCHANT)
+
+
+def test_webhooks_send_a_key_what_its_other_scopes_let_it_read() -> None:
+    alone = capabilities_for("webhooks:write", frozenset({"webhooks:write"}))
+    beside = capabilities_for(
+        "webhooks:write", frozenset({"webhooks:write", "parcels:write", "statements:read"})
+    )
+    assert alone == {Capability.MANAGE_WEBHOOKS}
+    assert beside == {Capability.MANAGE_WEBHOOKS, Capability.VIEW_PARCELS, Capability.VIEW_FINANCE}
 
 
 def test_a_resource_is_not_another_one_that_begins_like_it() -> None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from alliance import audit
 from alliance.choices import Capability
-from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
+from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPermitted
 from alliance.locks import Lock, wait_for
 from alliance.tenancy import Actor, require
 from alliance.texts import one_line
@@ -70,12 +70,17 @@ def create_endpoint(*, actor: Actor, draft: Draft) -> tuple[WebhookEndpoint, str
 
 
 def change_endpoint(*, actor: Actor, code: str, draft: Draft) -> WebhookEndpoint:
-    """Change an endpoint. What waits already is sent to the new address. Raises InvalidInput."""
+    """Change an endpoint. What waits already is sent to the new address.
+
+    Raises InvalidInput, and NotPermitted for a new address for events that the actor may not read.
+    """
     require(actor, Capability.MANAGE_WEBHOOKS)
     with transaction.atomic():
         endpoint = endpoint_of(actor, code, locked=True)
         values = _checked(actor, draft, kept=endpoint.topics)
         changed = {name: value for name, value in values.items() if getattr(endpoint, name) != value}
+        if "url" in changed and not set(endpoint.topics) <= {*topics_for(actor)}:
+            raise NotPermitted(_("This webhook sends events that you may not read: leave its address."))
         if changed:
             for name, value in changed.items():
                 setattr(endpoint, name, value)

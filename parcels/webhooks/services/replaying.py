@@ -21,6 +21,7 @@ from alliance.locks import Lock, wait_for
 from alliance.tenancy import Actor, require
 from parcels.choices import DeliveryState, ReplayKind, ReplayState
 from parcels.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookReplay
+from parcels.webhooks.queries import readable
 from parcels.webhooks.rules import KEPT, parse_message_id
 from parcels.webhooks.services.endpoints import endpoint_of
 from parcels.webhooks.services.fanning_out import add_deliveries, wake
@@ -45,7 +46,7 @@ def delivery_of(actor: Actor, endpoint: WebhookEndpoint, message: str) -> Webhoo
     key = parse_message_id(message)
     if key is not None:
         parcel_id, delivery_id = key
-        rows = WebhookDelivery.objects.visible_to(actor).filter(parcel_id=parcel_id, id=delivery_id)
+        rows = readable(actor).filter(parcel_id=parcel_id, id=delivery_id)
         delivery: WebhookDelivery | None = rows.filter(endpoint_id=endpoint.pk).first()
         if delivery is not None:
             return delivery
@@ -100,10 +101,10 @@ def start_replay(
     ends_at = min(ends_at or moment, moment)
     if starts_at < moment - KEPT:
         message = _("Events are sent again for %(days)d days.") % {"days": KEPT.days}
-        raise InvalidInput(errors=[FieldError("/from", message, "too_early")])
+        raise InvalidInput(errors=[FieldError("/starts_at", message, "too_early")])
     if starts_at >= ends_at:
         message = _("Begin before the end, and in the past.")
-        raise InvalidInput(errors=[FieldError("/from", message, "order")])
+        raise InvalidInput(errors=[FieldError("/starts_at", message, "order")])
     if not endpoint.is_active:
         raise Conflict(_("Resume the webhook first."), code="webhook_stopped")
     with transaction.atomic():

@@ -9,6 +9,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from alliance.choices import Capability
+from alliance.events import Topic
 from alliance.models import Organisation
 from alliance.tenancy import Actor, Scope, scope
 from parcels.choices import ReplayState
@@ -19,7 +20,15 @@ from parcels.webhooks.signing import SecretUnreadable, opened
 from parcels.webhooks.topics import TOPICS
 from tests import factories
 from tests.parcels.helpers.bookings import pointers
-from tests.parcels.webhooks.helpers import MOVED, data, delivered, endpoint, fanned_out, happen
+from tests.parcels.webhooks.helpers import (
+    MOVED,
+    data,
+    delivered,
+    deliveries,
+    endpoint,
+    fanned_out,
+    happen,
+)
 from tests.parcels.webhooks.receiver import Receiver, status
 
 pytestmark = pytest.mark.django_db
@@ -136,11 +145,30 @@ def test_deliveries_are_listed_read_and_sent_again(
     assert api.get(f"{url}/{'msg_' + '0' * 26}").status_code == 404
 
 
+def test_a_key_neither_reads_nor_leads_away_what_it_may_not_read(
+    api: APIClient, merchant: Actor, receiver: Receiver
+) -> None:
+    hook, _secret = endpoint(merchant, receiver.url, topics=(MOVED, "credit.written"))
+    happen(None, topic=Topic.CREDIT_WRITTEN, merchant_id=merchant.organisation_id, amount="5.00")
+    fanned_out()
+    url = f"{HOOKS}/{hook.code}"
+    [message] = deliveries(hook)
+    assert api.get(f"{url}/deliveries").json()["results"] == []
+    assert api.get(f"{url}/deliveries/{message.message_id}").status_code == 404
+    assert api.post(f"{url}/deliveries/{message.message_id}/replay").status_code == 404
+    assert api.patch(url, {"url": f"{URL}/elsewhere"}).status_code == 403
+    assert api.patch(url, {"description": "Shop"}).status_code == 200
+    full = factories.api_client(merchant, {Capability.MANAGE_WEBHOOKS, Capability.VIEW_FINANCE})
+    [shown] = full.get(f"{url}/deliveries").json()["results"]
+    assert shown["id"] == message.message_id
+
+
 def test_a_replay_is_begun_and_watched(api: APIClient, merchant: Actor) -> None:
     hook, _secret = endpoint(merchant)
     url = f"{HOOKS}/{hook.code}/replays"
     assert api.post(url, {"starts_at": "2026-11-01T00:00:00"}).status_code == 422
-    assert api.post(url, {"starts_at": "2020-11-01T00:00:00+08:00"}).status_code == 422
+    early = api.post(url, {"starts_at": "2020-11-01T00:00:00+08:00"})
+    assert [error["pointer"] for error in early.json()["errors"]] == ["/starts_at"]
     body = {"starts_at": (timezone.now() - timedelta(hours=1)).isoformat()}
     answer = api.post(url, body, headers={"Idempotency-Key": "1"})
     assert (answer.status_code, answer.json()["state"], answer.json()["kind"]) == (201, "queued", "missing")

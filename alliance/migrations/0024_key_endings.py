@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alliance", "0023_settling_capability"),
+        ("alliance", "0023_key_capabilities"),
     ]
 
     operations = [

@@ -236,13 +236,7 @@ class PickupAgreeView(AnswerView):
         return self.answered(request, pickup_id)
 
     def do(self, actor: Actor, pickup_id: int, values: JSON, now: datetime) -> None:
-        proposing.agree_to_window(
-            actor=actor,
-            pickup_id=pickup_id,
-            starts_at=values["starts_at"],
-            ends_at=values["ends_at"],
-            now=now,
-        )
+        proposing.agree_to_window(actor=actor, pickup_id=pickup_id, now=now, **values)
 
 
 class PickupKeepView(AnswerView):
@@ -263,13 +257,7 @@ class PickupKeepView(AnswerView):
         return self.answered(request, pickup_id)
 
     def do(self, actor: Actor, pickup_id: int, values: JSON, now: datetime) -> None:
-        proposing.keep_window(
-            actor=actor,
-            pickup_id=pickup_id,
-            starts_at=values["starts_at"],
-            ends_at=values["ends_at"],
-            now=now,
-        )
+        proposing.keep_window(actor=actor, pickup_id=pickup_id, now=now, **values)
 
 
 class PickupCancelView(AnswerView):

@@ -1,12 +1,9 @@
 """API of webhooks: endpoints, their secrets and deliveries, replays."""
 
-import json
 from typing import Any
 
-from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.request import Request
@@ -18,13 +15,18 @@ from alliance.api.pagination import CursorPagination
 from alliance.api.parsing import refuse_body, refuse_unknown_parameters
 from alliance.api.views import ApiView
 from alliance.choices import Capability
-from alliance.clocks import moment_text
 from alliance.errors import FieldError, InvalidInput
-from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
-from alliance.public_ids import IdKind, public_id
+from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number
 from alliance.tenancy import Actor, require
 from parcels.api import examples
 from parcels.api.parcels import IDEMPOTENCY_KEY
+from parcels.api.webhook_answers import (
+    delivery_detail_json,
+    delivery_json,
+    detail_json,
+    endpoint_json,
+    replay_json,
+)
 from parcels.api.webhook_schema import (
     DeliveriesQuery,
     DeliveryAnswer,
@@ -86,7 +88,7 @@ class WebhooksView(generics.ListAPIView[WebhookEndpoint]):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset())
-        return self.get_paginated_response([_json(endpoint) for endpoint in page or []])
+        return self.get_paginated_response([endpoint_json(endpoint) for endpoint in page or []])
 
     def get_queryset(self) -> QuerySet[WebhookEndpoint]:
         if getattr(self, "swagger_fake_view", False):
@@ -113,7 +115,7 @@ class WebhooksView(generics.ListAPIView[WebhookEndpoint]):
             body = WebhookBody(data=request.data)
             body.is_valid(raise_exception=True)
             endpoint, secret = endpoints.create_endpoint(actor=actor, draft=Draft(**body.validated_data))
-            return 201, {**_detail(endpoint), "secret": secret}
+            return 201, {**detail_json(endpoint), "secret": secret}
 
         response = idempotent(request, "webhooks_create", work)
         response["Location"] = reverse("api:parcels:webhook_detail", args=[response.data["id"]])
@@ -132,7 +134,7 @@ class WebhookView(ApiView):
     )
     def get(self, request: Request, webhook_id: str) -> Response:
         refuse_unknown_parameters(request)
-        return Response(_detail(endpoint_of(actor_of(request), webhook_id)))
+        return Response(detail_json(endpoint_of(actor_of(request), webhook_id)))
 
     @extend_schema(
         operation_id="webhooks_change",
@@ -149,7 +151,7 @@ class WebhookView(ApiView):
         body = WebhookChangeBody(data=request.data)
         body.is_valid(raise_exception=True)
         draft = Draft(**body.validated_data)
-        return Response(_detail(endpoints.change_endpoint(actor=actor, code=webhook_id, draft=draft)))
+        return Response(detail_json(endpoints.change_endpoint(actor=actor, code=webhook_id, draft=draft)))
 
     @extend_schema(
         operation_id="webhooks_delete",
@@ -190,7 +192,7 @@ class WebhookPauseView(VerbView):
         return self.done(request, webhook_id)
 
     def do(self, actor: Actor, code: str) -> JSON:
-        return _detail(endpoints.pause_endpoint(actor=actor, code=code))
+        return detail_json(endpoints.pause_endpoint(actor=actor, code=code))
 
 
 class WebhookResumeView(VerbView):
@@ -206,7 +208,7 @@ class WebhookResumeView(VerbView):
         return self.done(request, webhook_id)
 
     def do(self, actor: Actor, code: str) -> JSON:
-        return _detail(endpoints.resume_endpoint(actor=actor, code=code))
+        return detail_json(endpoints.resume_endpoint(actor=actor, code=code))
 
 
 class WebhookRotateView(VerbView):
@@ -224,7 +226,7 @@ class WebhookRotateView(VerbView):
 
     def do(self, actor: Actor, code: str) -> JSON:
         endpoint, secret = endpoints.rotate_secret(actor=actor, code=code)
-        return {**_detail(endpoint), "secret": secret}
+        return {**detail_json(endpoint), "secret": secret}
 
 
 class WebhookTestView(VerbView):
@@ -240,7 +242,7 @@ class WebhookTestView(VerbView):
         return self.done(request, webhook_id)
 
     def do(self, actor: Actor, code: str) -> JSON:
-        return _delivery_detail(actor, endpoints.send_test(actor=actor, code=code))
+        return delivery_detail_json(actor, endpoints.send_test(actor=actor, code=code))
 
 
 class DeliveryPagination(CursorPagination):
@@ -262,7 +264,7 @@ class DeliveriesView(generics.ListAPIView[WebhookDelivery]):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset())
-        return self.get_paginated_response([_delivery(delivery) for delivery in page or []])
+        return self.get_paginated_response([delivery_json(delivery) for delivery in page or []])
 
     def get_queryset(self) -> QuerySet[WebhookDelivery]:
         if getattr(self, "swagger_fake_view", False):
@@ -295,7 +297,7 @@ class DeliveryView(ApiView):
         refuse_unknown_parameters(request)
         actor = actor_of(request)
         endpoint = endpoint_of(actor, webhook_id)
-        return Response(_delivery_detail(actor, replaying.delivery_of(actor, endpoint, message_id)))
+        return Response(delivery_detail_json(actor, replaying.delivery_of(actor, endpoint, message_id)))
 
 
 class DeliveryReplayView(ApiView):
@@ -312,7 +314,7 @@ class DeliveryReplayView(ApiView):
         replaying.delivery_of(actor, endpoint_of(actor, webhook_id), message_id)
         refuse_body(request.data)
         delivery = replaying.replay_delivery(actor=actor, code=webhook_id, message=message_id)
-        return Response(_delivery_detail(actor, delivery))
+        return Response(delivery_detail_json(actor, delivery))
 
 
 class ReplaysView(generics.ListAPIView[WebhookReplay]):
@@ -327,7 +329,7 @@ class ReplaysView(generics.ListAPIView[WebhookReplay]):
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         page = self.paginate_queryset(self.get_queryset())
-        return self.get_paginated_response([_replay(replay) for replay in page or []])
+        return self.get_paginated_response([replay_json(replay) for replay in page or []])
 
     def get_queryset(self) -> QuerySet[WebhookReplay]:
         if getattr(self, "swagger_fake_view", False):
@@ -363,7 +365,7 @@ class ReplaysView(generics.ListAPIView[WebhookReplay]):
                 starts_at=values["starts_at"],
                 ends_at=values.get("ends_at"),
             )
-            return 201, _replay(replay)
+            return 201, replay_json(replay)
 
         return idempotent(request, f"webhook_replays_create {webhook_id}", work)
 
@@ -373,83 +375,3 @@ def _parcel_id(number: str) -> int:
         return parse_tracking_number(number)
     except InvalidTrackingNumber as error:
         raise InvalidInput(errors=[FieldError("/tracking_number", str(error), error.reason)]) from None
-
-
-def _text(moment: Any) -> str | None:
-    return moment and moment_text(moment, settings.TIME_ZONE)
-
-
-def _json(endpoint: WebhookEndpoint) -> JSON:
-    return {
-        "id": endpoint.code,
-        "url": endpoint.url,
-        "description": endpoint.description,
-        "topics": endpoint.topics,
-        "state": endpoint.state,
-        "cause": endpoint.cause or None,
-        "created_at": _text(endpoint.created_at),
-        "stopped_at": _text(endpoint.stopped_at),
-        "first_failed_at": _text(endpoint.failing_since),
-    }
-
-
-def _detail(endpoint: WebhookEndpoint) -> JSON:
-    now = timezone.now()
-    figures = queries.figures_of(endpoint, now)
-    return {
-        **_json(endpoint),
-        "secrets": [
-            {
-                "ending": secret.ending,
-                "created_at": _text(secret.created_at),
-                "ends_at": _text(secret.ends_at),
-            }
-            for secret in queries.secrets_of(endpoint, now)
-        ],
-        "last_day": {
-            "attempts": figures.attempts,
-            "delivered": figures.delivered,
-            "success_rate": figures.share,
-            "p50_milliseconds": figures.p50_ms,
-            "p95_milliseconds": figures.p95_ms,
-        },
-        "oldest_waiting_at": _text(figures.oldest_waiting_at),
-    }
-
-
-def _delivery(delivery: WebhookDelivery) -> JSON:
-    parcel_id = delivery.parcel_id
-    return {
-        "id": delivery.message_id,
-        "topic": delivery.topic,
-        "tracking_number": tracking_number(parcel_id) if parcel_id > 0 else None,
-        "at": _text(delivery.at),
-        "sequence": delivery.sequence,
-        "state": delivery.state,
-        "attempts": delivery.attempts,
-        "attempted_at": _text(delivery.attempted_at),
-        "next_attempt_at": _text(delivery.due_at),
-    }
-
-
-def _delivery_detail(actor: Actor, delivery: WebhookDelivery) -> JSON:
-    body = json.loads(queries.body_to_read(actor, delivery))
-    return {**_delivery(delivery), "body": body, "log": [_attempt(entry) for entry in delivery.log]}
-
-
-def _attempt(entry: JSON) -> JSON:
-    return {**{name: value for name, value in entry.items() if name != "ms"}, "milliseconds": entry["ms"]}
-
-
-def _replay(replay: WebhookReplay) -> JSON:
-    return {
-        "id": public_id(IdKind.WEBHOOK_REPLAY, replay.pk),
-        "kind": str(replay.kind),
-        "state": str(replay.state),
-        "starts_at": _text(replay.starts_at),
-        "ends_at": _text(replay.ends_at),
-        "percent": replay.percent,
-        "deliveries": replay.done,
-        "requested_at": _text(replay.requested_at),
-        "problem": replay.problem,
-    }

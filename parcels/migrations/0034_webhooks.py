@@ -14,7 +14,7 @@ from alliance.tenancy import row_policy
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alliance", "0026_webhooks_capability"),
+        ("alliance", "0023_key_capabilities"),
         ("parcels", "0033_pickup_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
         "python-in-migration": "it makes two functions, and nothing that is there is locked"
     }
     dependencies = [
-        ("alliance", "0026_webhooks_capability"),
+        ("alliance", "0025_key_endings_index"),
     ]
 
     operations = [

@@ -1,4 +1,4 @@
-"""A permission of API keys: to manage webhooks."""
+"""Permissions of API keys: to enter surcharges and mark months as settled, and to manage webhooks."""
 
 import django.contrib.postgres.fields
 from django.db import migrations, models
@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("alliance", "0025_key_endings_index"),
+        ("alliance", "0022_label_size"),
     ]
 
     operations = [

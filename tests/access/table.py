@@ -420,7 +420,7 @@ API = [
     Row("api:changes", "GET", PUBLIC),
     Row("api:requests_file", "GET", PUBLIC),
     Row("api:postman_file", "GET", PUBLIC),
-    Row("api:root", "GET", PUBLIC, note="with a key also whose it is"),
+    Row("api:root", "GET", PUBLIC, but={"revoked_key": 401}, note="with a key also whose it is"),
     Row("api:slas:tier_list", "GET", KNOWN),
     Row("api:slas:promises", "GET", KNOWN, query="origin=CN-HGH&destination=CN-CTU&tier=next_day"),
     Row("api:slas:closures", "GET", KNOWN),

@@ -61,9 +61,11 @@ _OTHERS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
 """
+# Partitions and the tables of single days count for the table above them.
 _UNWRITTEN = """
 SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p')
-    AND NOT c.relispartition AND pg_stat_get_tuples_inserted(c.oid) + (
+    AND NOT EXISTS (SELECT FROM pg_inherits parent WHERE parent.inhrelid = c.oid)
+    AND pg_stat_get_tuples_inserted(c.oid) + (
         SELECT coalesce(sum(pg_stat_get_tuples_inserted(i.inhrelid)), 0) FROM pg_inherits i
         WHERE i.inhparent = c.oid) = 0
 """

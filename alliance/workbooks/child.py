@@ -21,8 +21,10 @@ from alliance.workbooks.limits import CPU_SECONDS, HEAD, MEMORY_BYTES, MOST_COLU
 if TYPE_CHECKING:
     import python_calamine as calamine
 
-_ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
-_ODS: Final = "content.xml"
+# What names the locked part of an .xlsx, and of an .ods.
+_LOCKED_XLSX: Final = "EncryptedPackage".encode("utf-16-le")
+_LOCKED_ODS: Final = b"encryption-data"
+_ODS, _ODS_PARTS = "content.xml", "META-INF/manifest.xml"
 
 
 class _Unreadable(Exception):
@@ -64,12 +66,10 @@ def _write(path: str, most_rows: int, out: IO[bytes]) -> None:
                 _write_sheet(book.get_sheet_by_name(sheet.name), _details(path, sheet.name), most_rows, out)
     except (_Unreadable, BrokenPipeError):
         raise
-    except calamine.PasswordError:
-        raise _Unreadable(Fault.PASSWORD) from None
     except MemoryError:
         raise _Unreadable(Fault.TOO_LARGE) from None
     except BaseException as error:  # noqa: BLE001 -- a panic of the library in Rust is no Exception
-        raise _Unreadable(Fault.DAMAGED, error) from None
+        raise _Unreadable(Fault.PASSWORD if _is_locked(path) else Fault.DAMAGED, error) from None
     _line(out, ["end"])
 
 
@@ -84,14 +84,29 @@ def _write_page(path: str, most_rows: int, out: IO[bytes]) -> None:
 
 
 def _require_small(path: str) -> None:
-    """Raise _Unreadable for an archive that says it is too large unpacked, and for one with a password."""
-    if not is_zipfile(path):
-        if _ENCRYPTED in Path(path).read_bytes():
-            raise _Unreadable(Fault.PASSWORD)
-        return
-    with ZipFile(path) as archive:
-        if sum(part.file_size for part in archive.infolist()) > UNPACKED_BYTES:
-            raise _Unreadable(Fault.TOO_LARGE)
+    """Raise _Unreadable for an archive that says it is too large unpacked."""
+    if is_zipfile(path):
+        with ZipFile(path) as archive:
+            if sum(part.file_size for part in archive.infolist()) > UNPACKED_BYTES:
+                raise _Unreadable(Fault.TOO_LARGE)
+
+
+def _is_locked(path: str) -> bool:
+    """Whether a workbook that could not be read has a password: calamine knows that of some kinds only."""
+    if is_zipfile(path):
+        with ZipFile(path) as archive:
+            return _ODS_PARTS in archive.namelist() and _LOCKED_ODS in archive.read(_ODS_PARTS)
+    if _LOCKED_XLSX in Path(path).read_bytes():
+        return True
+    import xlrd  # noqa: PLC0415 -- for the kind of file at hand: each costs time to load
+
+    try:
+        xlrd.open_workbook(path, on_demand=True)
+    except xlrd.XLRDError as error:
+        return "encrypted" in str(error)
+    except Exception:  # noqa: BLE001 -- a damaged file breaks its reader anywhere
+        return False
+    return False
 
 
 def _details(path: str, sheet_name: str) -> Details:

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import struct
 import time
 import zipfile
 from datetime import UTC, datetime
@@ -239,6 +240,41 @@ def test_broken_old_workbook_is_damaged_and_not_too_large(merchant: Actor, conte
     with pytest.raises(InvalidInput) as caught:
         finished(merchant, content)
     assert "damaged" in caught.value.errors[0].message
+
+
+def locked_xls() -> bytes:
+    """The beginning of a sheet in Excel's old format, and the record that says it has a password."""
+    begin = struct.pack("<HHHHHHII", 0x809, 16, 0x600, 5, 0x1FAA, 0x7CD, 0, 6)
+    return begin + struct.pack("<HHHHH", 0x2F, 6, 0, 1, 1) + struct.pack("<HH", 0x0A, 0)
+
+
+def locked_ods() -> bytes:
+    """As LibreOffice saves one with a password: names of parts in plain text, the parts as noise."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", bytes(range(256)))
+        archive.writestr(
+            "META-INF/manifest.xml",
+            '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+            '<manifest:file-entry manifest:full-path="content.xml"><manifest:encryption-data/>'
+            "</manifest:file-entry></manifest:manifest>",
+        )
+    return content.getvalue()
+
+
+def locked_xlsx() -> bytes:
+    """What matters of one: an OLE2 file that names its encrypted package."""
+    return (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504) + "EncryptedPackage".encode("utf-16-le") + bytes(512)
+    )
+
+
+@pytest.mark.parametrize("content", [locked_xls(), locked_ods(), locked_xlsx()], ids=["xls", "ods", "xlsx"])
+def test_workbook_with_a_password_is_refused_and_says_so(merchant: Actor, content: bytes) -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        finished(merchant, content)
+    assert "password" in refusal.value.errors[0].message
 
 
 def test_workbooks_are_read_one_at_a_time(

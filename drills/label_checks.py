@@ -31,11 +31,11 @@ def faults_of_label(seed: int, *, dpi: int) -> Iterator[str]:
             yield f"{kind} has ink at its edge"
     if reading.texts_outside(page):
         yield "a text is not on the page"
-    if reading.tells(reading.told_by_pdf(page), phone, but=label.number):
+    if reading.tells(reading.told_by_pdf(page), phone, label=label):
         yield "the PDF tells the phone"
-    if reading.tells(reading.told_by_zpl(written), phone, but=label.number):
+    if reading.tells(reading.told_by_zpl(written), phone, label=label):
         yield "the ZPL tells the phone"
-    if reading.tells(file_name([label.number]), phone, but=label.number):
+    if reading.tells(file_name([label.number]), phone, label=label):
         yield "the file's name tells the phone"
 
 

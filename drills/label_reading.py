@@ -2,6 +2,9 @@
 
 import io
 import re
+import sys
+from collections.abc import Iterator
+from dataclasses import astuple
 from typing import Final
 
 import pypdfium2
@@ -22,6 +25,7 @@ _EDGE_MM: Final = 1.5
 _GRAPHICS: Final = Limits(graphic_bytes=4_000_000)
 # As long a row of its digits tells a phone.
 _TELLING: Final = 6
+_NUMBER: Final = re.compile(r"U\+([0-9A-F]{4,6})")
 _BITMAP: Final = re.compile(r":Z64:[^:]*:[0-9A-F]{4}")
 _ADDRESS: Final = re.compile(r"https?://[^^\s]+")
 # Commands whose parameters are places and sizes; what is left of a format is data.
@@ -98,9 +102,24 @@ def told_by_zpl(data: bytes) -> str:
     return _ADDRESS.sub("", _PLACES.sub("\n", _BITMAP.sub("", data.decode("ascii"))))
 
 
-def tells(text: str, phone: str, *, but: str) -> bool:
-    """Whether a text has so many digits of a phone in a row; the tracking number has digits of its own."""
+def tells(text: str, phone: str, *, label: Label) -> bool:
+    """Whether a text has so many digits of a phone in a row.
+
+    The tracking number has digits of its own, and so has a character that no typeface has: it is U+30760.
+    """
+    characters = set("".join(_texts_of(label)))
+
+    def other(found: re.Match[str]) -> str:
+        code = int(found[1], 16)
+        return " " if code <= sys.maxunicode and chr(code) in characters else found[0]
+
     digits = "".join(re.findall("[0-9]", phone))
-    lines = ["".join(re.findall("[0-9]", line)) for line in text.replace(but, "").splitlines()]
     windows = {digits[start : start + _TELLING] for start in range(len(digits) - _TELLING + 1)}
+    told = _NUMBER.sub(other, text.replace(label.number, ""))
+    lines = ["".join(re.findall("[0-9]", line)) for line in told.splitlines()]
     return any(window in line for line in lines for window in windows)
+
+
+def _texts_of(label: Label) -> Iterator[str]:
+    for value in astuple(label):
+        yield from map(str, value if isinstance(value, tuple) else (value,))

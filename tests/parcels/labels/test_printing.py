@@ -22,6 +22,23 @@ def test_a_hostile_label_is_read_and_tells_no_phone(seed: int) -> None:
     assert [*faults_of_label(seed, dpi=203)] == []
 
 
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [
+        ("call 1069-3076 007", True),
+        ("1069\n3076", False),
+        # A character of the label that no typeface has, and one that is not on it.
+        ("U+30760U+9307", False),
+        ("U+10693076", True),
+    ],
+)
+def test_digits_of_a_phone_are_told_from_the_numbers_of_characters(
+    label: Label, text: str, is_told: bool
+) -> None:
+    label = dataclasses.replace(label, sender="\U00030760\u9307")
+    assert reading.tells(text, "10693076007", label=label) is is_told
+
+
 @pytest.mark.parametrize("dpi", [203, 300])
 def test_a_label_is_read_from_every_form(label: Label, layout: Layout, dpi: int) -> None:
     [page] = reading.pictures_of_pdf(pdf.render([label], layout), dpi=dpi)

@@ -71,13 +71,14 @@ nightly: ## Run test-long, then chaos of two minutes with five new seeds, which 
 	if [ -n "$$failed" ]; then echo "Failed: $$failed" >&2; exit 1; fi; \
 	echo "Nothing failed with the seeds $(strip $(SEEDS))."
 
-lint: $(VENV)/.dev build/.assets ## Check format, style, import directions, types and migrations
+lint: $(VENV)/.dev build/.assets ## Check format, style, import directions, types, migrations and texts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py lint_migrations
+	@if command -v xgettext >/dev/null; then $(BIN)/python manage.py make_messages --check; else echo "Texts to translate are not checked: that needs GNU gettext." >&2; fi
 
 fmt: $(VENV)/.dev ## Format the code and sort its imports
 	$(BIN)/ruff check --fix .

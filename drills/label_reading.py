@@ -16,6 +16,7 @@ from zplkit.rendering import Limits
 from parcels.labels.layout import Layout
 from parcels.labels.rules import DOTS, Label
 
+_KINDS: Final = (zxingcpp.BarcodeFormat.Code128, zxingcpp.BarcodeFormat.QRCode)
 _BLUR_DOTS: Final = 1.0
 _TILT_DEGREES: Final = 3.0
 _CONTRAST: Final = 0.6
@@ -57,10 +58,12 @@ def worn(picture: Image.Image) -> Image.Image:
 
 
 def is_read(picture: Image.Image, label: Label) -> bool:
-    """Whether both codes are read, and nothing else."""
-    return sorted(code.text for code in zxingcpp.read_barcodes(picture)) == sorted(
-        [label.number, label.address]
-    )
+    """Whether both codes are read, and no other of their kinds.
+
+    A reader that looks for every kind there is finds one in some texts: an EAN in a name of W and M.
+    """
+    codes = zxingcpp.read_barcodes(picture, formats=_KINDS)
+    return sorted(code.text for code in codes) == sorted([label.number, label.address])
 
 
 def edge_is_clear(picture: Image.Image, *, dpi: int) -> bool:

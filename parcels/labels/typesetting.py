@@ -22,6 +22,7 @@ _OTHERS: Final = (1.06, 0.25)
 _FLAT_LETTERS: Final = re.compile(r"""[A-IK-PR-Z0-9 .:*#&+/%!?'"=<>~^\u2000-\u206f\u00b7-]*""")
 _STEP: Final = 0.5
 _ELLIPSIS: Final = "…"
+_NO_LETTER: Final = "◌"
 # No line of a label holds as many: nothing is gained by measuring more.
 _MOST_CHARACTERS: Final = 400
 
@@ -69,7 +70,7 @@ class Typesetter:
         """Return a text set into a box (in points), as large as it fits between two sizes."""
         key = (text, width, height, sizes, bold, lines)
         if key not in self._set:
-            shown = _without_frames(text[:_MOST_CHARACTERS])
+            shown = _with_letters(_without_frames(text[:_MOST_CHARACTERS]))
             self._set[key] = _fitted(shown, width, height, sizes, bold, lines)
         return self._set[key]
 
@@ -111,6 +112,22 @@ def _without_frames(text: str) -> str:
     if text.isascii():
         return text
     return "".join(character for character in text if unicodedata.category(character) != "Me")
+
+
+def _with_letters(text: str) -> str:
+    """A text in which each mark has a letter to stand over, if need be the circle that Unicode has for it.
+
+    Without one, a mark at the beginning of a line is drawn left of it, off the label.
+    """
+    if text.isascii():
+        return text
+    shown: list[str] = []
+    for character in text:
+        is_alone = not shown or shown[-1].isspace()
+        shown.append(
+            _NO_LETTER + character if is_alone and unicodedata.category(character)[0] == "M" else character
+        )
+    return "".join(shown)
 
 
 def _line(text: str, bold: bool) -> Line:

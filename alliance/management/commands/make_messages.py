@@ -1,10 +1,15 @@
 """`manage.py make_messages`: collect the English texts of code and templates for translators."""
 
 import os
-from typing import Any
+import re
+from pathlib import Path
+from typing import Any, Final
 
 from django.conf import settings
+from django.core.management.base import CommandError, CommandParser
 from django.core.management.commands import makemessages
+
+_MADE_AT: Final = re.compile(r'^"POT-Creation-Date: .*$', re.MULTILINE)
 
 
 class Command(makemessages.Command):
@@ -17,6 +22,10 @@ class Command(makemessages.Command):
     msgmerge_options = [*makemessages.Command.msgmerge_options, "--no-fuzzy-matching", "--sort-output"]
     msgattrib_options = [*makemessages.Command.msgattrib_options, "--sort-output"]
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--check", action="store_true", help="Change nothing; fail if texts are missing.")
+
     def handle(self, *args: Any, **options: Any) -> None:
         sources = settings.BASE_DIR / "locale"
         # Settings point at build/locale with the compiled catalogues; the sources are in locale/.
@@ -27,4 +36,18 @@ class Command(makemessages.Command):
         options.update(no_location=not options["add_location"], no_obsolete=True)
         # gettext uses paths relative to the current folder.
         os.chdir(settings.BASE_DIR)
+        before = {path: path.read_text("utf-8") for path in sources.glob("*/LC_MESSAGES/django.po")}
         super().handle(*args, **options)
+        if options["check"]:
+            _require_unchanged(before)
+
+
+def _require_unchanged(before: dict[Path, str]) -> None:
+    """Restore the catalogues, and raise CommandError if collecting changed any of them."""
+    changed = []
+    for path, text in before.items():
+        if _MADE_AT.sub("", path.read_text("utf-8")) != _MADE_AT.sub("", text):
+            changed.append(str(path))
+        path.write_text(text, "utf-8")
+    if changed:
+        raise CommandError(f"Run `make messages` and translate what is new in {', '.join(changed)}.")

@@ -90,6 +90,7 @@ _REMEDIES: Final[Mapping[str, str | Promise]] = {
     "promise_changed": gettext_lazy("Leave expected_deliver_by empty, or enter the current promise."),
     "price_changed": gettext_lazy("Leave expected_price empty, or enter the current price."),
     "over_limit": gettext_lazy("Declare a lower value, or leave it empty."),
+    "ruled_out": gettext_lazy("Change that allocation rule or switch it off, and upload the row again."),
     "not_offered": gettext_lazy("Choose another tier, or leave the courier empty."),
     "too_heavy": gettext_lazy("Check that the weight is in grams; split heavier parcels."),
     "booked_before": gettext_lazy(

@@ -30,6 +30,7 @@ from tests.parcels.helpers.booking_files import (
     upload_of,
 )
 from tests.parcels.helpers.bookings import parcels_of
+from tests.slas.helpers.allocation import rule
 
 pytestmark = pytest.mark.usefixtures("filing")
 
@@ -272,6 +273,18 @@ def test_reference_of_a_cancelled_parcel_may_be_booked_again(merchant: Actor) ->
 
 
 # --- capacity --------------------------------------------------------------------------------
+
+
+def test_rules_bind_the_rows_of_a_file(
+    merchant: Actor, lane_on_sale: Offer, courier_organisation: Organisation
+) -> None:
+    made = rule(merchant, "BB never", "never", couriers=[courier_organisation], reference_prefix="BB")
+    file = finished(merchant, text_of(row(reference="AA1"), row(reference="BB1")))
+    assert outcomes(file)[1:] == [("3", "rejected", "destination", "ruled_out")]
+    [booked, refused] = results(file)
+    assert booked["result"] == "booked"
+    assert made.name in refused["detail"]
+    assert refused["what_to_do"].startswith("Change that allocation rule")
 
 
 def test_full_day_rejects_a_row_by_default(merchant: Actor, lane_on_sale: Offer) -> None:

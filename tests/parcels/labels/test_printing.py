@@ -39,6 +39,12 @@ def test_digits_of_a_phone_are_told_from_the_numbers_of_characters(
     assert reading.tells(text, "10693076007", label=label) is is_told
 
 
+def test_a_mark_without_a_letter_stays_on_the_label(label: Label, layout: Layout) -> None:
+    for mark in ("\u1b3d", "\u0303", " \u0939 \u093f"):
+        page = pdf.render([dataclasses.replace(label, courier=mark)], layout)
+        assert reading.texts_outside(page) == 0
+
+
 @pytest.mark.parametrize("dpi", [203, 300])
 def test_a_label_is_read_from_every_form(label: Label, layout: Layout, dpi: int) -> None:
     [page] = reading.pictures_of_pdf(pdf.render([label], layout), dpi=dpi)

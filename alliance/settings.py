@@ -427,7 +427,6 @@ SPECTACULAR_SETTINGS = {
         "Grade": "couriers.choices.Grade",
         "StatementState": ["open", "final"],
         "ScorecardState": "slas.choices.ScorecardState",
-        "BookedAnswerStatusEnum": ["booked"],
         "ReturnReason": "parcels.choices.ReturnReason",
         "ReturnState": "parcels.choices.ReturnState",
         "ManifestState": "parcels.choices.ManifestState",

@@ -16,7 +16,7 @@ from zplkit.rendering import Limits
 from parcels.labels.layout import Layout
 from parcels.labels.rules import DOTS, Label
 
-_KINDS: Final = (zxingcpp.BarcodeFormat.Code128, zxingcpp.BarcodeFormat.QRCode)
+_KINDS: Final = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.Code128, zxingcpp.BarcodeFormat.QRCode])
 _BLUR_DOTS: Final = 1.0
 _TILT_DEGREES: Final = 3.0
 _CONTRAST: Final = 0.6

@@ -127,24 +127,11 @@ def amount_or_none(fen: int | None) -> str | None:
     return None if fen is None else yuan(fen)
 
 
-def booked_json(order: Sequence[Booked], *, is_listed: bool, promise: JSON | None = None) -> JSON:
-    """An order's first parcel, and all of them if the booking listed them."""
-    booked = order[0]
-    result: JSON = {
-        "tracking_number": booked.number,
-        "reference": booked.request.reference,
-        "status": "booked",
-        "tier": booked.tier.code.value,
-        "courier": booked.offer.courier,
-        "courier_name": booked.offer.courier_name,
-        "price": yuan(booked.fee_fen),
-        "currency": CURRENCY,
-        "declared_value": amount_or_none(booked.request.declared_value_fen),
-        "promise": promise or promise_json(booked.promise, _ends_of(booked), booked.full_on, with_steps=True),
-    }
-    if is_listed:
-        result["total_price"] = yuan(sum(each.fee_fen for each in order))
-        result["parcels"] = [
+def pieces_json(order: Sequence[Booked]) -> JSON:
+    """All parcels of an order that was booked."""
+    return {
+        "total_price": yuan(sum(each.fee_fen for each in order)),
+        "parcels": [
             {
                 "tracking_number": each.number,
                 "piece": each.request.piece,
@@ -154,8 +141,25 @@ def booked_json(order: Sequence[Booked], *, is_listed: bool, promise: JSON | Non
                 "declared_value": amount_or_none(each.request.declared_value_fen),
             }
             for each in order
-        ]
-    return result
+        ],
+    }
+
+
+def _booked_item(order: Sequence[Booked], promise: JSON) -> JSON:
+    """What a batch says of an item: the part of its parcel that the caller does not know yet."""
+    booked = order[0]
+    return {
+        "tracking_number": booked.number,
+        "reference": booked.request.reference,
+        "status": "booked",
+        "tier": booked.tier.code.value,
+        "courier": booked.offer.courier,
+        "courier_name": booked.offer.courier_name,
+        "price": yuan(booked.fee_fen),
+        "currency": CURRENCY,
+        "declared_value": amount_or_none(booked.request.declared_value_fen),
+        "promise": promise,
+    }
 
 
 def batch_json(results: list[list[Booked] | AllianceError], sent: list[object]) -> JSON:
@@ -170,9 +174,9 @@ def batch_json(results: list[list[Booked] | AllianceError], sent: list[object]) 
         first = result[0]
         key = (id(first.promise), first.full_on)
         if key not in promises:
-            promises[key] = promise_json(first.promise, _ends_of(first), first.full_on, with_steps=False)
-        booked = booked_json(result, is_listed=lists_pieces(item), promise=promises[key])
-        items.append({"index": index, **booked})
+            promises[key] = promise_json(first.promise, ends_of(first), first.full_on, with_steps=False)
+        booked = {"index": index, **_booked_item(result, promises[key])}
+        items.append({**booked, **pieces_json(result)} if lists_pieces(item) else booked)
     rejected = sum(isinstance(result, AllianceError) for result in results)
     return {"booked": len(results) - rejected, "rejected": rejected, "results": items}
 
@@ -310,7 +314,7 @@ def place_json(name: str, city: City) -> JSON:
     return {name: city.code, f"{name}_name": city.name}
 
 
-def _ends_of(booked: Booked) -> Ends:
+def ends_of(booked: Booked) -> Ends:
     return _ends(booked.request.origin, booked.request.destination)
 
 

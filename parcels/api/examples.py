@@ -155,6 +155,22 @@ _PARCEL = {
     "return_cancelled_at": None,
     "recipient_erased_at": None,
 }
+_AS_BOOKED: dict[str, Any] = {
+    **_PARCEL,
+    "status": "booked",
+    "status_text": "Booked",
+    "status_at": "2026-11-23T09:41:00+08:00",
+    "next_step": "Swift Express picks it up from the sender.",
+    "promise": {**_PROMISE, **_STATED_PROMISE, "outcome": "pending", "reached_at": None},
+    "expected": {
+        "p50_at": "2026-11-24T15:00:00+08:00",
+        "p90_at": "2026-11-24T19:00:00+08:00",
+        "precision": "day",
+        "chance_late": 0.0412,
+        "basis": "courier_lane",
+    },
+    "delivered_at": None,
+}
 _TRACKED: dict[str, Any] = {
     "tracking_number": NUMBER,
     "status": "out_for_delivery",
@@ -219,9 +235,13 @@ QUOTE = [
 ]
 BOOKING = [
     _request_example("A parcel to Chengdu", _BOOKING),
-    _answer_example("Booked", {**_BOOKED, "promise": _PROMISE}, 201),
+    _answer_example("Booked", _AS_BOOKED, 201),
     _request_example("An order of two parcels", _ORDER),
-    _answer_example("Order booked", {**_BOOKED, "promise": _PROMISE, **_PARCELS_OF_ORDER}, 201),
+    _answer_example(
+        "Order booked",
+        {**_AS_BOOKED, "piece_count": 2, "order": NUMBER, **_PARCELS_OF_ORDER},
+        201,
+    ),
 ]
 BATCH = [
     _request_example("Two parcels", [_BOOKING, {**_BOOKING, "reference": "SO-2026-1188"}]),
@@ -438,7 +458,7 @@ NUMBERS_OFF = [_request_example("One that is not packed yet", {"tracking_numbers
 
 RETURN = [
     _request_example("Back to the default address", {"tier": "next_day"}),
-    _answer_example("Booked", {**_BOOKED, "promise": _PROMISE, "return_of": "CA17ZZZZZZZZZZZ2"}, 201),
+    _answer_example("Booked", {**_AS_BOOKED, "sender": _MASKED, "return_of": "CA17ZZZZZZZZZZZ2"}, 201),
 ]
 RETURN_POLICY = [
     _request_example(

@@ -24,6 +24,7 @@ from alliance.tenancy import Actor, require
 from parcels.api import answers, examples
 from parcels.api import serializers as schema
 from parcels.api.batches import read_batch
+from parcels.api.booked import BookedAnswer, booked_json
 from parcels.api.booking_bodies import Places, lists_pieces, read_order, read_quote, recipient_of, under
 from parcels.api.paging import ParcelPagination
 from parcels.api.states import ParcelAnswer, ParcelPage
@@ -104,7 +105,7 @@ class ParcelListView(ApiView):
         "none is booked.",
         parameters=[IDEMPOTENCY_KEY],
         request=schema.BookingBody,
-        responses={201: schema.BookedAnswer},
+        responses={201: BookedAnswer},
         examples=examples.BOOKING,
         tags=["booking"],
     )
@@ -118,7 +119,7 @@ class ParcelListView(ApiView):
             booked = book_order(actor=actor, requests=requests, at=now, is_listed=is_listed)
             if saved := recipient_of(request.data):
                 note_use(actor=actor, recipient_ids=[saved], at=now)
-            return 201, answers.booked_json(booked, is_listed=is_listed)
+            return 201, booked_json(actor, booked, is_listed=is_listed, at=now)
 
         response = idempotent(
             request, "parcels_create", work, is_there=lambda body: are_there(_numbers_in(body))

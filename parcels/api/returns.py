@@ -25,7 +25,7 @@ from alliance.public_ids import IdKind
 from alliance.tenancy import Actor, require
 from couriers.homes.lists import at_homes
 from parcels.api import answers, examples
-from parcels.api import serializers as schema
+from parcels.api.booked import BookedAnswer, return_json
 from parcels.api.booking_bodies import Places, read_return
 from parcels.api.parcels import IDEMPOTENCY_KEY
 from parcels.bookings.rules import IfFull
@@ -71,12 +71,6 @@ class ReturnBody(S):
         required=False, allow_null=True, help_text="As quoted; `expected_...` as in a booking."
     )
     if_full = WordField(choices=[item.value for item in IfFull], default=IfFull.REFUSE.value)
-
-
-class ReturnAnswer(schema.BookedAnswer):
-    """The parcel that comes back, as booked."""
-
-    return_of = serializers.CharField(help_text="The number of the outward parcel.")
 
 
 class PolicyBody(Body):
@@ -153,7 +147,7 @@ class ReturnView(ApiView):
         "`no_recipient`, or `already_issued` with `returned_by`. A recipient's request is approved by it.",
         parameters=[IDEMPOTENCY_KEY],
         request=ReturnBody,
-        responses={201: ReturnAnswer},
+        responses={201: BookedAnswer},
         examples=examples.RETURN,
         tags=[TAG],
     )
@@ -236,7 +230,7 @@ class ReturnApproveView(ApiView):
         "`decided` once it was withdrawn or declined.",
         parameters=[IDEMPOTENCY_KEY],
         request=ReturnBody,
-        responses={201: ReturnAnswer},
+        responses={201: BookedAnswer},
         examples=examples.RETURN,
         tags=[TAG],
     )
@@ -282,10 +276,7 @@ def _issue(request: Request, parcel_id: int, *, is_asked: bool = False) -> Respo
             raise NotFound(_("You have no parcel with this number."))
         order = read_return(request.data, Places(actor, [request.data]))
         booked = issue_return(actor=actor, parcel_id=parcel_id, order=order, at=now, is_asked=is_asked)
-        return 201, {
-            **answers.booked_json([booked], is_listed=False),
-            "return_of": tracking_number(parcel_id),
-        }
+        return 201, return_json(actor, booked)
 
     response = idempotent(
         request,

@@ -259,23 +259,6 @@ class BookedPieceAnswer(S):
     declared_value = MoneyField(allow_null=True)
 
 
-class BookedAnswer(S):
-    tracking_number = serializers.CharField(help_text="Of an order: of its first parcel.")
-    reference = serializers.CharField()
-    status = serializers.ChoiceField(choices=["booked"])
-    tier = serializers.ChoiceField(choices=TierCode.choices)
-    courier = PartyField(IdKind.COURIER)
-    courier_name = serializers.CharField()
-    price = MoneyField(help_text="Of an order: of its first parcel.")
-    currency = serializers.CharField()
-    declared_value = MoneyField(allow_null=True)
-    promise = PromiseAnswer()
-    total_price = MoneyField(required=False, help_text="Of all parcels, if `pieces` were sent.")
-    parcels = BookedPieceAnswer(
-        many=True, required=False, help_text="All parcels of the order, if `pieces` were sent."
-    )
-
-
 class ProblemItem(S):
     pointer = serializers.CharField(help_text="JSON pointer (RFC 6901) into the request.")
     detail = serializers.CharField()

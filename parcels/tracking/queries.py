@@ -248,6 +248,27 @@ def states_of(
     return dict(zip(ids, _states(facts, now=now, with_arrivals=with_arrivals), strict=True))
 
 
+def states_of_booked(parcels: Sequence[Parcel], *, now: datetime) -> dict[int, ParcelState]:
+    """Return the states of parcels that were booked a moment ago: nothing has happened to them yet."""
+    facts = [
+        _Facts(
+            parcel=parcel,
+            delivery=Commitment(
+                parcel_id=parcel.pk,
+                kind=CommitmentKind.DELIVERY,
+                tier_id=parcel.tier_id,
+                due_at=parcel.deliver_by,
+            ),
+            cause=None,
+            moved_by="",
+            tier=parcel.tier.code,
+            zone=parcel.destination.time_zone,
+        )
+        for parcel in parcels
+    ]
+    return dict(zip((parcel.pk for parcel in parcels), _states(facts, now=now), strict=True))
+
+
 class _Facts(msgspec.Struct, frozen=True):
     """What is read of one parcel for its state."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from types import MappingProxyType
 
+from alliance.choices import OrganisationKind
 from alliance.clocks import local_clock
 from alliance.database.at_home import value_at_home
 from alliance.database.cluster import by_shard, is_distributed
@@ -16,14 +17,16 @@ from alliance.errors import Conflict
 from alliance.homes import draw_parcel_ids, home_of, one_of
 from alliance.identifiers import parse_tracking_number, tracking_number
 from alliance.members.acquaintances import acquaint
-from alliance.models import City
+from alliance.models import City, Organisation
 from alliance.tenancy import raw_rows
 from couriers.homes.queries import homes_for_new
-from parcels.bookings.models import Parcel
+from couriers.models import Courier
+from parcels.bookings.models import Merchant, Parcel
 from parcels.bookings.rules import BookingRequest
 from parcels.bookings.sql import BOOK_PARCELS, WRITE_BOOKINGS
 from parcels.choices import ParcelSource
 from slas.allocation.rules import Rule
+from slas.models import ServiceTier
 from slas.offers.market import OnSale
 from slas.offers.services.capacity import Slot, Taken, demand_columns, reserving_first
 from slas.promises.rules import Promise
@@ -53,6 +56,41 @@ class Booked:
     @property
     def number(self) -> str:
         return tracking_number(self.parcel_id)
+
+
+def parcel_of(booked: Booked, *, merchant: Merchant, at: datetime) -> Parcel:
+    """Return the row that was written for a booking, with what it refers to, without reading it.
+
+    It has what doors show of a parcel; not of a return, whose sender is that of another parcel.
+    """
+    request, offer, promise, rule = booked.request, booked.offer, booked.promise, booked.rule
+    organisation = Organisation(pk=offer.courier_id, kind=OrganisationKind.COURIER, name=offer.courier_name)
+    return Parcel(
+        id=booked.parcel_id,
+        merchant=merchant,
+        courier=Courier(organisation=organisation),
+        tier=ServiceTier(pk=booked.tier.id, code=booked.tier.code),
+        origin=request.origin,
+        destination=request.destination,
+        reference=request.reference,
+        recipient_name=request.recipient.name,
+        recipient_phone=request.recipient.phone,
+        recipient_address=request.recipient.address,
+        weight_g=request.weight_g,
+        fee_fen=booked.fee_fen,
+        declared_value_fen=request.declared_value_fen,
+        piece=request.piece,
+        pieces=request.pieces,
+        order_id=booked.order_id,
+        booked_at=at,
+        ready_at=request.ready_at,
+        pickup_date=promise.effective_date,
+        pickup_by=promise.pickup_by,
+        deliver_by=promise.deliver_by,
+        status_at=at,
+        rule_position=rule.position if rule else None,
+        rule_name=rule.name if rule else None,
+    )
 
 
 def are_there(tracking_numbers: Sequence[str]) -> bool:

@@ -16,6 +16,7 @@ from tests import factories
 from tests.factories import SWIFT, id_of
 from tests.helpers.owner import execute_as_owner
 from tests.parcels.helpers.bookings import BATCH, PARCELS, body_for, book, pointers, tomorrow
+from tests.slas.helpers.allocation import rule
 from tests.slas.helpers.offers import fill, reserved
 
 pytestmark = pytest.mark.django_db
@@ -38,9 +39,29 @@ def test_booking_returns_201_with_number_promise_and_location(
     assert answer["tracking_number"] == parcels()[0].number
     assert (answer["courier"], answer["price"], answer["reference"]) == (SWIFT, "12.50", "SO-1")
     assert response["Location"] == f"/api/v1/parcels/{answer['tracking_number']}"
-    assert (
-        merchant_api.get(response["Location"]).json()["promise"]["original"] == answer["promise"]["original"]
-    )
+
+
+WHY = {"cut_off_at", "rolled", "rolled_days", "full_on", "note", "tier_version", "steps"}
+
+
+def test_booking_answers_the_parcel_as_it_is_read(
+    merchant_api: APIClient, merchant: Actor, sold: Offer, ready: str
+) -> None:
+    rule(merchant, "Cheap", "cheapest")
+    for body in (
+        body_for(reference="SO-1", ready_at=ready, declared_value="300.00"),
+        body_for(weight_g=..., pieces=[{"weight_g": 700}, {"weight_g": 900}], ready_at=ready),
+    ):
+        response = merchant_api.post(PARCELS, body)
+        answer = response.json()
+        assert len(answer.pop("parcels", ["itself"])) == answer["piece_count"]
+        answer.pop("total_price", None)
+        assert answer["promise"].keys() >= WHY
+        answer["promise"] = {name: value for name, value in answer["promise"].items() if name not in WHY}
+        # Asked for a moment later, the chance of being late is another one.
+        read = merchant_api.get(response["Location"]).json()
+        assert (answer.pop("expected") is None) is (read.pop("expected") is None)
+        assert answer == read
 
 
 @pytest.mark.parametrize(

@@ -129,4 +129,6 @@ def field_errors(detail: Any, pointer: str = "") -> Iterator[FieldError]:
             is_nested = isinstance(value, dict | list)
             yield from field_errors(value, f"{pointer}/{index}" if is_nested else pointer)
     else:
-        yield FieldError(pointer, str(detail), str(getattr(detail, "code", "invalid")))
+        code = str(getattr(detail, "code", "invalid"))
+        # The framework's own text names types of Python.
+        yield FieldError(pointer, _("Send a list.") if code == "not_a_list" else str(detail), code)

@@ -22,6 +22,8 @@ from alliance.json_texts import decoded, malformed_json
 from alliance.unknown_fields import unknown_fields, unknown_parameters
 
 _SHOWN = 40
+# The framework's own names types of Python.
+_MESSAGES: Any = {"invalid": _("Send an object with the fields.")}
 
 
 class BoundedJSONParser(JSONParser):
@@ -100,6 +102,8 @@ class MomentField(serializers.Field[datetime, str, str, Any]):
 class Body(serializers.Serializer[Any]):
     """The fields of a JSON body. Unknown ones are refused, together with what else is wrong."""
 
+    default_error_messages = _MESSAGES
+
     def run_validation(self, data: Any = empty) -> Any:
         unknown = unknown_fields(data, self.fields) if isinstance(data, Mapping) else []
         try:
@@ -115,6 +119,8 @@ class Body(serializers.Serializer[Any]):
 
 class BodyPart(serializers.Serializer[Any]):
     """An object inside a body. Its unknown fields are refused by their place in the whole."""
+
+    default_error_messages = _MESSAGES
 
     def run_validation(self, data: Any = empty) -> Any:
         unknown = unknown_fields(data, self.fields) if isinstance(data, Mapping) else []

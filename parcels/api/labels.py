@@ -163,8 +163,13 @@ class LabelView(ApiView):
         run = _Run(actor, [tracking_number], style, unmasked=unmasked)
         # A GET has no body: what it asks for stands in the route, so that a key is for one label.
         route = f"label:{tracking_number}:{style.format}:{style.size}:{style.dpi}:{unmasked}"
-        response = idempotent(request, route, lambda: (200, run.note()))
-        run.recall(response.data)
+
+        def work() -> tuple[int, JSON]:
+            noted = run.note()
+            run.raise_refusal()
+            return 200, noted
+
+        run.recall(idempotent(request, route, work).data)
         return run.sent()
 
 
@@ -200,8 +205,14 @@ class LabelsView(ApiView):
         body.is_valid(raise_exception=True)
         style, unmasked = _style(actor, body.validated_data)
         run = _Run(actor, body.validated_data["tracking_numbers"], style, unmasked=unmasked)
-        response = idempotent(request, "parcels_labels", lambda: (200, run.note()))
-        run.recall(response.data)
+
+        def work() -> tuple[int, JSON]:
+            noted = run.note()
+            run.raise_if_nothing()
+            return 200, noted
+
+        run.recall(idempotent(request, "parcels_labels", work).data)
+        # They may have been cancelled since the first answer.
         run.raise_if_nothing()
         if _wants_json(request):
             return run.told()
@@ -221,8 +232,6 @@ class _Run:
         self._printed = note_prints(
             actor=self._actor, numbers=self._asked, at=self._now, unmasked=self._unmasked
         )
-        if len(self._asked) == 1:
-            self.raise_refusal()
         return {"first": [each.number for each in self._printed if each.parcel and not each.is_reprint]}
 
     def recall(self, noted: JSON) -> None:

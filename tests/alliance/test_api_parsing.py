@@ -4,7 +4,8 @@ import pytest
 from rest_framework import serializers
 from rest_framework.test import APIClient
 
-from alliance.api.parsing import WordField
+from alliance.api.errors import field_errors
+from alliance.api.parsing import Body, BodyPart, WordField
 
 pytestmark = pytest.mark.django_db
 
@@ -27,3 +28,26 @@ def test_unknown_word_is_answered_with_the_list() -> None:
     (error,) = body.errors["side"]
     assert error.code == "invalid_choice"
     assert error == f"“{'up' * 20}” is not a valid choice. Choose from: left, right."
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer", "text"),
+    [
+        ([], "", "Send an object with the fields."),
+        ({"parts": "x"}, "/parts", "Send a list."),
+        ({"parts": [1]}, "/parts/0", "Send an object with the fields."),
+        ({"parts": [{"names": "x"}]}, "/parts/0/names", "Send a list."),
+    ],
+)
+def test_wrong_kind_of_value_is_told_in_words_of_json(data: object, pointer: str, text: str) -> None:
+    class Part(BodyPart):
+        names = serializers.ListField(child=serializers.CharField())
+
+    class Whole(Body):
+        parts = Part(many=True)
+
+    body = Whole(data=data)
+
+    assert not body.is_valid()
+    [error] = field_errors(body.errors)
+    assert (error.pointer, str(error.message)) == (pointer, text)

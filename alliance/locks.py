@@ -65,6 +65,8 @@ class Lock(IntEnum):
     CHANGE_WEBHOOKS = 5_264_072
     # Begin a replay, of an organisation: two at once would not see each other.
     START_REPLAY = 5_264_073
+    # Connect a shop, of a merchant: two at once would not count each other.
+    CONNECT_SHOP = 5_264_081
 
 
 def wait_for(lock: Lock, *, of: int | None = None, shared: bool = False) -> None:

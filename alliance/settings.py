@@ -443,6 +443,9 @@ SPECTACULAR_SETTINGS = {
 # Calls per minute of one API key; a batch counts once.
 API_RATE_PER_MINUTE = env.int("API_RATE_PER_MINUTE", default=1200)
 TRACKING_RATE_PER_MINUTE = env.int("TRACKING_RATE_PER_MINUTE", default=60)
+# Messages of one connected shop, and calls of its door from one address without a signature that fits.
+SHOP_RATE_PER_MINUTE = env.int("SHOP_RATE_PER_MINUTE", default=600)
+SHOP_REFUSALS_PER_MINUTE = env.int("SHOP_REFUSALS_PER_MINUTE", default=60)
 
 # --- the request log of keys (docs/request-log.md gives the numbers) ---------------------------
 # Days that calls are kept, and rows a second that all web processes write: of calls that succeed, and as many

@@ -83,6 +83,7 @@ class ParcelSource(models.TextChoices):
     PORTAL = "portal", _("Portal")
     API = "api", _("API")
     FILE = "file", _("File")
+    SHOP = "shop", pgettext_lazy("source", "Connected shop")
     HISTORY = "history", _("Imported history")
 
 
@@ -230,3 +231,59 @@ class ReplayState(models.TextChoices):
     RUNNING = "running", pgettext_lazy("webhook", "Being prepared")
     FAILED = "failed", pgettext_lazy("webhook", "Interrupted")
     DONE = "done", pgettext_lazy("webhook", "Handed to delivery")
+
+
+class ShopKind(models.TextChoices):
+    """The program that a connected shop runs on."""
+
+    SHOPIFY = "shopify", "Shopify"
+    WOOCOMMERCE = "woocommerce", "WooCommerce"
+
+
+class BooksOn(models.TextChoices):
+    """When a shop's order becomes a booking."""
+
+    PLACED = "placed", _("As soon as it is placed")
+    PAID = "paid", _("Once it is paid")
+
+
+class ShopState(models.TextChoices):
+    """Whether orders of a shop are booked."""
+
+    ACTIVE = "active", pgettext_lazy("shop", "Connected")
+    # What the shop sends meanwhile waits.
+    PAUSED = "paused", pgettext_lazy("shop", "Paused")
+
+
+class ShopOutcome(models.TextChoices):
+    """What became of a message of a shop."""
+
+    WAITING = "waiting", pgettext_lazy("shop", "Waiting")
+    BOOKED = "booked", pgettext_lazy("shop", "Booked")
+    CANCELLED = "cancelled", pgettext_lazy("shop", "Parcel cancelled")
+    IGNORED = "ignored", pgettext_lazy("shop", "Nothing to do")
+    # These four are for a person to look at.
+    REJECTED = "rejected", pgettext_lazy("shop", "Rejected")
+    CHANGED = "changed", pgettext_lazy("shop", "Changed after booking")
+    TOO_LATE = "too_late", pgettext_lazy("shop", "Too late to cancel")
+    FAILED = "failed", pgettext_lazy("shop", "Went wrong")
+
+
+class ShopReason(models.TextChoices):
+    """Why nothing was to be done for a message, or could be; other rejections have the codes of bookings."""
+
+    OTHER_TOPIC = "other_topic", _("Not about an order.")
+    TEST = "test_order", _("A test order.")
+    NOTHING_TO_SHIP = "nothing_to_ship", _("Nothing in it is shipped.")
+    NO_ADDRESS = "no_address", _("It has no shipping address, as when it is collected.")
+    UNPAID = "unpaid", _("Not paid yet: it is booked once the shop says that it is.")
+    CLOSED = "closed", _("Sent, refunded or voided already.")
+    STALE = "stale", _("The shop has told something later of this order before.")
+    CANCELLED = "cancelled", _("Cancelled before it was booked: it will not be.")
+    CANCELLED_BEFORE = "cancelled_before", _("The shop has cancelled this order before.")
+    OLD = "placed_before", _("Placed before the shop was connected.")
+    BOOKED_BEFORE = "booked_before", _("Booked before; nothing has changed.")
+    NOT_JSON = "not_json", _("This is not JSON.")
+    NO_ORDER = "no_order", _("There is no order in it.")
+    NO_TEMPLATE = "no_template", _("The shop has no template: fill in its values again.")
+    EXPIRED = "expired", _("It waited for more than 30 days.")

@@ -40,4 +40,9 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
     "deliver-webhooks": {"task": "parcels.tasks.deliver_webhooks", "schedule": 5.0},
     "resume-replays": {"task": "parcels.tasks.resume_replays", "schedule": 60.0},
     "forget-webhooks": {"task": "parcels.tasks.forget_webhooks", "schedule": crontab(minute="33", hour="4")},
+    "resume-shops": {"task": "parcels.tasks.resume_shops", "schedule": 30.0},
+    "forget-shop-messages": {
+        "task": "parcels.tasks.forget_shop_messages",
+        "schedule": crontab(minute="41", hour="4"),
+    },
 }

@@ -14,6 +14,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.Manifest.merchant_remark parcels.Manifest.courier_remark
         parcels.SavedRecipient.name parcels.SavedRecipient.phone parcels.SavedRecipient.digits
         parcels.SavedRecipient.address parcels.SavedRecipient.remark parcels.SavedRecipient.digest
+        parcels.ShopMessage.body parcels.ShopMessage.detail
     """,
     Holds.CONTACT: """
         parcels.PickupAddress.name parcels.PickupAddress.address
@@ -24,6 +25,7 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.WebhookEndpoint.code parcels.WebhookEndpoint.url parcels.WebhookEndpoint.description
         parcels.WebhookSecret.sealed parcels.WebhookSecret.ending
         parcels.WebhookDelivery.log
+        parcels.ConnectedShop.key parcels.ConnectedShop.name parcels.ConnectedShop.sealed
     """,
     # A merchant's reference is its order number; scans, events and exports use tracking numbers only.
     Holds.NOTHING: """
@@ -40,6 +42,9 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.RecipientProof.by_address
         parcels.WebhookEndpoint.topics parcels.WebhookDelivery.topic parcels.WebhookDelivery.payload
         parcels.WebhookReplay.language parcels.WebhookReplay.problem
+        parcels.ConnectedShop.prefix parcels.ConnectedShop.language parcels.ShopOrder.key
+        parcels.ShopMessage.delivery parcels.ShopMessage.topic parcels.ShopMessage.number
+        parcels.ShopMessage.reason parcels.ShopMessage.columns
         parcels.BookingFile.name parcels.BookingFile.digest parcels.BookingFile.encoding
         parcels.BookingFile.language parcels.BookingFile.problem
         parcels.BookingTemplate.name parcels.BookingTemplate.header_key

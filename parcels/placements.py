@@ -15,6 +15,7 @@ PLACEMENTS: Final = Placements(
     local=(
         "parcels_bookingfile",
         "parcels_bookingtemplate",
+        "parcels_connectedshop",
         "parcels_dryrun",
         "parcels_manifest",
         "parcels_freightday",
@@ -27,6 +28,8 @@ PLACEMENTS: Final = Placements(
         "parcels_returnpolicy",
         "parcels_savedrecipient",
         "parcels_scanfile",
+        "parcels_shopmessage",
+        "parcels_shoporder",
         "parcels_surcharge",
         "parcels_webhookendpoint",
         "parcels_webhookhour",

@@ -15,6 +15,7 @@ TABLE_STORAGE: Final[dict[str, dict[str, str]]] = {
     # Never updated, so pages can be full.
     # Changed once or twice, of which the indexes of what waits know.
     "parcels_webhookdelivery": {"autovacuum_vacuum_scale_factor": "0.02"},
+    "parcels_shopmessage": {"autovacuum_vacuum_scale_factor": "0.05"},
     "parcels_webhookendpoint": COUNTERS,
     "parcels_webhookhour": COUNTERS,
     "parcels_scan": {**WRITTEN_ONCE, "autovacuum_analyze_scale_factor": "0.05"},

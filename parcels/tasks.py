@@ -17,6 +17,8 @@ from parcels.recipients.services.retention import forget_unused
 from parcels.retention import erasing
 from parcels.scan_files import services as scan_files
 from parcels.scans import lost_parcels
+from parcels.shops.services import taking
+from parcels.shops.services.retention import forget_shop_messages as forget_messages_of_shops
 from parcels.watch_list import services as watch_list
 from parcels.webhooks.services import delivering, replaying
 from parcels.webhooks.services.retention import forget_old_webhooks
@@ -155,3 +157,21 @@ def resume_replays() -> int:
 def forget_webhooks() -> int:
     """Delete old deliveries of webhooks. May run twice, concurrently, or be killed."""
     return forget_old_webhooks(now=timezone.now())
+
+
+@shared_task(acks_late=True, **AFTER_OUTAGES)
+def take_shop_messages(shop_id: int) -> None:
+    """Take what a shop has sent for a minute. May run twice, side by side, or be killed."""
+    taking.take_messages(shop_id=shop_id, stretch=STRETCH)
+
+
+@shared_task(acks_late=True)
+def resume_shops() -> int:
+    """Send shops to workers whose messages wait. May run twice: each message is taken once."""
+    return taking.resume_shops(now=timezone.now())
+
+
+@shared_task(acks_late=True)
+def forget_shop_messages() -> int:
+    """Delete old messages of shops. May run twice, concurrently, or be killed."""
+    return forget_messages_of_shops(now=timezone.now())

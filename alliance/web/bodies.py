@@ -44,6 +44,18 @@ def take_in(request: HttpRequest) -> None:
         request.META["CONTENT_LENGTH"] = str(len(body))
 
 
+def whole_body(request: HttpRequest, *, most: int) -> bytes:
+    """Return the bytes of a body as they came, also of one in chunks, which Django takes for empty.
+
+    For views that ask for no form. Raises TooLarge, and MalformedInput for one that is cut off.
+    """
+    is_chunked = "HTTP_TRANSFER_ENCODING" in request.META
+    body = b"" if length_of(request) > most else _read(request, most + 1) if is_chunked else request.body
+    if max(len(body), length_of(request)) > most:
+        raise TooLarge(_("Send at most %(most)d kB at once.") % {"most": most // 1024})
+    return body
+
+
 class _Announced(LimitedStream):
     """A body of the announced length, which knows whether all of it was received."""
 

@@ -106,6 +106,11 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 def limit_by_address(request: HttpRequest, *, bucket: str, per_minute: int) -> None:
     """Count a call of the client's address. Raises TooMany beyond the limit per minute."""
-    remaining, reset = take(f"{bucket}:{client_address(request)}", per_minute)
+    limit_calls(f"{bucket}:{client_address(request)}", per_minute=per_minute)
+
+
+def limit_calls(bucket: str, *, per_minute: int) -> None:
+    """Count a call. Raises TooMany beyond the limit per minute."""
+    remaining, reset = take(bucket, per_minute)
     if remaining < 0:
         raise TooMany.for_now(spread(reset))

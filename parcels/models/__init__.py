@@ -11,6 +11,7 @@ from parcels.returns.models import ReturnPolicy, ReturnRequest
 from parcels.revisions.models import RecipientProof
 from parcels.scan_files.models import ScanFile
 from parcels.scans.models import Scan
+from parcels.shops.models import ConnectedShop, ShopMessage, ShopOrder
 from parcels.webhooks.models import (
     WebhookDelivery,
     WebhookEndpoint,
@@ -23,6 +24,7 @@ from parcels.webhooks.models import (
 __all__ = [
     "BookingFile",
     "BookingTemplate",
+    "ConnectedShop",
     "DryRun",
     "FreightDay",
     "FreightMonth",
@@ -39,6 +41,8 @@ __all__ = [
     "SavedRecipient",
     "Scan",
     "ScanFile",
+    "ShopMessage",
+    "ShopOrder",
     "Surcharge",
     "WebhookDelivery",
     "WebhookEndpoint",

@@ -14,6 +14,8 @@ from parcels.choices import (
     ReplayState,
     ReturnState,
     ScanCode,
+    ShopOutcome,
+    ShopState,
     WebhookState,
 )
 from parcels.manifests.texts import OUTCOMES
@@ -86,6 +88,19 @@ _WEBHOOKS: Final[dict[str, Badge]] = {
     ReplayState.RUNNING: Badge(ReplayState.RUNNING.label, "cyan", "loader"),
     ReplayState.DONE: Badge(ReplayState.DONE.label, "green", "circle-check"),
 }
+_SHOPS: Final[dict[str, Badge]] = {
+    ShopState.ACTIVE: Badge(ShopState.ACTIVE.label, "green", "circle-check"),
+    ShopState.PAUSED: Badge(ShopState.PAUSED.label, "amber", "player-pause"),
+    "no_secret": Badge(pgettext_lazy("shop", "Secret missing"), "orange", "key"),
+    ShopOutcome.WAITING: Badge(ShopOutcome.WAITING.label, "blue", "hourglass"),
+    ShopOutcome.BOOKED: Badge(ShopOutcome.BOOKED.label, "green", "circle-check"),
+    ShopOutcome.CANCELLED: Badge(ShopOutcome.CANCELLED.label, "grey", "ban"),
+    ShopOutcome.IGNORED: Badge(ShopOutcome.IGNORED.label, "slate", "minus"),
+    ShopOutcome.REJECTED: Badge(ShopOutcome.REJECTED.label, "red", "circle-x"),
+    ShopOutcome.CHANGED: Badge(ShopOutcome.CHANGED.label, "orange", "edit"),
+    ShopOutcome.TOO_LATE: Badge(ShopOutcome.TOO_LATE.label, "orange", "clock-exclamation"),
+    ShopOutcome.FAILED: Badge(ShopOutcome.FAILED.label, "red", "alert-triangle"),
+}
 _OUTCOMES: Final[dict[str, Badge]] = {
     "to_pick_up": Badge(OUTCOMES["to_pick_up"], "slate", "clock"),
     "picked_up": Badge(OUTCOMES["picked_up"], "green", "package-export"),
@@ -105,4 +120,5 @@ BADGES: Final[dict[str, dict[str, Badge]]] = {
     "manifest": _MANIFESTS,
     "manifest_line": _OUTCOMES,
     "webhook": _WEBHOOKS,
+    "shop": _SHOPS,
 }

@@ -16,6 +16,7 @@ from parcels.bookings.rules import IfFull
 from slas.choices import TierCode
 from slas.promises.prices import InvalidAmount, fen_from_yuan
 
+VALUE_FIELDS: Final = ("tier", "origin", "weight_g", "courier", "pickup_address", "if_full", "declared_value")
 _OWN_WORDS: Final = {
     WEIGHT_KG: gettext_lazy("Weight in kilograms"),
     ADDRESS_WITH_CITY: gettext_lazy("Address, with the city in it"),
@@ -42,8 +43,8 @@ def label_of(target: str) -> str:
     return str(_OWN_WORDS[target])
 
 
-class ColumnsForm(forms.Form):
-    """What each column of a file is, values for what it does not say, and a name to keep both under."""
+class ValuesForm(forms.Form):
+    """What a template gives where a file, or a shop's order, says nothing."""
 
     tier = forms.ChoiceField(label=gettext_lazy("Service"), required=False)
     origin = forms.CharField(
@@ -67,6 +68,64 @@ class ColumnsForm(forms.Form):
         max_length=16,
         widget=forms.TextInput(attrs={"inputmode": "decimal"}),
     )
+
+    def __init__(self, *args: Any, addresses: Sequence[str], nothing: str, **kwargs: Any) -> None:
+        """`nothing` is what a choice is called that is left to what is read."""
+        super().__init__(*args, **kwargs)
+        options: dict[str, list[tuple[Any, Any]]] = {
+            "tier": list(TierCode.choices),
+            "pickup_address": [(name, name) for name in addresses],
+            "if_full": [(IfFull.NEXT.value, _("Take the next day"))],
+        }
+        for name, known in options.items():
+            self.fields[name].choices = [("", nothing), *known]  # type: ignore[attr-defined]
+
+    @property
+    def value_fields(self) -> list[BoundField]:
+        return [self[name] for name in VALUE_FIELDS]
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values that were given, as far as they are valid."""
+        data: Mapping[str, Any] = self.cleaned_data
+        return {name: data[name] for name in VALUE_FIELDS if data.get(name)}
+
+    def clean_origin(self) -> str:
+        text: str = self.cleaned_data["origin"]
+        if text:
+            try:
+                resolve_city(text)
+            except UnknownCity as unknown:
+                raise forms.ValidationError(str(unknown)) from None
+        return text
+
+    def clean_weight_g(self) -> str:
+        text: str = self.cleaned_data["weight_g"]
+        if text and whole_number(text) is None:
+            raise forms.ValidationError(_("Enter the weight in whole grams, such as 800."))
+        return text
+
+    def clean_declared_value(self) -> str:
+        text: str = self.cleaned_data["declared_value"]
+        if text:
+            try:
+                fen_from_yuan(text)
+            except InvalidAmount as refusal:
+                raise forms.ValidationError(refusal.message) from None
+        return text
+
+
+def add_styles(form: forms.Form) -> None:
+    for field in form.fields.values():
+        widget = field.widget
+        kind = "form-select" if isinstance(widget, forms.Select) else "form-control"
+        is_box = isinstance(widget, forms.CheckboxInput)
+        widget.attrs["class"] = "form-check-input" if is_box else kind
+
+
+class ColumnsForm(ValuesForm):
+    """What each column of a file is, values for what it does not say, and a name to keep both under."""
+
     takes_numbers = forms.BooleanField(
         label=gettext_lazy("Numbers of orders never begin with a zero"),
         help_text=gettext_lazy("Otherwise a cell that is a number is rejected: spreadsheets drop zeros."),
@@ -100,7 +159,9 @@ class ColumnsForm(forms.Form):
             "one_row_each": mapping.one_row_each,
             **kwargs.get("initial", {}),
         }
-        super().__init__(*args, **{**kwargs, "initial": initial})
+        super().__init__(
+            *args, addresses=addresses, nothing=_("As the file says"), **{**kwargs, "initial": initial}
+        )
         self.names = names
         self._preferred = [column_key(name) for name, _target in mapping.columns]
         targets = {column_key(name): target for name, target in mapping.columns}
@@ -109,19 +170,7 @@ class ColumnsForm(forms.Form):
             field = forms.ChoiceField(choices=choices, required=False, label=name)
             field.initial = targets.get(column_key(name), "")
             self.fields[f"column_{place}"] = field
-        nothing = ("", _("As the file says"))
-        options: dict[str, list[tuple[Any, Any]]] = {
-            "tier": list(TierCode.choices),
-            "pickup_address": [(name, name) for name in addresses],
-            "if_full": [(IfFull.NEXT.value, _("Take the next day"))],
-        }
-        for name, known in options.items():
-            self.fields[name].choices = [nothing, *known]  # type: ignore[attr-defined]
-        for any_field in self.fields.values():
-            widget = any_field.widget
-            kind = "form-select" if isinstance(widget, forms.Select) else "form-control"
-            is_box = isinstance(widget, forms.CheckboxInput)
-            widget.attrs["class"] = "form-check-input" if is_box else kind
+        add_styles(self)
 
     @property
     def columns(self) -> Iterator[tuple[str, BoundField]]:
@@ -130,36 +179,8 @@ class ColumnsForm(forms.Form):
             yield name, self[f"column_{place}"]
 
     @property
-    def value_fields(self) -> list[BoundField]:
-        return [self[name] for name in VALUE_FIELDS]
-
-    @property
     def boxes(self) -> list[BoundField]:
         return [self["takes_numbers"], self["one_row_each"]]
-
-    def clean_origin(self) -> str:
-        text: str = self.cleaned_data["origin"]
-        if text:
-            try:
-                resolve_city(text)
-            except UnknownCity as unknown:
-                raise forms.ValidationError(str(unknown)) from None
-        return text
-
-    def clean_weight_g(self) -> str:
-        text: str = self.cleaned_data["weight_g"]
-        if text and whole_number(text) is None:
-            raise forms.ValidationError(_("Enter the weight in whole grams, such as 800."))
-        return text
-
-    def clean_declared_value(self) -> str:
-        text: str = self.cleaned_data["declared_value"]
-        if text:
-            try:
-                fen_from_yuan(text)
-            except InvalidAmount as refusal:
-                raise forms.ValidationError(refusal.message) from None
-        return text
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -182,10 +203,7 @@ class ColumnsForm(forms.Form):
         pairs.sort(key=lambda pair: order.get(column_key(pair[0]), len(order)))
         return ColumnMapping(
             tuple((name, target) for name, target in pairs if name and target),
-            {name: data[name] for name in VALUE_FIELDS if data.get(name)},
+            self.values,
             bool(data.get("takes_numbers")),
             bool(data.get("one_row_each")),
         )
-
-
-VALUE_FIELDS: Final = ("tier", "origin", "weight_g", "courier", "pickup_address", "if_full", "declared_value")

@@ -53,7 +53,7 @@ def booking_columns(request: ActorRequest, file_id: int) -> HttpResponse:
         request.POST if request.method == "POST" else None,
         names=table.header,
         mapping=mapping,
-        addresses=_addresses(actor),
+        addresses=addresses_of(actor),
         initial={"save_as": template.name if template else ""},
     )
     known: BookingFile | None = None
@@ -144,7 +144,8 @@ def _template(actor: Actor, given: str, table: Table) -> BookingTemplate | None:
     return asked or template_for(actor, table.header)
 
 
-def _addresses(actor: Actor) -> list[str]:
+def addresses_of(actor: Actor) -> list[str]:
+    """The names of a merchant's pickup addresses, the default one first."""
     addresses = PickupAddress.objects.visible_to(actor).order_by("-is_default", "name")
     return list(addresses.values_list("name", flat=True)[:200])
 

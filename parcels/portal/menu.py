@@ -63,6 +63,15 @@ MENU: Final = (
         MERCHANT,
         Capability.BOOK_PARCELS,
     ),
+    NavItem(
+        _("Connected shops"),
+        "building-store",
+        "parcels:shop_list",
+        WORK,
+        22,
+        MERCHANT,
+        Capability.MANAGE_WEBHOOKS,
+    ),
     NavItem(_("Parcels"), "packages", "parcels:parcel_list", WORK, 30, MEMBERS, Capability.VIEW_PARCELS),
     NavItem(_("Labels"), "tag", "parcels:label_list", WORK, 35, MEMBERS, Capability.VIEW_PARCELS),
     NavItem(

@@ -28,6 +28,7 @@ from parcels.recipients.services.retention import forget_saved
 from parcels.returns.models import ReturnRequest
 from parcels.scans.places import public_place
 from parcels.scans.rules import TERMINAL
+from parcels.shops.services.retention import forget_recipient_at_shops
 from slas.choices import ExcuseState
 from slas.models import Excuse, Revision
 
@@ -140,6 +141,9 @@ def erase_early(*, actor: Actor, parcel_id: int, reason: str, now: datetime) -> 
     _erase([each.pk for each in pair], now)
     forget_recipient(merchant_id=parcel.merchant_id, phone=phone, now=now)
     forget_saved(merchant_id=parcel.merchant_id, phone=phone)
+    forget_recipient_at_shops(
+        merchant_id=parcel.merchant_id, phone=phone, parcel_ids=[each.pk for each in pair]
+    )
     # Stored answers to its booking, kept for a day, contain the tracking number.
     for each in pair:
         IdempotentRequest.objects.filter(

@@ -153,6 +153,12 @@ ALLOCATE = page(
     own="merchant_owner",
     rival="rival_merchant",
 )
+SHOPS = page(
+    "shops",
+    "connected shops: a merchant's owners and managers",
+    own="merchant_owner",
+    rival="rival_merchant",
+)
 SCAN = page(
     "scan",
     "scans by file: a courier's owners, managers, agents",

@@ -54,6 +54,7 @@ from tests.access.rules import (
     SEE_OFFERS,
     SELL,
     SET_UP,
+    SHOPS,
     SIGNED_IN,
     STRANGERS,
     STRANGERS_ONLY,
@@ -327,6 +328,19 @@ PARCELS = [
         rival=404,
         ops=302,
         path=("webhook", "webhook_message"),
+    ),
+    Row("parcels:shop_list", "GET", SHOPS, ops=404),
+    *get_and_post("parcels:shop_connect", SHOPS, post=422, ops=404),
+    Row("parcels:shop_detail", "GET", SHOPS, rival=404, ops=404, path=("shop",)),
+    Row("parcels:shop_edit", "GET", SHOPS, rival=404, ops=404, path=("shop",)),
+    Row("parcels:shop_edit", "POST", SHOPS, own=422, rival=404, ops=404, path=("shop",)),
+    *[
+        Row(f"parcels:shop_{verb}", "POST", SHOPS, own=302, rival=404, ops=404, path=("shop",))
+        for verb in ("pause", "resume", "delete")
+    ],
+    Row("parcels:shop_retry", "POST", SHOPS, own=302, rival=404, ops=404, path=("shop", "shop_message")),
+    Row(
+        "parcels:shop_receive", "POST", PUBLIC, own=401, path=("shop_key",), note="the signature of the shop"
     ),
     Row("parcels:pickup_list", "GET", READ),
     Row("parcels:pickup_create", "GET", BOOK, ops=404, note="ops book for nobody"),

@@ -18,16 +18,26 @@ from parcels.booking_files.services.files import book_file, start_booking_file
 from parcels.booking_files.services.templates import save_template
 from parcels.bookings.services.booking import book_parcel
 from parcels.bookings.services.writing import Booked
-from parcels.choices import ReplayKind, ReturnReason, ReturnState
+from parcels.choices import BooksOn, ReplayKind, ReturnReason, ReturnState, ShopKind, ShopOutcome
 from parcels.dry_runs.services import Period, start_dry_run
 from parcels.freight.models import FreightMonth, FreightStatement, FreightSum, Surcharge
 from parcels.manifests.services.making import Wanted, make_manifest_of_numbers
-from parcels.models import Pickup, PickupAddress, RecipientProof, ReturnPolicy, ReturnRequest, WebhookHour
+from parcels.models import (
+    Pickup,
+    PickupAddress,
+    RecipientProof,
+    ReturnPolicy,
+    ReturnRequest,
+    ShopMessage,
+    ShopOrder,
+    WebhookHour,
+)
 from parcels.recipients.rules import Entry
 from parcels.recipients.services.saving import save_recipient
 from parcels.scan_files.services import receive_scan_file
 from parcels.scans.lines import ScanLine
 from parcels.scans.services import record_scans
+from parcels.shops.services.shops import ShopDraft, connect_shop
 from parcels.watch_list.services import refresh_watch_list
 from parcels.webhooks.rules import BINS
 from parcels.webhooks.services.endpoints import Draft, create_endpoint, send_test
@@ -127,7 +137,19 @@ def trade(courier: Organisation, merchant: Organisation, *, ops: Actor) -> Booke
     _ask_for_return(merchant, parcel_id=booked.parcel_id)
     for organisation in (courier, merchant):
         _listen(organisation, now)
+    _connect_shop(merchant, now)
     return booked
+
+
+def _connect_shop(merchant: Organisation, now: datetime) -> None:
+    """A shop with an order that is rejected: it has no address."""
+    draft = ShopDraft("Shop", ShopKind.SHOPIFY, BooksOn.PLACED, "", "secret of a shop", {"tier": "next_day"})
+    shop, _made = connect_shop(actor=owner(merchant), draft=draft)
+    order = ShopOrder.objects.create(merchant_id=merchant.pk, shop=shop, key="1")
+    ShopMessage.objects.create(
+        merchant_id=merchant.pk, shop=shop, delivery="1", topic="orders/create", received_at=now, body="{}",
+        outcome=ShopOutcome.REJECTED, done_at=now, is_open=True, order=order, number="#1", reason="required",
+    )  # fmt: skip
 
 
 def _book_from_file(merchant: Organisation) -> None:

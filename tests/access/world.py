@@ -53,6 +53,7 @@ from couriers.models import Application, CourierHome, Facility
 from parcels.models import (
     BookingFile,
     BookingTemplate,
+    ConnectedShop,
     DryRun,
     FreightStatement,
     Manifest,
@@ -62,6 +63,7 @@ from parcels.models import (
     ReturnRequest,
     SavedRecipient,
     ScanFile,
+    ShopMessage,
     Surcharge,
     WebhookDelivery,
     WebhookEndpoint,
@@ -323,7 +325,7 @@ class _Builder:
             "address": PickupAddress.objects.get(merchant_id=self.merchant.pk),
             "booking_file": BookingFile.objects.get(merchant_id=self.merchant.pk, state="done"),
             "booking_draft": BookingFile.objects.get(merchant_id=self.merchant.pk, state="draft"),
-            "booking_form": BookingTemplate.objects.get(merchant_id=self.merchant.pk),
+            "booking_form": BookingTemplate.objects.get(merchant_id=self.merchant.pk, name="Orders"),
             "recipient": SavedRecipient.objects.get(merchant_id=self.merchant.pk),
             "return_policy": ReturnPolicy.objects.get(merchant_id=self.merchant.pk),
             "return_request": ReturnRequest.objects.get(merchant_id=self.merchant.pk),
@@ -368,6 +370,9 @@ class _Builder:
         hook = WebhookEndpoint.objects.get(organisation_id=self.courier.pk)
         message = WebhookDelivery.objects.filter(endpoint_id=hook.pk).earliest("pk")
         self.world.things |= {"webhook": hook.code, "webhook_message": message.message_id}
+        shop = ConnectedShop.objects.get(merchant_id=self.merchant.pk)
+        told = ShopMessage.objects.get(shop=shop)
+        self.world.things |= {"shop": str(shop.pk), "shop_key": shop.key, "shop_message": str(told.pk)}
         self.world.things["month"] = spell(month_of(timezone.now()))
 
     def _scorecard(self) -> Scorecard:

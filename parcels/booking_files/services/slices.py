@@ -36,7 +36,13 @@ class Outcomes:
 
 
 def book_rows(
-    actor: Actor, rows: Rows, records: Sequence[Record], *, requested_at: datetime, at: datetime
+    actor: Actor,
+    rows: Rows,
+    records: Sequence[Record],
+    *,
+    requested_at: datetime,
+    at: datetime,
+    source: ParcelSource = ParcelSource.FILE,
 ) -> Outcomes:
     """Book the valid rows; the results of the others say why they failed. Runs in the merchant's scope.
 
@@ -53,7 +59,7 @@ def book_rows(
                 requests=[request for order in run for request in order.requests()],
                 at=at,
                 requested_at=requested_at,
-                source=ParcelSource.FILE,
+                source=source,
             )
         )
         for order in run:

@@ -1,0 +1,1 @@
+"""Orders of merchants' shops: webhooks of Shopify and WooCommerce that become bookings."""

@@ -7,7 +7,9 @@ from typing import Any
 # Links from mails (new password, confirmation of an address, invitation) and signed downloads; API keys, of
 # which the prefix is public.
 _SECRETS = (
-    re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/|/invitations/)(?!done/|\d+/)[^/?#\s\"']+"),
+    re.compile(
+        r"(/accounts/(?:password/reset/key|confirm-email)/|/invitations/|/from-shop/)(?!done/|\d+/)[^/?#\s\"']+"
+    ),
     re.compile(r"([?&](?:signature|token|key|code|password)=)[^&#\s\"']+"),
     re.compile(r"(\bca_[0-9a-z]{10}_)[0-9A-Za-z_-]{20,}"),
 )

@@ -65,7 +65,7 @@ def run(world: World) -> Iterator[Row]:
 def _load(world: World, numbers: list[str], parcels: list[list[int]]) -> tuple[LoadResult, LoadResult]:
     """Run tracking clients, and clients of one courier that send scans of different parcels."""
     jobs: list[tuple[Any, ...]] = [(_look, world.port, numbers[place::LOOKERS]) for place in range(LOOKERS)]
-    jobs += [(_send, world.port, world.couriers[0], some) for some in parcels]
+    jobs += [(send_scans, world.port, world.couriers[0], some, SECONDS) for some in parcels]
     _begun, results = run_jobs(jobs)
     scans = sum_of(results[LOOKERS:])
     scans.seconds = SECONDS
@@ -88,13 +88,20 @@ def _look(ready: Callable[[], Any], port: int, numbers: list[str]) -> LoadResult
     return result
 
 
-def _send(ready: Callable[[], Any], port: int, courier: Member, parcels: list[int]) -> LoadResult:
+def send_scans(
+    ready: Callable[[], Any],
+    port: int,
+    courier: Member,
+    parcels: list[int],
+    seconds: float,
+    count: int = 1,
+) -> LoadResult:
     """Send the same batches repeatedly, immediately after a response and shortly after a refusal."""
-    bodies = [scan_bodies.as_json(lines) for lines in scan_bodies.batches(parcels, 1)]
+    bodies = [scan_bodies.as_json(lines) for lines in scan_bodies.batches(parcels, count)]
     calls = itertools.cycle([post(PATH, body, token=courier.token, content_type=JSON) for body in bodies])
     caller, result = Caller(port), LoadResult()
     ready()
-    until = time.perf_counter() + SECONDS
+    until = time.perf_counter() + seconds
     while (sent_at := time.perf_counter()) < until:
         response = caller.ask(next(calls))
         if response.status == 200:

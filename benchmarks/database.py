@@ -22,6 +22,7 @@ _ENVIRONMENT = {
     # No effective rate limit: one client here sends the load of hundreds.
     "API_RATE_PER_MINUTE": "10000000",
     "TRACKING_RATE_PER_MINUTE": "10000000",
+    "SHOP_RATE_PER_MINUTE": "10000000",
 }
 
 

@@ -30,6 +30,7 @@ def main() -> None:
     # One client here opens what hundreds would.
     os.environ.setdefault("API_RATE_PER_MINUTE", "10000000")
     os.environ.setdefault("TRACKING_RATE_PER_MINUTE", "10000000")
+    os.environ.setdefault("SHOP_RATE_PER_MINUTE", "10000000")
     from alliance import embedded  # noqa: PLC0415 -- reads the environment
 
     with embedded.running():

@@ -68,7 +68,7 @@ MENU: Final = (
         "building-store",
         "parcels:shop_list",
         WORK,
-        22,
+        57,
         MERCHANT,
         Capability.MANAGE_WEBHOOKS,
     ),

@@ -63,9 +63,7 @@ class ShopForm(ValuesForm):
             *args, addresses=addresses, nothing=_("Choose"), initial={**initial, **(values or {})}, **kwargs
         )
         self.fields["tier"].required = self.fields["weight_g"].required = True
-        self.fields["weight_g"].help_text = _(
-            "Of parcels whose shop does not say it: WooCommerce never does."
-        )
+        self.fields["weight_g"].help_text = _("Used when the shop sends no weight; WooCommerce never does.")
         self.fields["courier"].help_text = _("Empty: the best one, by your allocation rules.")
         self._choose("pickup_address", _("None"))
         self._choose("if_full", _("Reject the order"))

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -35,9 +35,20 @@ from slas.choices import TierCode
 _SECRET: Final = "new_shop_secret"  # noqa: S105 -- the name in the session
 LIST: Final = Listing("shop_messages", {"at": Sort(gettext_lazy("Time"), Order((("pk", number),)))})
 PAGE_SIZE: Final = 25
+# As the programs' own pages name them.
 _TOPICS: Final = {
-    ShopKind.SHOPIFY.value: ("Order creation", "Order update", "Order payment", "Order cancellation"),
-    ShopKind.WOOCOMMERCE.value: ("Order created", "Order updated", "Order deleted", "Order restored"),
+    ShopKind.SHOPIFY.value: (
+        pgettext_lazy("Shopify", "Order creation"),
+        pgettext_lazy("Shopify", "Order update"),
+        pgettext_lazy("Shopify", "Order payment"),
+        pgettext_lazy("Shopify", "Order cancellation"),
+    ),
+    ShopKind.WOOCOMMERCE.value: (
+        pgettext_lazy("WooCommerce", "Order created"),
+        pgettext_lazy("WooCommerce", "Order updated"),
+        pgettext_lazy("WooCommerce", "Order deleted"),
+        pgettext_lazy("WooCommerce", "Order restored"),
+    ),
 }
 
 
@@ -108,6 +119,8 @@ def shop_detail(request: ActorRequest, shop_id: int) -> HttpResponse:
         "topics": _TOPICS[shop.kind],
         "values": [(label_of(name), _shown(name, values[name])) for name in VALUE_FIELDS if values.get(name)],
         "figures": queries.figures_of(actor).get(shop.pk, queries.Figures()),
+        # Until it sends something, people look for how to set it up.
+        "is_new": not page.rows and not form.filters,
         "form": form,
         "rows": [_row(message) for message in page.rows],
         **page.context,
@@ -151,7 +164,7 @@ def shop_retry(request: ActorRequest, shop_id: int, message_id: int) -> HttpResp
             raise
         messages.error(request, error.detail)
     else:
-        messages.success(request, _("It is tried again. Reload the page for what became of it."))
+        messages.success(request, _("Trying again. Reload the page to see the result."))
     return redirect("parcels:shop_detail", shop_id)
 
 

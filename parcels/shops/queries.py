@@ -28,9 +28,13 @@ def shops_of(actor: Actor) -> Sequence[ConnectedShop]:
 def figures_of(actor: Actor) -> dict[int, Figures]:
     """Count what is to be looked at and what waits, by shop: all other messages are left to the index."""
     rows = ShopMessage.objects.visible_to(actor).filter(Q(is_open=True) | Q(outcome=ShopOutcome.WAITING))
-    counted = rows.order_by().values("shop_id").annotate(
-        opened=Count("pk", filter=Q(is_open=True)),
-        waiting=Count("pk", filter=Q(outcome=ShopOutcome.WAITING)),
+    counted = (
+        rows.order_by()
+        .values("shop_id")
+        .annotate(
+            opened=Count("pk", filter=Q(is_open=True)),
+            waiting=Count("pk", filter=Q(outcome=ShopOutcome.WAITING)),
+        )
     )
     return {row["shop_id"]: Figures(row["opened"], row["waiting"]) for row in counted}
 

@@ -286,4 +286,3 @@ class ShopReason(models.TextChoices):
     NOT_JSON = "not_json", _("Not JSON: choose JSON as the webhook's format.")
     NO_ORDER = "no_order", _("It contains no order.")
     NO_TEMPLATE = "no_template", _("The shop has no template: fill in its values again.")
-    EXPIRED = "expired", _("It waited for more than 30 days.")

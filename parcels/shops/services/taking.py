@@ -181,38 +181,21 @@ def _result_of(actor: Actor, message: ShopMessage, at: datetime) -> Result:
         return Result(ShopOutcome.IGNORED, verdict, parcel_id=row.parcel_id)
     row.version = order.version or row.version
     row.is_cancelled, row.touched_at = order.stage is Stage.CANCELLED, at
-    result = _done(actor, shop, row, order, verdict, parcel, at)
+    match verdict:
+        case Verdict.BOOK:
+            result = _book(actor, shop, order, at)
+            row.parcel_id = result.parcel_id
+        case Verdict.CANCEL if parcel is not None:
+            result = _cancel(actor, parcel, at)
+            row.parcel_id = None if result.outcome == ShopOutcome.CANCELLED else parcel.pk
+        case Verdict.COMPARE if parcel is not None:
+            result = _compare(actor, shop, order, parcel)
+        case reason:
+            result = Result(ShopOutcome.IGNORED, reason.value)
     row.save()
     # What was wrong with the messages before is settled, or told by this one again.
     ShopMessage.objects.filter(order=row, is_open=True).update(is_open=False)
     return result
-
-
-def _done(
-    actor: Actor,
-    shop: ConnectedShop,
-    row: ShopOrder,
-    order: Order,
-    verdict: Verdict | ShopReason,
-    parcel: Parcel | None,
-    at: datetime,
-) -> Result:
-    if verdict is Verdict.BOOK:
-        result = _book(actor, shop, order, at)
-        row.parcel_id = result.parcel_id
-        return result
-    if verdict is Verdict.CANCEL and parcel is not None:
-        try:
-            cancel_parcel(actor=actor, parcel_id=parcel.pk, at=at)
-        except AllianceError as refusal:
-            return Result(ShopOutcome.TOO_LATE, refusal.reason, "", refusal.detail, parcel.pk)
-        row.parcel_id = None
-        return Result(ShopOutcome.CANCELLED, parcel_id=parcel.pk)
-    if verdict is Verdict.COMPARE and parcel is not None:
-        if _has_changed(actor, shop, order, parcel):
-            return Result(ShopOutcome.CHANGED, parcel_id=parcel.pk)
-        return Result(ShopOutcome.IGNORED, ShopReason.BOOKED_BEFORE, parcel_id=parcel.pk)
-    return Result(ShopOutcome.IGNORED, str(verdict.value))
 
 
 def _parcel_of(actor: Actor, row: ShopOrder) -> Parcel | None:
@@ -249,6 +232,20 @@ def _book(actor: Actor, shop: ConnectedShop, order: Order, at: datetime) -> Resu
         # In a file, by a program or by hand: it is this order's.
         return Result(ShopOutcome.IGNORED, ShopReason.BOOKED_BEFORE, parcel_id=result.parcel_id)
     return Result.refused(result)
+
+
+def _cancel(actor: Actor, parcel: Parcel, at: datetime) -> Result:
+    try:
+        cancel_parcel(actor=actor, parcel_id=parcel.pk, at=at)
+    except AllianceError as refusal:
+        return Result(ShopOutcome.TOO_LATE, refusal.reason, parcel_id=parcel.pk)
+    return Result(ShopOutcome.CANCELLED, parcel_id=parcel.pk)
+
+
+def _compare(actor: Actor, shop: ConnectedShop, order: Order, parcel: Parcel) -> Result:
+    if _has_changed(actor, shop, order, parcel):
+        return Result(ShopOutcome.CHANGED, parcel_id=parcel.pk)
+    return Result(ShopOutcome.IGNORED, ShopReason.BOOKED_BEFORE, parcel_id=parcel.pk)
 
 
 def _has_changed(actor: Actor, shop: ConnectedShop, order: Order, parcel: Parcel) -> bool:

@@ -1,13 +1,17 @@
 """The shop's door: who is let in, what is kept, and that it is answered before anything is booked."""
 
 import logging
+from io import BytesIO
 from typing import Any
 
 import pytest
 from django.db import OperationalError
-from django.test import Client
+from django.http import HttpRequest
+from django.test import Client, RequestFactory
 
+from alliance.errors import TooLarge
 from alliance.tenancy import Actor, Scope, scope
+from alliance.web.bodies import whole_body
 from parcels.choices import ShopKind, ShopOutcome, ShopReason
 from parcels.models import ConnectedShop, ShopMessage
 from parcels.shops.rules import MOST_BYTES, new_key
@@ -88,10 +92,10 @@ def test_content_type_does_not_matter_for_what_is_signed(shopify: ConnectedShop,
     assert len(messages_of(shopify)) == 1
 
 
-@pytest.mark.parametrize("key", ["", new_key()])
-def test_ping_of_woocommerce_is_answered_whoever_asks(woo: ConnectedShop, key: str) -> None:
+@pytest.mark.parametrize("is_known", [True, False])
+def test_ping_of_woocommerce_is_answered_whoever_asks(woo: ConnectedShop, is_known: bool) -> None:
     """It comes before the webhook is saved, unsigned: an error would stop the webhook from being made."""
-    url = f"/from-shop/{key or woo.key}/"
+    url = f"/from-shop/{woo.key if is_known else new_key()}/"
     answer = Client().post(url, b"webhook_id=142", content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 200
     other = Client().post(url, b"webhook_id=142&x=1", content_type="application/x-www-form-urlencoded")
@@ -103,6 +107,17 @@ def test_huge_bodies_are_refused_before_anything_else(shopify: ConnectedShop) ->
     assert send(shopify, "orders/create", b"[" + b" " * MOST_BYTES).status_code == 413
     most = b"[" + b" " * (MOST_BYTES - 2) + b"]"
     assert send(shopify, "orders/create", most).status_code == 200
+
+
+def test_body_in_chunks_is_read_whole_up_to_the_limit() -> None:
+    def chunked(body: bytes) -> HttpRequest:
+        request = RequestFactory().post("/", content_type="application/json")
+        request.META |= {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": BytesIO(body)}
+        return request
+
+    assert whole_body(chunked(b"{}" * 50), most=100) == b"{}" * 50
+    with pytest.raises(TooLarge):
+        whole_body(chunked(b"{}" * 51), most=100)
 
 
 def test_other_methods_are_not_for_this_door(shopify: ConnectedShop) -> None:

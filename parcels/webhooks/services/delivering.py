@@ -42,6 +42,7 @@ BATCH, BATCH_SECONDS = 200, 5.0
 MOST_ENDPOINTS: Final = 200
 # How often a worker looks for endpoints that are due, and for events.
 LOOK_EVERY, FAN_OUT_EVERY = 0.25, 1.0
+_READ_LATELY: Final = timedelta(seconds=FAN_OUT_EVERY * 0.9)
 log = structlog.get_logger(__name__)
 
 _COUNT: Final = """
@@ -85,7 +86,8 @@ class _Worker:
         looked = fanned = -1_000.0
         while (is_time := time.monotonic() < self._until) or self._under_way:
             if is_time and fanning_out and time.monotonic() - fanned >= FAN_OUT_EVERY:
-                fan_out(now=timezone.now())
+                # Of several workers one reads the outbox, and the others send.
+                fan_out(now=timezone.now(), unless_within=None if until_idle else _READ_LATELY)
                 fanned = time.monotonic()
             if is_time and time.monotonic() - looked >= LOOK_EVERY:
                 self._take()

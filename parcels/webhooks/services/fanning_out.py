@@ -6,6 +6,7 @@ and no booking or scan has to wait for anything.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -18,45 +19,66 @@ from alliance.database.literals import moments, numbers, texts
 from alliance.database.work_shares import Outages
 from alliance.locks import Lock, wait_for
 from alliance.models import Heartbeat
-from alliance.tenancy import Scope, scope
+from alliance.tenancy import Scope, raw_rows, scope
 from parcels.webhooks.models import WebhookEndpoint
 from parcels.webhooks.sql import FAN_OUT
 
-# The time up to which the outbox has been read, and up to which it was read once more.
+# The time up to which the outbox has been read. Its detail: when each further kind of pass last was.
 HEARTBEAT: Final = "fan-out-webhooks"
-# What most transactions take: read at each pass.
-OVERLAP: Final = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How often a pass of this kind is due, and how far behind the one before it begins to read."""
+
+    name: str
+    every: timedelta
+    overlap: timedelta
+
+
+# Each finds what the ones before it were too early for. Read about ten times in all, an event costs little.
+# The first: besides what transactions that were open then have written. For clocks that differ, and for the
+# moment between an event's time and its transaction's.
+SHORT: Final = Kind("short", timedelta(0), timedelta(seconds=2))
+# For what had to wait for a connection.
+MIDDLE: Final = Kind("middle", timedelta(seconds=10), timedelta(seconds=30))
 # Longer than any transaction: a task is killed after CELERY_TASK_TIME_LIMIT, a request after a minute.
-LONG_OVERLAP: Final = timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT + 60)
-LONG_EVERY: Final = timedelta(minutes=2)
+LONG: Final = Kind("long", timedelta(minutes=5), timedelta(seconds=settings.CELERY_TASK_TIME_LIMIT + 60))
+KINDS: Final = (SHORT, MIDDLE, LONG)
+# One transaction that stays open does not have each pass read more than this again.
+MOST_OPEN: Final = timedelta(seconds=60)
 # Read in one transaction.
 STRETCH: Final = timedelta(minutes=20)
 # Clocks of other machines may be ahead.
 _AHEAD: Final = timedelta(hours=1)
+# When the oldest transaction began that may still write an event of before.
+_OPEN: Final = """
+    SELECT min(xact_start) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
-def fan_out(*, now: datetime) -> int:
+def fan_out(*, now: datetime, unless_within: timedelta | None = None) -> int:
     """Add the deliveries of events since the last pass; return how many.
 
-    May run twice, side by side, or be killed anywhere: the next pass reads the same again. If a node of the
-    cluster is down, the shards of the others are read before OperationalError is raised.
+    Does nothing if another worker has begun a pass within some time. May run twice, side by side, or be
+    killed anywhere: the next pass reads the same again. If a node of the cluster is down, the shards of the
+    others are read before OperationalError is raised.
     """
     with scope(Scope.everything()):
         endpoints = list(WebhookEndpoint.objects.listening())
-        last = Heartbeat.objects.filter(name=HEARTBEAT).first()
-    if not endpoints:
-        return 0
-    read_long = _long_of(last)
-    is_long = read_long is None or now - read_long >= LONG_EVERY
-    since = (read_long or now) - LONG_OVERLAP if is_long else (last.at if last else now) - OVERLAP
+        if not endpoints:
+            return 0
+        marks = _begin(now, unless_within)
+        if marks is None:
+            return 0
+        [(opened_at,)] = raw_rows(_OPEN)
+    kinds = _due(marks, now)
     # Nobody asked for what was before.
-    since = max(since, min(endpoint.listens_from for endpoint in endpoints))
+    listens_from = min(endpoint.listens_from for endpoint in endpoints)
+    since = max(_since(kinds[-1], marks, now), listens_from)
     count = sum(_add(endpoints, *stretch, now=now) for stretch in stretches(since, now))
-    marked = now if is_long or read_long is None else read_long
-    with scope(Scope.everything()):
-        Heartbeat.objects.update_or_create(
-            name=HEARTBEAT, defaults={"at": now, "detail": {"long": marked.isoformat()}}
-        )
+    _end(now, kinds, opened_at)
     return count
 
 
@@ -108,6 +130,40 @@ def _add(endpoints: Sequence[WebhookEndpoint], since: datetime, until: datetime,
     return count
 
 
-def _long_of(last: Heartbeat | None) -> datetime | None:
-    text = last.detail.get("long") if last else None
-    return datetime.fromisoformat(text) if text else None
+def _begin(now: datetime, unless_within: timedelta | None) -> dict[str, datetime] | None:
+    """Return when passes last were, by kind; None if another worker's began a moment ago."""
+    Heartbeat.objects.get_or_create(name=HEARTBEAT, defaults={"at": now})
+    row = Heartbeat.objects.select_for_update().get(name=HEARTBEAT)
+    noted = {name: datetime.fromisoformat(text) for name, text in row.detail.items()}
+    begun = noted.get("begun")
+    if unless_within is not None and begun is not None and timedelta(0) <= now - begun < unless_within:
+        return None
+    row.detail["begun"] = now.isoformat()
+    row.save(update_fields=["detail"])
+    return {"at": row.at, **noted}
+
+
+def _end(now: datetime, kinds: Sequence[Kind], opened_at: datetime | None) -> None:
+    told = {kind.name: now for kind in kinds} | {"open": min(opened_at or now, now)}
+    with scope(Scope.everything()):
+        row = Heartbeat.objects.select_for_update().get(name=HEARTBEAT)
+        row.at, row.detail = now, row.detail | {name: at.isoformat() for name, at in told.items()}
+        row.save(update_fields=["at", "detail"])
+
+
+def _due(marks: dict[str, datetime], now: datetime) -> list[Kind]:
+    """Return the kinds of pass that are due: the last of them reads what the others would."""
+    last = max(
+        place
+        for place, kind in enumerate(KINDS)
+        if kind is SHORT or kind.name not in marks or now - marks[kind.name] >= kind.every
+    )
+    return [*KINDS[: last + 1]]
+
+
+def _since(kind: Kind, marks: dict[str, datetime], now: datetime) -> datetime:
+    # Of the future: the clock was set back.
+    last = min(marks.get(kind.name, marks["at"]), now)
+    if kind is SHORT:
+        last = max(min(last, marks.get("open", last)), last - MOST_OPEN)
+    return last - kind.overlap

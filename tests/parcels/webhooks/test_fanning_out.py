@@ -13,7 +13,7 @@ from alliance.tenancy import Actor, Scope, scope
 from parcels.choices import DeliveryState
 from parcels.models import Parcel, WebhookDelivery
 from parcels.webhooks.rules import message_id, parse_message_id
-from parcels.webhooks.services.fanning_out import HEARTBEAT, LONG_EVERY, LONG_OVERLAP, fan_out
+from parcels.webhooks.services.fanning_out import HEARTBEAT, LONG, MIDDLE, SHORT, fan_out
 from tests.parcels.helpers.parcels import booked_parcels
 from tests.parcels.webhooks.helpers import MOVED, deliveries, endpoint, fanned_out, happen, reread
 
@@ -90,14 +90,81 @@ def test_an_event_committed_minutes_after_its_time_is_found(merchant: Actor, par
     hook, _secret = endpoint(merchant)
     begun = timezone.now()
     assert fan_out(now=begun) == 0
-    later = begun + LONG_OVERLAP - timedelta(seconds=70)
+    later = begun + LONG.overlap - timedelta(seconds=70)
     # A transaction that began before the first pass, and ends now.
     happen(parcel, "picked_up", at=begun + timedelta(seconds=1))
     assert fan_out(now=later) == 1
     quick = later + timedelta(seconds=30)
     happen(parcel, "in_transit", at=later - timedelta(minutes=5))
     assert fan_out(now=quick) == 0
-    assert fan_out(now=later + LONG_EVERY) == 1
+    assert fan_out(now=later + LONG.every) == 1
+    assert [each.payload["status"] for each in deliveries(hook)] == ["picked_up", "in_transit"]
+
+
+@pytest.mark.django_db
+def test_a_pass_reads_what_the_one_before_was_too_early_for(merchant: Actor, parcel: Parcel) -> None:
+    hook, _secret = endpoint(merchant)
+    begun, seconds = timezone.now() + timedelta(minutes=1), timedelta(seconds=1)
+    fan_out(now=begun)
+    happen(parcel, "picked_up", at=begun + seconds)
+    # Committed a moment later than the second pass looked.
+    assert fan_out(now=begun + 2 * seconds) == 1
+    happen(parcel, "in_transit", at=begun + 2 * seconds - SHORT.overlap / 2)
+    assert fan_out(now=begun + 3 * seconds) == 1
+    happen(parcel, "out_for_delivery", at=begun + 3 * seconds - MIDDLE.overlap / 2)
+    assert fan_out(now=begun + 4 * seconds) == 0
+    assert fan_out(now=begun + MIDDLE.every) == 1
+    assert len(deliveries(hook)) == 3
+
+
+@pytest.mark.django_db
+def test_passes_go_on_after_the_clock_was_set_back(merchant: Actor, parcel: Parcel) -> None:
+    endpoint(merchant)
+    begun = timezone.now()
+    fan_out(now=begun + timedelta(hours=2))
+    happen(parcel, "picked_up", at=begun + timedelta(seconds=1))
+    assert fan_out(now=begun + timedelta(seconds=2)) == 1
+
+
+@pytest.mark.django_db
+def test_of_several_workers_one_reads_at_a_time(merchant: Actor, parcel: Parcel) -> None:
+    endpoint(merchant)
+    begun, lately = timezone.now(), timedelta(seconds=1)
+    fan_out(now=begun, unless_within=lately)
+    happen(parcel, "picked_up", at=begun + timedelta(milliseconds=100))
+    assert fan_out(now=begun + timedelta(milliseconds=500), unless_within=lately) == 0
+    assert fan_out(now=begun + lately, unless_within=lately) == 1
+
+
+@pytest.mark.one_server("threads of one database")
+@pytest.mark.django_db(transaction=True)
+def test_what_an_open_transaction_writes_is_read_by_the_next_pass_and_in_order(
+    merchant: Actor, parcel: Parcel
+) -> None:
+    """Its event is older than the pass before: the parcel's next one must not come first."""
+    hook, _secret = endpoint(merchant)
+    begun = timezone.now()
+    opened, ended = threading.Event(), threading.Event()
+
+    def write() -> None:
+        try:
+            with scope(Scope.everything()):
+                happen(parcel, "picked_up", at=timezone.now())
+                opened.set()
+                ended.wait(10)
+        finally:
+            connection.close()
+
+    writing = threading.Thread(target=write)
+    writing.start()
+    assert opened.wait(10)
+    assert fan_out(now=begun + timedelta(seconds=1)) == 0
+    assert fan_out(now=begun + timedelta(seconds=9)) == 0
+    ended.set()
+    writing.join(10)
+    happen(parcel, "in_transit", at=begun + timedelta(seconds=9.5))
+    # The middle kind is not due yet.
+    assert fan_out(now=begun + timedelta(seconds=10)) == 2
     assert [each.payload["status"] for each in deliveries(hook)] == ["picked_up", "in_transit"]
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-NAMES = ("alike", "chaos", "failover", "history", "labels", "practice", "restore", "rollout")
+NAMES = ("alike", "chaos", "failover", "history", "labels", "practice", "restore", "rollout", "webhooks")
 
 
 def main() -> None:

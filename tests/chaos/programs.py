@@ -131,10 +131,13 @@ class Program:
         return [int(pid) for pid in text.split()]
 
 
-def worker(name: str, environment: dict[str, str], folder: Path) -> Program:
+def worker(
+    name: str, environment: dict[str, str], folder: Path, *, queue: str = "celery", concurrency: int = 2
+) -> Program:
     """Return a Celery worker as `manage.py up` runs it."""
     command = [sys.executable, "-m", "celery", "--app", "alliance.celery", "worker", "--loglevel", "INFO"]
-    command += ["--concurrency", "2", "--without-mingle", "--without-gossip", "--hostname", f"{name}@chaos"]
+    command += ["--queues", queue, "--concurrency", str(concurrency)]
+    command += ["--without-mingle", "--without-gossip", "--hostname", f"{name}@chaos"]
     return Program(name, command, environment, folder, ready_when=" ready")
 
 

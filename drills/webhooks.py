@@ -43,8 +43,8 @@ WORKERS: Final = 2
 # Seconds between two kills, and that a mood lasts: at least and at most. An endpoint is free again a minute
 # after its worker was killed.
 KILLS, MOOD = (15.0, 40.0), (2.0, 12.0)
-# The product's programs are killed at least so often, however few events there are.
-LEAST_KILLS: Final = 3
+# The part of all messages that has arrived when trouble ends.
+TROUBLED: Final = 0.7
 # Seconds without a message arriving after which what waits is lost.
 PATIENCE: Final = 180.0
 _OVER: Final = (
@@ -150,7 +150,7 @@ class Drill:
             moods = pool.submit(self._moods, receivers, done)
             loads = [pool.submit(self._load, key) for key in merchants]
             try:
-                while kills < LEAST_KILLS or not all(load.done() for load in loads):
+                while not all(load.done() for load in loads) or self._share_arrived() < TROUBLED:
                     time.sleep(self.source.uniform(*KILLS))
                     self._kill(workers)
                     kills += 1
@@ -216,6 +216,10 @@ class Drill:
             self.wrong.append(f"{path}: {response.status} {answer[:300]!r}")
         found: dict[str, Any] = json.loads(answer)
         return found
+
+    def _share_arrived(self) -> float:
+        total = sum(map(len, self._expected()))
+        return int(self.server.value(_ARRIVED)) / max(total, 1)
 
     def _arrive(self, total: int) -> None:
         """Wait until nothing waits; what is tried again in hours is tried at once."""

@@ -206,6 +206,8 @@ class WebhookCause(models.TextChoices):
 
     GONE = "gone", _("It answered 410 Gone.")
     FAILING = "failing", _("Every delivery failed for five days.")
+    # It did harm. Its owner cannot resume it.
+    STOPPED = "stopped", _("The alliance stopped it.")
 
 
 class DeliveryState(models.TextChoices):

@@ -40,7 +40,8 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
         parcels.ScanFile.name parcels.ScanFile.encoding parcels.ScanFile.language
         parcels.ScanFile.problem
         parcels.RecipientProof.by_address
-        parcels.WebhookEndpoint.topics parcels.WebhookDelivery.topic parcels.WebhookDelivery.payload
+        parcels.WebhookEndpoint.topics parcels.WebhookEndpoint.reference_prefix
+        parcels.WebhookDelivery.topic parcels.WebhookDelivery.payload
         parcels.WebhookReplay.language parcels.WebhookReplay.problem
         parcels.ConnectedShop.prefix parcels.ConnectedShop.language parcels.ShopOrder.key
         parcels.ShopMessage.delivery parcels.ShopMessage.topic parcels.ShopMessage.number

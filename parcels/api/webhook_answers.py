@@ -26,6 +26,7 @@ def endpoint_json(endpoint: WebhookEndpoint) -> JSON:
         "url": endpoint.url,
         "description": endpoint.description,
         "topics": endpoint.topics,
+        "reference_prefix": endpoint.reference_prefix,
         "state": endpoint.state,
         "cause": endpoint.cause or None,
         "created_at": _text(endpoint.created_at),

@@ -11,7 +11,13 @@ from alliance.api.parsing import Body, MomentField, WordField
 from alliance.api.public_ids import PublicIdField
 from alliance.public_ids import IdKind
 from parcels.choices import DeliveryState, ReplayKind, ReplayState, WebhookCause, WebhookState
-from parcels.webhooks.rules import CODE_PATTERN, DESCRIPTION_LENGTH, MESSAGE_PATTERN, URL_LENGTH
+from parcels.webhooks.rules import (
+    CODE_PATTERN,
+    DESCRIPTION_LENGTH,
+    MESSAGE_PATTERN,
+    PREFIX_LENGTH,
+    URL_LENGTH,
+)
 from parcels.webhooks.topics import TOPICS
 
 S = serializers.Serializer[Any]
@@ -52,6 +58,7 @@ class _MessageIdSchema(OpenApiSerializerFieldExtension):
 
 
 _TOPICS_HELP = "Events to be sent: see `GET /webhook-topics`."
+_PREFIX_HELP = "Only events of parcels whose reference begins with it; empty: of all."
 
 
 class WebhookBody(Body):
@@ -60,6 +67,9 @@ class WebhookBody(Body):
     url = serializers.CharField(max_length=URL_LENGTH, help_text="https://, on the public Internet.")
     topics = serializers.ListField(child=serializers.CharField(max_length=40), help_text=_TOPICS_HELP)
     description = serializers.CharField(max_length=DESCRIPTION_LENGTH, default="", allow_blank=True)
+    reference_prefix = serializers.CharField(
+        max_length=PREFIX_LENGTH, default="", allow_blank=True, help_text=_PREFIX_HELP
+    )
 
 
 class WebhookChangeBody(Body):
@@ -70,6 +80,9 @@ class WebhookChangeBody(Body):
         child=serializers.CharField(max_length=40), required=False, help_text=_TOPICS_HELP
     )
     description = serializers.CharField(max_length=DESCRIPTION_LENGTH, required=False, allow_blank=True)
+    reference_prefix = serializers.CharField(
+        max_length=PREFIX_LENGTH, required=False, allow_blank=True, help_text=_PREFIX_HELP
+    )
 
 
 class SecretAnswer(S):
@@ -93,6 +106,7 @@ class WebhookAnswer(S):
     url = serializers.CharField()
     description = serializers.CharField()
     topics = serializers.ListField(child=serializers.CharField())
+    reference_prefix = serializers.CharField(allow_blank=True)
     state = serializers.ChoiceField(choices=WebhookState.choices)
     cause = serializers.ChoiceField(
         choices=WebhookCause.choices, allow_null=True, help_text="Why it was switched off."

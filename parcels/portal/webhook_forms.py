@@ -1,11 +1,12 @@
 """Forms of webhooks: an endpoint, the filters of its deliveries, and what is to be sent again."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -15,9 +16,26 @@ from alliance.tenancy import Actor
 from parcels.choices import DeliveryState, ReplayKind
 from parcels.models import WebhookEndpoint
 from parcels.webhooks.addresses import problem_of
-from parcels.webhooks.rules import DESCRIPTION_LENGTH, URL_LENGTH
+from parcels.webhooks.rules import DESCRIPTION_LENGTH, PREFIX_LENGTH, URL_LENGTH
 from parcels.webhooks.services.endpoints import Draft
-from parcels.webhooks.topics import TOPICS, topics_for
+from parcels.webhooks.topics import SUBJECTS, TOPICS, topics_for
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An event that may be chosen."""
+
+    name: str
+    about: str | Promise
+    is_ticked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Events about one thing."""
+
+    label: str | Promise
+    boxes: list[Box]
 
 
 class EndpointForm(forms.Form):
@@ -35,6 +53,15 @@ class EndpointForm(forms.Form):
         required=False,
         help_text=_("What your people call it."),
     )
+    reference_prefix = forms.CharField(
+        label=_("Reference begins with"),
+        max_length=PREFIX_LENGTH,
+        required=False,
+        help_text=_(
+            "For one shop of several: only events of parcels whose reference begins so. Capital and small"
+            " letters differ. Leave it empty for all."
+        ),
+    )
     topics = forms.MultipleChoiceField(label=_("Events"), widget=forms.CheckboxSelectMultiple)
 
     def __init__(
@@ -44,11 +71,12 @@ class EndpointForm(forms.Form):
             kwargs["initial"] = {
                 "url": endpoint.url,
                 "description": endpoint.description,
+                "reference_prefix": endpoint.reference_prefix,
                 "topics": endpoint.topics,
             }
         super().__init__(*args, **kwargs)
-        names = topics_for(actor)
-        self.fields["topics"].choices = [(name, _choice(name)) for name in names]  # type: ignore[attr-defined]
+        self._names = topics_for(actor)
+        self.fields["topics"].choices = [(name, name) for name in self._names]  # type: ignore[attr-defined]
 
     def clean_url(self) -> str:
         # Told beside what else is missing: the service looks at it once all is there.
@@ -58,13 +86,22 @@ class EndpointForm(forms.Form):
         return url
 
     @property
+    def subjects(self) -> list[Subject]:
+        """Return the events that may be chosen, by subject."""
+        ticked = set(self["topics"].value() or ())
+        found = [
+            Subject(label, [
+                Box(name, TOPICS[name].about, name in ticked)
+                for name in self._names if name.partition(".")[0] in prefixes
+            ])
+            for label, prefixes in SUBJECTS
+        ]  # fmt: skip
+        return [subject for subject in found if subject.boxes]
+
+    @property
     def draft(self) -> Draft:
         data = self.cleaned_data
-        return Draft(data["url"], data["topics"], data["description"])
-
-
-def _choice(name: str) -> str:
-    return format_html('{} <span class="text-secondary ca-mono">{}</span>', TOPICS[name].about, name)
+        return Draft(data["url"], data["topics"], data["description"], data["reference_prefix"])
 
 
 class DeliveryFilterForm(FilterForm):

@@ -242,6 +242,7 @@ def _detail_page(request: ActorRequest, endpoint: WebhookEndpoint, replay: Repla
     context = {
         "endpoint": endpoint,
         "is_off": endpoint.state == WebhookState.DISABLED,
+        "may_resume": actor.is_ops or not endpoint.is_stopped_by_ops,
         "topics": [(name, _about(name)) for name in endpoint.topics],
         "figures": queries.figures_of(endpoint, now),
         "secrets": queries.secrets_of(endpoint, now),

@@ -1,6 +1,7 @@
 """Endpoints of webhooks, their secrets, what is delivered to them, and figures of that."""
 
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
@@ -14,20 +15,24 @@ from alliance.models import Organisation, User
 from alliance.tenancy import TenantQuerySet
 from parcels.choices import DeliveryState, ReplayKind, ReplayState, WebhookCause, WebhookState
 from parcels.webhooks.querysets import DeliveryQuerySet, EndpointQuerySet, SecretQuerySet
-from parcels.webhooks.rules import DESCRIPTION_LENGTH, URL_LENGTH, message_id, new_code
+from parcels.webhooks.rules import DESCRIPTION_LENGTH, PREFIX_LENGTH, URL_LENGTH, message_id, new_code
 
 
 class WebhookEndpoint(models.Model):
     """An address of a member's program, to which events are sent."""
 
     # By which programs know it.
-    code = models.CharField(max_length=24, unique=True, default=new_code, editable=False)
+    code = models.CharField(_("id"), max_length=24, unique=True, default=new_code, editable=False)
     organisation = models.ForeignKey(
         Organisation, models.PROTECT, db_index=False, related_name="+", verbose_name=_("organisation")
     )
     url = models.CharField(_("address"), max_length=URL_LENGTH)
     description = models.CharField(_("description"), max_length=DESCRIPTION_LENGTH, blank=True)
     topics = ArrayField(models.CharField(max_length=40), verbose_name=_("events"))
+    # Of one shop of several: only events of parcels whose reference begins with it.
+    reference_prefix = models.CharField(
+        _("reference begins with"), max_length=PREFIX_LENGTH, blank=True, default="", db_default=""
+    )
     state = models.CharField(_("state"), max_length=8, choices=WebhookState, default=WebhookState.ACTIVE)
     cause = models.CharField(_("cause"), max_length=8, choices=WebhookCause, blank=True)
     created_by = models.ForeignKey(
@@ -45,7 +50,7 @@ class WebhookEndpoint(models.Model):
     # Batches in a row of which nothing arrived, since when, and until when nothing is tried.
     failures = models.PositiveIntegerField(default=0)
     failing_since = models.DateTimeField(_("failing since"), null=True)
-    held_until = models.DateTimeField(null=True)
+    held_until = models.DateTimeField(_("held back until"), null=True)
     # How often its people were told.
     warned = models.PositiveSmallIntegerField(default=0)
 
@@ -68,6 +73,8 @@ class WebhookEndpoint(models.Model):
             models.Index(fields=["organisation", "-id"], name="webhook_by_organisation"),
             # Workers look for those with something to send, and for those whose worker was killed.
             models.Index(fields=["next_due_at"], name="webhook_due", condition=Q(state=WebhookState.ACTIVE)),
+            # Ops' filter of those at which nothing arrives.
+            models.Index(fields=["-id"], name="webhook_failing", condition=Q(failing_since__isnull=False)),
             models.Index(
                 fields=["leased_until"], name="webhook_leased", condition=Q(leased_until__isnull=False)
             ),
@@ -77,8 +84,17 @@ class WebhookEndpoint(models.Model):
         return self.description or self.url
 
     @property
+    def host(self) -> str:
+        """Return the address without what comes after its name, which may be long, and secret."""
+        return urlsplit(self.url).netloc
+
+    @property
     def is_active(self) -> bool:
         return self.state == WebhookState.ACTIVE
+
+    @property
+    def is_stopped_by_ops(self) -> bool:
+        return self.cause == WebhookCause.STOPPED
 
     @property
     def is_stopped(self) -> bool:

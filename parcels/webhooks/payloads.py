@@ -132,6 +132,7 @@ _DATA: Final[Mapping[str, Callable[[Stored], JSON]]] = {
     Topic.PICKUP_REQUESTED: _pickup,
     Topic.PICKUP_ACCEPTED: _pickup,
     Topic.PICKUP_PROPOSED: _pickup,
+    Topic.PICKUP_KEPT: _pickup,
     Topic.PICKUP_DECLINED: _pickup,
     Topic.PICKUP_CANCELLED: _pickup,
     Topic.MANIFEST_MADE: _manifest,

@@ -39,6 +39,8 @@ MOST_ENDPOINTS: Final = 20
 MOST_SECRETS: Final = 5
 DESCRIPTION_LENGTH: Final = 120
 URL_LENGTH: Final = 500
+# As long as a reference.
+PREFIX_LENGTH: Final = 64
 ANSWER_BYTES: Final = 2048
 # Attempts that the log of one delivery keeps.
 LOGGED: Final = 30

@@ -1,8 +1,8 @@
 """Statements of deliveries, each of one shard: fan events out, store what became of them, begin anew, forget.
 
 Of each parcel an endpoint gets one event after the other: only the first that waits has a time at which it
-is due. Who adds a delivery locks the first one of its parcel, who ends one changes it: so one of the two sees
-the other, and the next one becomes due.
+is due. Who adds deliveries of a parcel, or ends one, locks the first that waits then: so one of two sees what
+the other did, and the next one becomes due.
 
 Text only; `parcels/webhooks/services` runs it.
 """
@@ -11,31 +11,33 @@ from typing import Final
 
 from alliance.database.stored_functions import StoredStatement
 
-_PLANNED_WITH_VALUES: Final = {"plan_cache_mode": "force_custom_plan"}
+# A table that was empty a moment ago is larger than the planner knows.
+_BY_INDEX: Final = {"enable_seqscan": "off"}
+_PLANNED_WITH_VALUES: Final = {"plan_cache_mode": "force_custom_plan", **_BY_INDEX}
 # The same event and endpoint always give the same id. The hash is PostgreSQL's of hash-partitioned tables,
 # which never changes.
 _ID: Final = "hashtextextended(e.id || ':' || w.endpoint_id, 0) & 9223372036854775807"
-_ENDPOINTS: Final = """unnest(%(endpoint_id)s, %(organisation_id)s, %(topics)s, %(listens_from)s)
-        AS w (endpoint_id, organisation_id, topics, listens_from)"""
+_ENDPOINTS: Final = """unnest(%(endpoint_id)s, %(organisation_id)s, %(topics)s, %(reference_prefix)s,
+        %(listens_from)s) AS w (endpoint_id, organisation_id, topics, reference_prefix, listens_from)"""
 _NEWS: Final = f"""
         SELECT {_ID} AS id, e.parcel_id, w.endpoint_id, w.organisation_id, e.topic, e.at, e.id AS event_id
         FROM alliance_event e JOIN {_ENDPOINTS} ON w.organisation_id = e.<side>_id
         WHERE e.at >= %(since)s AND e.at < %(until)s AND e.at >= w.listens_from
-            AND strpos(w.topics, ' ' || e.topic || ' ') > 0"""  # noqa: S608 -- built of constants
-# The first that waits of each parcel among some becomes due.
+            AND strpos(w.topics, ' ' || e.topic || ' ') > 0
+            AND (w.reference_prefix = '' OR (
+                SELECT starts_with(p.reference, w.reference_prefix) FROM parcels_parcel p
+                WHERE p.id = e.parcel_id
+            ))"""  # noqa: S608 -- built of constants
+# The first that waits of a parcel becomes due. It is locked, due or not: whoever is just ending it has us
+# wait, and looks for the next one only then, or sees ours. One row after the other, each by its key: joined,
+# rows of a table that was empty a moment ago are compared with one another.
 _PROMOTE: Final = """
-UPDATE parcels_webhookdelivery d SET due_at = %(now)s
-FROM (
-    SELECT DISTINCT k.parcel_id, k.endpoint_id
-    FROM unnest({parcels}, {endpoints}) AS k (parcel_id, endpoint_id) WHERE k.parcel_id > 0
-) k
-CROSS JOIN LATERAL (
-    SELECT id FROM parcels_webhookdelivery n
-    WHERE n.parcel_id = k.parcel_id AND n.endpoint_id = k.endpoint_id AND n.state = 'pending'
-    ORDER BY n.sequence LIMIT 1
-) n
-WHERE d.parcel_id = k.parcel_id AND d.id = n.id AND d.due_at IS NULL;"""
-
+    UPDATE parcels_webhookdelivery d SET due_at = %(now)s
+    WHERE d.parcel_id = k.parcel_id AND d.due_at IS NULL AND d.id = (
+        SELECT n.id FROM parcels_webhookdelivery n
+        WHERE n.parcel_id = k.parcel_id AND n.endpoint_id = k.endpoint_id AND n.state = 'pending'
+        ORDER BY n.sequence LIMIT 1 FOR UPDATE
+    );"""
 # What is new of a stretch of the outbox, for all endpoints. Read again, it adds nothing. Within a parcel, ids
 # of events are in the order of its locks, and so in that in which things happened to it. A sequence is never
 # less than the time of its event: it goes on growing when earlier deliveries have been deleted.
@@ -50,6 +52,7 @@ FAN_OUT: Final = StoredStatement(
         "endpoint_id": "bigint[]",
         "organisation_id": "bigint[]",
         "topics": "text[]",
+        "reference_prefix": "text[]",
         "listens_from": "timestamptz[]",
         "since": "timestamptz",
         "until": "timestamptz",
@@ -58,7 +61,7 @@ FAN_OUT: Final = StoredStatement(
     returns={"of_endpoint": "bigint", "deliveries": "bigint"},
     body=f"""
 DECLARE
-    parcels bigint[]; endpoints bigint[];
+    parcels bigint[]; endpoints bigint[]; k record;
 BEGIN
 WITH found AS MATERIALIZED ({_NEWS.replace("<side>", "merchant")}
     UNION ALL{_NEWS.replace("<side>", "courier")}
@@ -95,15 +98,14 @@ SELECT array_agg(parcel_id), array_agg(endpoint_id) INTO parcels, endpoints FROM
 IF parcels IS NULL THEN
     RETURN;
 END IF;
-PERFORM 1 FROM (
-    SELECT DISTINCT k.parcel_id, k.endpoint_id
-    FROM unnest(parcels, endpoints) AS k (parcel_id, endpoint_id) WHERE k.parcel_id > 0
-) k
-JOIN parcels_webhookdelivery d ON d.parcel_id = k.parcel_id AND d.endpoint_id = k.endpoint_id
-WHERE d.state = 'pending' AND d.due_at IS NOT NULL
-ORDER BY d.parcel_id, d.id FOR UPDATE OF d;
-{_PROMOTE.format(parcels="parcels", endpoints="endpoints")}
-RETURN QUERY SELECT k.endpoint_id, count(*) FROM unnest(endpoints) AS k (endpoint_id) GROUP BY k.endpoint_id;
+PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
+-- In one order everywhere, so that none waits for another in a circle.
+FOR k IN
+    SELECT DISTINCT u.parcel_id, u.endpoint_id
+    FROM unnest(parcels, endpoints) AS u (parcel_id, endpoint_id) WHERE u.parcel_id > 0 ORDER BY 1, 2
+LOOP{_PROMOTE}
+END LOOP;
+RETURN QUERY SELECT u.endpoint_id, count(*) FROM unnest(endpoints) AS u (endpoint_id) GROUP BY u.endpoint_id;
 END""",  # noqa: S608 -- built of constants
 )
 
@@ -113,6 +115,7 @@ STORE: Final = StoredStatement(
     "parcels_store_webhooks",
     at_home=True,
     has_nested_loops=True,
+    planning=_BY_INDEX,
     parameters={
         "home": "bigint",
         "low": "bigint",
@@ -131,20 +134,25 @@ STORE: Final = StoredStatement(
     returns={"stored": "bigint"},
     body=f"""
 DECLARE
-    count_stored bigint;
+    count_stored bigint := 0; k record;
 BEGIN
-PERFORM 1 FROM unnest(%(parcel_id)s, %(id)s) AS k (parcel_id, id)
-JOIN parcels_webhookdelivery d ON d.parcel_id = k.parcel_id AND d.id = k.id
-ORDER BY d.parcel_id, d.id FOR UPDATE OF d;
-UPDATE parcels_webhookdelivery d
-SET state = k.state, due_at = k.due_at, attempts = k.attempts, tries = d.tries + 1,
-    attempted_at = k.attempted_at,
-    log = CASE WHEN jsonb_array_length(d.log) >= %(logged)s THEN d.log - 0 ELSE d.log END || k.entry::jsonb
-FROM unnest(%(parcel_id)s, %(id)s, %(attempts)s, %(state)s, %(due_at)s, %(attempted_at)s, %(entry)s)
-    AS k (parcel_id, id, attempts, state, due_at, attempted_at, entry)
-WHERE d.parcel_id = k.parcel_id AND d.id = k.id AND d.attempts = k.attempts - 1 AND d.state = 'pending';
-GET DIAGNOSTICS count_stored = ROW_COUNT;
-{_PROMOTE.format(parcels="%(parcel_id)s", endpoints="%(endpoint_id)s")}
+FOR k IN
+    SELECT * FROM unnest(%(parcel_id)s, %(id)s, %(endpoint_id)s, %(attempts)s, %(state)s, %(due_at)s,
+        %(attempted_at)s, %(entry)s)
+        AS u (parcel_id, id, endpoint_id, attempts, state, due_at, attempted_at, entry)
+    ORDER BY parcel_id, id
+LOOP
+    UPDATE parcels_webhookdelivery d
+    SET state = k.state, due_at = k.due_at, attempts = k.attempts, tries = d.tries + 1,
+        attempted_at = k.attempted_at,
+        log = CASE WHEN jsonb_array_length(d.log) >= %(logged)s THEN d.log - 0 ELSE d.log END
+            || k.entry::jsonb
+    WHERE d.parcel_id = k.parcel_id AND d.id = k.id AND d.attempts = k.attempts - 1 AND d.state = 'pending';
+    IF FOUND THEN
+        count_stored := count_stored + 1;
+    END IF;
+    CONTINUE WHEN k.parcel_id <= 0;{_PROMOTE}
+END LOOP;
 RETURN QUERY SELECT count_stored;
 END""",  # noqa: S608 -- built of constants
 )
@@ -167,35 +175,32 @@ REPLAY: Final = StoredStatement(
     returns={"begun": "bigint"},
     body=f"""
 DECLARE
-    parcels bigint[]; endpoints bigint[];
+    parcels bigint[] := '{{}}'; k record;
 BEGIN
-WITH begun AS (
+FOR k IN
+    SELECT id, parcel_id FROM parcels_webhookdelivery
+    WHERE endpoint_id = %(endpoint)s AND state = ANY(%(states)s) AND at >= %(since)s AND at < %(until)s
+        AND (%(only)s IS NULL OR id = %(only)s)
+    ORDER BY parcel_id, id FOR UPDATE
+LOOP
     UPDATE parcels_webhookdelivery d
     SET state = 'pending', tries = 0, due_at = CASE WHEN d.parcel_id <= 0 THEN %(now)s END
-    FROM (
-        SELECT id, parcel_id FROM parcels_webhookdelivery
-        WHERE endpoint_id = %(endpoint)s AND state = ANY(%(states)s) AND at >= %(since)s AND at < %(until)s
-            AND (%(only)s IS NULL OR id = %(only)s)
-        ORDER BY parcel_id, id FOR UPDATE
-    ) k
-    WHERE d.id = k.id AND d.parcel_id = k.parcel_id
-    RETURNING d.parcel_id, d.endpoint_id
-)
-SELECT array_agg(parcel_id), array_agg(endpoint_id) INTO parcels, endpoints FROM begun;
-IF parcels IS NOT NULL THEN
-    -- Of a parcel that has an earlier one now, the one that was due waits.
+    WHERE d.id = k.id AND d.parcel_id = k.parcel_id;
+    parcels := parcels || k.parcel_id;
+END LOOP;
+PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
+FOR k IN
+    SELECT DISTINCT u.parcel_id, %(endpoint)s AS endpoint_id
+    FROM unnest(parcels) AS u (parcel_id) WHERE u.parcel_id > 0 ORDER BY 1
+LOOP
+    -- The one that was due waits if the parcel has an earlier one now.
     UPDATE parcels_webhookdelivery d SET due_at = NULL
-    FROM (
-        SELECT DISTINCT k.parcel_id FROM unnest(parcels) AS k (parcel_id) WHERE k.parcel_id > 0
-    ) k
-    WHERE d.parcel_id = k.parcel_id AND d.endpoint_id = %(endpoint)s AND d.due_at IS NOT NULL
-        AND EXISTS (
-            SELECT 1 FROM parcels_webhookdelivery b WHERE b.parcel_id = d.parcel_id
-                AND b.endpoint_id = d.endpoint_id AND b.state = 'pending' AND b.sequence < d.sequence
-        );
-    {_PROMOTE.format(parcels="parcels", endpoints="endpoints")}
-END IF;
-RETURN QUERY SELECT coalesce(cardinality(parcels), 0)::bigint;
+    WHERE d.parcel_id = k.parcel_id AND d.endpoint_id = k.endpoint_id AND d.due_at IS NOT NULL AND EXISTS (
+        SELECT 1 FROM parcels_webhookdelivery b WHERE b.parcel_id = k.parcel_id
+            AND b.endpoint_id = k.endpoint_id AND b.state = 'pending' AND b.sequence < d.sequence
+    );{_PROMOTE}
+END LOOP;
+RETURN QUERY SELECT cardinality(parcels)::bigint;
 END""",  # noqa: S608 -- built of constants
 )
 

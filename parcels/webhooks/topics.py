@@ -3,7 +3,7 @@
 A closed list, apart from the outbox: what is added there reaches no program by itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -111,6 +111,9 @@ TOPICS: Final[Mapping[str, PublicTopic]] = {
             "proposed": {"starts_at": "2026-11-11T16:00:00+08:00", "ends_at": "2026-11-11T18:00:00+08:00"},
         },
     ),
+    Topic.PICKUP_KEPT.value: _seen(
+        _("An agreed pickup keeps its window: a proposal to move it was refused or taken back."), _PICKUP
+    ),
     Topic.PICKUP_DECLINED.value: _seen(_("The courier declined a pickup."), {**_PICKUP, "state": "declined"}),
     Topic.PICKUP_CANCELLED.value: _seen(
         _("The merchant cancelled a pickup."), {**_PICKUP, "state": "cancelled"}
@@ -173,6 +176,23 @@ TOPICS: Final[Mapping[str, PublicTopic]] = {
         kinds=_COURIER,
     ),
 }
+
+
+# What of a topic's name comes before the dot, by subject: for people who choose.
+SUBJECTS: Final[Sequence[tuple[str | Promise, tuple[str, ...]]]] = (
+    (_("Parcels"), ("parcel",)),
+    (_("Pickups"), ("pickup",)),
+    (_("Manifests"), ("manifest",)),
+    (_("Returns"), ("return",)),
+    (_("Promised times"), ("commitment", "breach")),
+    (_("Exemptions"), ("excuse",)),
+    (_("Credits"), ("credit", "statement")),
+    (_("Grades"), ("courier",)),
+)
+
+
+def is_about_a_parcel(name: str) -> bool:
+    return "tracking_number" in TOPICS[name].example
 
 
 def topics_for(actor: Actor) -> list[str]:

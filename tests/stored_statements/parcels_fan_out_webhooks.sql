@@ -3,6 +3,7 @@
 -- takes endpoint_id bigint[]
 -- takes organisation_id bigint[]
 -- takes topics text[]
+-- takes reference_prefix text[]
 -- takes listens_from timestamptz[]
 -- takes since timestamptz
 -- takes until timestamptz
@@ -11,7 +12,7 @@
 -- returns deliveries bigint
 
 DECLARE
-    parcels bigint[]; endpoints bigint[];
+    parcels bigint[]; endpoints bigint[]; k record;
 BEGIN
 WITH found AS MATERIALIZED (
         SELECT hashtextextended(e.id || ':' || w.endpoint_id,
@@ -22,10 +23,21 @@ WITH found AS MATERIALIZED (
             e.topic,
             e.at,
             e.id AS event_id
-        FROM alliance_event e JOIN unnest(%(endpoint_id)s, %(organisation_id)s, %(topics)s, %(listens_from)s)
-        AS w (endpoint_id, organisation_id, topics, listens_from) ON w.organisation_id = e.merchant_id
+        FROM alliance_event e JOIN unnest(%(endpoint_id)s,
+            %(organisation_id)s,
+            %(topics)s,
+            %(reference_prefix)s,
+        %(listens_from)s) AS w (endpoint_id,
+            organisation_id,
+            topics,
+            reference_prefix,
+            listens_from) ON w.organisation_id = e.merchant_id
         WHERE e.at >= %(since)s AND e.at < %(until)s AND e.at >= w.listens_from
             AND strpos(w.topics, ' ' || e.topic || ' ') > 0
+            AND (w.reference_prefix = '' OR (
+                SELECT starts_with(p.reference, w.reference_prefix) FROM parcels_parcel p
+                WHERE p.id = e.parcel_id
+            ))
     UNION ALL
         SELECT hashtextextended(e.id || ':' || w.endpoint_id,
             0) & 9223372036854775807 AS id,
@@ -35,10 +47,21 @@ WITH found AS MATERIALIZED (
             e.topic,
             e.at,
             e.id AS event_id
-        FROM alliance_event e JOIN unnest(%(endpoint_id)s, %(organisation_id)s, %(topics)s, %(listens_from)s)
-        AS w (endpoint_id, organisation_id, topics, listens_from) ON w.organisation_id = e.courier_id
+        FROM alliance_event e JOIN unnest(%(endpoint_id)s,
+            %(organisation_id)s,
+            %(topics)s,
+            %(reference_prefix)s,
+        %(listens_from)s) AS w (endpoint_id,
+            organisation_id,
+            topics,
+            reference_prefix,
+            listens_from) ON w.organisation_id = e.courier_id
         WHERE e.at >= %(since)s AND e.at < %(until)s AND e.at >= w.listens_from
             AND strpos(w.topics, ' ' || e.topic || ' ') > 0
+            AND (w.reference_prefix = '' OR (
+                SELECT starts_with(p.reference, w.reference_prefix) FROM parcels_parcel p
+                WHERE p.id = e.parcel_id
+            ))
 ),
 missing AS MATERIALIZED (
     SELECT * FROM (
@@ -72,24 +95,18 @@ SELECT array_agg(parcel_id), array_agg(endpoint_id) INTO parcels, endpoints FROM
 IF parcels IS NULL THEN
     RETURN;
 END IF;
-PERFORM 1 FROM (
-    SELECT DISTINCT k.parcel_id, k.endpoint_id
-    FROM unnest(parcels, endpoints) AS k (parcel_id, endpoint_id) WHERE k.parcel_id > 0
-) k
-JOIN parcels_webhookdelivery d ON d.parcel_id = k.parcel_id AND d.endpoint_id = k.endpoint_id
-WHERE d.state = 'pending' AND d.due_at IS NOT NULL
-ORDER BY d.parcel_id, d.id FOR UPDATE OF d;
-
-UPDATE parcels_webhookdelivery d SET due_at = %(now)s
-FROM (
-    SELECT DISTINCT k.parcel_id, k.endpoint_id
-    FROM unnest(parcels, endpoints) AS k (parcel_id, endpoint_id) WHERE k.parcel_id > 0
-) k
-CROSS JOIN LATERAL (
-    SELECT id FROM parcels_webhookdelivery n
-    WHERE n.parcel_id = k.parcel_id AND n.endpoint_id = k.endpoint_id AND n.state = 'pending'
-    ORDER BY n.sequence LIMIT 1
-) n
-WHERE d.parcel_id = k.parcel_id AND d.id = n.id AND d.due_at IS NULL;
-RETURN QUERY SELECT k.endpoint_id, count(*) FROM unnest(endpoints) AS k (endpoint_id) GROUP BY k.endpoint_id;
+PERFORM set_config('plan_cache_mode', 'force_generic_plan', true);
+-- In one order everywhere, so that none waits for another in a circle.
+FOR k IN
+    SELECT DISTINCT u.parcel_id, u.endpoint_id
+    FROM unnest(parcels, endpoints) AS u (parcel_id, endpoint_id) WHERE u.parcel_id > 0 ORDER BY 1, 2
+LOOP
+    UPDATE parcels_webhookdelivery d SET due_at = %(now)s
+    WHERE d.parcel_id = k.parcel_id AND d.due_at IS NULL AND d.id = (
+        SELECT n.id FROM parcels_webhookdelivery n
+        WHERE n.parcel_id = k.parcel_id AND n.endpoint_id = k.endpoint_id AND n.state = 'pending'
+        ORDER BY n.sequence LIMIT 1 FOR UPDATE
+    );
+END LOOP;
+RETURN QUERY SELECT u.endpoint_id, count(*) FROM unnest(endpoints) AS u (endpoint_id) GROUP BY u.endpoint_id;
 END

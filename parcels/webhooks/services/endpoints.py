@@ -16,13 +16,20 @@ from alliance.errors import Conflict, FieldError, InvalidInput, NotFound, NotPer
 from alliance.locks import Lock, wait_for
 from alliance.tenancy import Actor, require
 from alliance.texts import one_line
-from parcels.choices import WebhookState
+from parcels.choices import WebhookCause, WebhookState
 from parcels.webhooks.addresses import problem_of
 from parcels.webhooks.models import WebhookDelivery, WebhookEndpoint, WebhookSecret
-from parcels.webhooks.rules import DESCRIPTION_LENGTH, MOST_ENDPOINTS, MOST_SECRETS, OVERLAP
+from parcels.webhooks.rules import (
+    DESCRIPTION_LENGTH,
+    MOST_ENDPOINTS,
+    MOST_SECRETS,
+    OVERLAP,
+    PREFIX_LENGTH,
+)
+from parcels.webhooks.services.failing import switch_off
 from parcels.webhooks.services.fanning_out import wake
 from parcels.webhooks.signing import new_secret, sealed
-from parcels.webhooks.topics import TEST, topics_for
+from parcels.webhooks.topics import TEST, is_about_a_parcel, topics_for
 
 _MOST_ID: Final = 2**63
 
@@ -34,6 +41,7 @@ class Draft:
     url: str | None = None
     topics: Sequence[str] | None = None
     description: str | None = None
+    reference_prefix: str | None = None
 
 
 def endpoint_of(actor: Actor, code: str, *, locked: bool = False) -> WebhookEndpoint:
@@ -54,7 +62,8 @@ def create_endpoint(*, actor: Actor, draft: Draft) -> tuple[WebhookEndpoint, str
     Raises InvalidInput, and Conflict if the organisation has enough of them.
     """
     require(actor, Capability.MANAGE_WEBHOOKS)
-    values = _checked(actor, Draft(draft.url or "", draft.topics or (), draft.description or ""))
+    asked = Draft(draft.url or "", draft.topics or (), draft.description or "", draft.reference_prefix or "")
+    values = _checked(actor, asked)
     with transaction.atomic():
         wait_for(Lock.CHANGE_WEBHOOKS, of=actor.tenant_id)
         own = WebhookEndpoint.objects.visible_to(actor).filter(organisation_id=actor.tenant_id)
@@ -77,7 +86,7 @@ def change_endpoint(*, actor: Actor, code: str, draft: Draft) -> WebhookEndpoint
     require(actor, Capability.MANAGE_WEBHOOKS)
     with transaction.atomic():
         endpoint = endpoint_of(actor, code, locked=True)
-        values = _checked(actor, draft, kept=endpoint.topics)
+        values = _checked(actor, draft, endpoint)
         changed = {name: value for name, value in values.items() if getattr(endpoint, name) != value}
         if "url" in changed and not set(endpoint.topics) <= {*topics_for(actor)}:
             raise NotPermitted(_("This webhook sends events that you may not read: leave its address."))
@@ -107,13 +116,19 @@ def pause_endpoint(*, actor: Actor, code: str, now: datetime | None = None) -> W
 
 
 def resume_endpoint(*, actor: Actor, code: str, now: datetime | None = None) -> WebhookEndpoint:
-    """Send again, beginning with what waits. Resuming an active endpoint changes nothing."""
+    """Send again, beginning with what waits. Resuming an active endpoint changes nothing.
+
+    Raises Conflict if ops stopped it, and the actor is none of them.
+    """
     require(actor, Capability.MANAGE_WEBHOOKS)
     moment = now or timezone.now()
     with transaction.atomic():
         endpoint = endpoint_of(actor, code, locked=True)
         if endpoint.is_active:
             return endpoint
+        if endpoint.is_stopped_by_ops and not actor.is_ops:
+            detail = _("The alliance stopped this webhook. Ask its staff to let you resume it.")
+            raise Conflict(detail, code="webhook_stopped_by_alliance")
         if endpoint.state == WebhookState.DISABLED:
             # What happened meanwhile is brought by a replay.
             endpoint.listens_from = moment
@@ -123,6 +138,22 @@ def resume_endpoint(*, actor: Actor, code: str, now: datetime | None = None) -> 
         endpoint.next_due_at = moment
         endpoint.save()
         _record(actor, endpoint, "webhook.resumed")
+    return endpoint
+
+
+def stop_endpoint(*, actor: Actor, code: str, reason: str, now: datetime | None = None) -> WebhookEndpoint:
+    """Switch off an endpoint that does harm, and tell its people why. Stopping it again changes nothing.
+
+    Raises InvalidInput without a reason. What happens meanwhile is not kept for it.
+    """
+    require(actor, Capability.OPERATE)
+    if not (reason := one_line(reason)):
+        raise InvalidInput(errors=[FieldError("/reason", _("Say why: its people read it."), "required")])
+    with transaction.atomic():
+        endpoint = endpoint_of(actor, code, locked=True)
+        if not endpoint.is_stopped_by_ops:
+            switch_off(endpoint, WebhookCause.STOPPED, now or timezone.now(), actor=actor, reason=reason)
+            endpoint.save(update_fields=["state", "cause", "stopped_at"])
     return endpoint
 
 
@@ -190,8 +221,9 @@ def send_test(*, actor: Actor, code: str, now: datetime | None = None) -> Webhoo
     return delivery
 
 
-def _checked(actor: Actor, draft: Draft, *, kept: Collection[str] = ()) -> dict[str, Any]:
+def _checked(actor: Actor, draft: Draft, endpoint: WebhookEndpoint | None = None) -> dict[str, Any]:
     errors, values = [], dict[str, Any]()
+    kept: Collection[str] = endpoint.topics if endpoint else ()
     if draft.url is not None:
         values["url"] = draft.url.strip()
         if problem := problem_of(values["url"]):
@@ -213,6 +245,16 @@ def _checked(actor: Actor, draft: Draft, *, kept: Collection[str] = ()) -> dict[
         else:
             # A key with fewer permissions leaves those that it may not ask for as they are.
             values["topics"] += [topic for topic in kept if topic in asked and topic not in known]
+    if draft.reference_prefix is not None:
+        values["reference_prefix"] = one_line(draft.reference_prefix)
+        if len(values["reference_prefix"]) > PREFIX_LENGTH:
+            message = _("Use at most %d characters.") % PREFIX_LENGTH
+            errors.append(FieldError("/reference_prefix", message, "max_length"))
+    narrowed = values.get("reference_prefix", endpoint.reference_prefix if endpoint else "")
+    topics = values.get("topics", endpoint.topics if endpoint else ())
+    if narrowed and (others := [topic for topic in topics if not is_about_a_parcel(topic)]):
+        message = _("These events are about no parcel, so no reference begins with it: %(topics)s.")
+        errors.append(FieldError("/topics", message % {"topics": ", ".join(others)}, "about_no_parcel"))
     if errors:
         raise InvalidInput(errors=errors)
     return values

@@ -38,27 +38,35 @@ def judge(endpoint: WebhookEndpoint, answers: Sequence[Answer], *, now: datetime
     if endpoint.state == WebhookState.DISABLED:
         return
     if any(answer.status == _GONE for answer in answers):
-        _switch_off(endpoint, WebhookCause.GONE, now)
+        switch_off(endpoint, WebhookCause.GONE, now)
     elif endpoint.failing_since is not None:
         failing_for = now - endpoint.failing_since
         if failing_for >= DISABLE_AFTER:
-            _switch_off(endpoint, WebhookCause.FAILING, now)
+            switch_off(endpoint, WebhookCause.FAILING, now)
         elif warning_due(failing_for, endpoint.warned):
             endpoint.warned += 1
             _tell(endpoint, "failing", ends_at=endpoint.failing_since + DISABLE_AFTER)
 
 
-def _switch_off(endpoint: WebhookEndpoint, cause: WebhookCause, now: datetime) -> None:
+def switch_off(
+    endpoint: WebhookEndpoint,
+    cause: WebhookCause,
+    now: datetime,
+    *,
+    actor: Actor | None = None,
+    reason: str = "",
+) -> None:
+    """Switch an endpoint off and tell its people; the caller has locked its row, and saves it."""
     endpoint.state, endpoint.cause, endpoint.stopped_at = WebhookState.DISABLED, cause, now
     audit.record(
-        actor=Actor.system("webhooks"),
+        actor=actor or Actor.system("webhooks"),
         verb="webhook.switched_off",
         object_type="webhook",
         object_id=endpoint.code,
         organisation_id=endpoint.organisation_id,
-        detail={"cause": cause.value},
+        detail={"cause": cause.value} | ({"reason": reason} if reason else {}),
     )
-    _tell(endpoint, "switched_off")
+    _tell(endpoint, "switched_off", reason=reason)
 
 
 def _tell(endpoint: WebhookEndpoint, what: str, **more: Any) -> None:

@@ -17,7 +17,7 @@ from alliance.database.at_home import rows_at_home
 from alliance.database.cluster import shard_keys
 from alliance.database.literals import moments, numbers, texts
 from alliance.database.work_shares import Outages
-from alliance.locks import Lock, wait_for
+from alliance.locks import Lock, try_to_take, wait_for
 from alliance.models import Heartbeat
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.webhooks.models import WebhookEndpoint
@@ -48,7 +48,7 @@ KINDS: Final = (SHORT, MIDDLE, LONG)
 # One transaction that stays open does not have each pass read more than this again.
 MOST_OPEN: Final = timedelta(seconds=60)
 # Read in one transaction.
-STRETCH: Final = timedelta(minutes=20)
+STRETCH: Final = timedelta(minutes=2)
 # Clocks of other machines may be ahead.
 _AHEAD: Final = timedelta(hours=1)
 # When the oldest transaction began that may still write an event of before.
@@ -77,15 +77,25 @@ def fan_out(*, now: datetime, unless_within: timedelta | None = None) -> int:
     # Nobody asked for what was before.
     listens_from = min(endpoint.listens_from for endpoint in endpoints)
     since = max(_since(kinds[-1], marks, now), listens_from)
-    count = sum(_add(endpoints, *stretch, now=now) for stretch in stretches(since, now))
-    _end(now, kinds, opened_at)
+    count, outages = 0, Outages()
+    for begin, end in stretches(since, now):
+        added, is_whole = _add(endpoints, begin, end, outages, now=now)
+        count += added
+        if not is_whole:
+            # Somebody else reads a part: what was read up to now is noted, the rest is read by the next pass.
+            break
+        _end(min(end, now), kinds, opened_at)
+    outages.raise_first()
     return count
 
 
 def add_deliveries(endpoint: WebhookEndpoint, since: datetime, until: datetime, *, now: datetime) -> int:
     """Add what an endpoint lacks of a stretch, also of before it listened; return how many."""
     endpoint.listens_from = since
-    return _add([endpoint], since, until, now=now)
+    outages = Outages()
+    count, _is_whole = _add([endpoint], since, until, outages, now=now, waits=True)
+    outages.raise_first()
+    return count
 
 
 def stretches(since: datetime, now: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -107,27 +117,41 @@ def wake(endpoint_ids: Sequence[int], *, at: datetime) -> None:
     WebhookEndpoint.objects.filter(pk__in=locked).update(next_due_at=Coalesce(Least("next_due_at", at), at))
 
 
-def _add(endpoints: Sequence[WebhookEndpoint], since: datetime, until: datetime, *, now: datetime) -> int:
+def _add(
+    endpoints: Sequence[WebhookEndpoint],
+    since: datetime,
+    until: datetime,
+    outages: Outages,
+    *,
+    now: datetime,
+    waits: bool = False,
+) -> tuple[int, bool]:
+    """Return how many deliveries were added, and whether all shards were read."""
     told: dict[str, Any] = {
         "endpoint_id": numbers(each.pk for each in endpoints),
         "organisation_id": numbers(each.organisation_id for each in endpoints),
         "topics": texts(f" {' '.join(each.topics)} " for each in endpoints),
+        "reference_prefix": texts(each.reference_prefix for each in endpoints),
         "listens_from": moments(each.listens_from for each in endpoints),
         "since": since,
         "until": until,
         "now": now,
     }
-    count, outages = 0, Outages()
-    for place, home in enumerate(shard_keys()):
+    count, read, homes = 0, 0, shard_keys()
+    for place, home in enumerate(homes):
         with outages.noted(), scope(Scope.everything()):
-            # One after the other: of two at once neither would see the other's places of a parcel.
-            wait_for(Lock.FAN_OUT_WEBHOOKS, of=place)
+            # One after the other: of two at once neither would see the other's places of a parcel. A worker
+            # that sends does not wait for one that reads.
+            if waits:
+                wait_for(Lock.FAN_OUT_WEBHOOKS, of=place)
+            elif not try_to_take(Lock.FAN_OUT_WEBHOOKS, of=place):
+                continue
             added = dict(rows_at_home(FAN_OUT, {"home": home, **told}))
             if added:
                 wake([*added], at=now)
             count += sum(added.values())
-    outages.raise_first()
-    return count
+            read += 1
+    return count, read == len(homes)
 
 
 def _begin(now: datetime, unless_within: timedelta | None) -> dict[str, datetime] | None:
@@ -144,8 +168,10 @@ def _begin(now: datetime, unless_within: timedelta | None) -> dict[str, datetime
 
 
 def _end(now: datetime, kinds: Sequence[Kind], opened_at: datetime | None) -> None:
+    """Note that all is read up to a moment."""
     told = {kind.name: now for kind in kinds} | {"open": min(opened_at or now, now)}
     with scope(Scope.everything()):
+        # Written anew by somebody who began later and ended sooner, it is earlier: more is read again.
         row = Heartbeat.objects.select_for_update().get(name=HEARTBEAT)
         row.at, row.detail = now, row.detail | {name: at.isoformat() for name, at in told.items()}
         row.save(update_fields=["at", "detail"])

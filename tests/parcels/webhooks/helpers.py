@@ -18,10 +18,15 @@ MOVED = Topic.PARCEL_STATUS_CHANGED
 
 
 def endpoint(
-    actor: Actor, url: str = "https://hooks.example.com/in", topics: Sequence[str] = (MOVED,)
+    actor: Actor,
+    url: str = "https://hooks.example.com/in",
+    topics: Sequence[str] = (MOVED,),
+    *,
+    reference_prefix: str = "",
 ) -> tuple[WebhookEndpoint, str]:
+    draft = Draft(url, topics, "", reference_prefix)
     with scope(Scope.of(actor)):
-        return create_endpoint(actor=actor, draft=Draft(url, topics, ""))
+        return create_endpoint(actor=actor, draft=draft)
 
 
 def happen(

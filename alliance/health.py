@@ -33,6 +33,10 @@ BEAT_SILENT_AFTER = timedelta(seconds=90)
 MONTHS_AHEAD_NEEDED = 2
 # Queue tables by name; apps register their own.
 QUEUES: Final[Registry[str, type[models.Model]]] = Registry("queue")
+# Checks of apps by name, in which the database is asked; and what sets an app's metrics, told by `is_known`
+# whether the database answers.
+CHECKS: Final[Registry[str, Callable[[], dict[str, object]]]] = Registry("check")
+MEASURES: Final[Registry[str, Callable[..., None]]] = Registry("measure", {"backups": backups.measure})
 # Rows of longer queues are counted only up to this number.
 COUNTED_TO = 100_000
 # Whoever asks for readiness waits for two seconds, and both may hang.
@@ -65,18 +69,23 @@ def readyz(request: HttpRequest) -> JsonResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Metrics of all web processes, for Prometheus."""
     measure()
-    _measure_backups()
+    _measure_by_database()
     publish()
     response: HttpResponse = ExportToDjangoView(request)
     return response
 
 
-def _measure_backups() -> None:
+def _measure_by_database() -> None:
     try:
         with answers_within(DATABASE_SECONDS):
-            backups.measure(is_known=bool(_database()["ok"]))
+            _measure_all(is_known=bool(_database()["ok"]))
     except Error:
-        backups.measure(is_known=False)
+        _measure_all(is_known=False)
+
+
+def _measure_all(*, is_known: bool) -> None:
+    for measure_one in MEASURES.values():
+        measure_one(is_known=is_known)
 
 
 def readiness() -> dict[str, dict[str, object]]:
@@ -84,7 +93,7 @@ def readiness() -> dict[str, dict[str, object]]:
     checks = {"database": _database(), "redis": _redis(), "disks": disk_check()}
     is_up = bool(checks["database"]["ok"])
     with answers_within(DATABASE_SECONDS):
-        for name, check in _OF_THE_DATABASE.items():
+        for name, check in (_OF_THE_DATABASE | CHECKS | _OF_ALL_NODES).items():
             try:
                 checks[name] = check() if is_up else dict(_UNKNOWN)
             except Error:
@@ -201,8 +210,6 @@ _OF_THE_DATABASE: Final[dict[str, Callable[[], dict[str, object]]]] = {
     "partitions": _partitions,
     "beat": _beat,
     "backups": backups.check,
-    "queues": _queues,
-    "nodes": _nodes,
 }
 # The last ones: they wait for every worker of a cluster, and readiness does not depend on all of them.
-_OF_ALL_NODES: Final = ("queues", "nodes")
+_OF_ALL_NODES: Final[dict[str, Callable[[], dict[str, object]]]] = {"queues": _queues, "nodes": _nodes}

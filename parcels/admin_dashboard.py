@@ -34,6 +34,7 @@ from alliance.web.requests import actor_of
 from alliance.wording import server_zone_text
 from couriers.choices import ApplicationState
 from couriers.models import Application
+from parcels.webhooks.health import lag
 from slas.audits.rates import HEARTBEAT as AUDIT
 from slas.choices import CommitmentKind
 from slas.models import Excuse
@@ -93,7 +94,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     trend = trend_chart(delivery.trend, id="trend", title=_("Deliveries on time by day"))
     jobs = _jobs(now)
     ahead = partitions.months_ahead(now=now)
-    found = backups.read()
+    found, webhooks = backups.read(), _webhook_lines(now)
     return context | {
         "title": _("Dashboard"),
         "today": today,
@@ -110,12 +111,13 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "couriers": _couriers(actor, today),
         "waiting": _waiting(now),
         "claims": _claims(actor, now),
-        "jobs": [*jobs, *_backup_lines(found, now)],
+        "jobs": [*jobs, *webhooks, *_backup_lines(found, now)],
         "months_ahead": ahead,
         "months_needed": MONTHS_AHEAD_NEEDED,
         "warnings": [
             *_missing_workers(),
             *_warnings(jobs, ahead),
+            *(f"{line.name}: {line.age}." for line in webhooks if line.is_stale),
             *(late.text for late in backups.problems(found, now)),
         ],
     }
@@ -177,6 +179,16 @@ def _job(name: str, beat: Heartbeat | None, now: datetime) -> Job:
         return Job(JOBS[name], age="", is_stale=name != AUDIT)
     stale = now - beat.at > SILENT_AFTER[name]
     return Job(JOBS[name], _age(now - beat.at), stale, _finding(beat))
+
+
+def _webhook_lines(now: datetime) -> list[Job]:
+    """How far behind webhooks are, once a member has one."""
+    behind = lag(now)
+    if behind.read is None:
+        return []
+    most = max(behind.read, behind.due)
+    text = _("%(time)s behind") % {"time": duration_text(most)} if behind.is_late else _("keeps up")
+    return [Job(_("Webhooks"), text, behind.is_late)]
 
 
 def _backup_lines(found: Backups, now: datetime) -> list[Job]:
@@ -296,6 +308,7 @@ MENU: tuple[tuple[str | Promise, tuple[tuple[str | Promise, str, str], ...]], ..
             (gettext_lazy("Organisations"), "apartment", "alliance.organisation"),
             (gettext_lazy("Users"), "group", "alliance.user"),
             (gettext_lazy("API keys"), "key", "alliance.apikey"),
+            (gettext_lazy("Webhooks"), "webhook", "parcels.webhookendpoint"),
             (gettext_lazy("Audit"), "fact_check", "alliance.auditentry"),
             (gettext_lazy("Events"), "bolt", "alliance.event"),
             (gettext_lazy("Retired months"), "inventory_2", "alliance.retiredmonth"),

@@ -24,6 +24,7 @@ class ParcelsConfig(AppConfig):
     def ready(self) -> None:
         # Models need the app registry.
         from alliance.database.stored_functions import STATEMENTS  # noqa: PLC0415
+        from alliance.health import CHECKS, MEASURES  # noqa: PLC0415
         from alliance.members.services.organisations import RECORD_CREATORS  # noqa: PLC0415
         from alliance.portal.palette import FINDERS as PALETTE_FINDERS  # noqa: PLC0415
         from alliance.portal.view_lists import VIEW_LISTS as LISTS_WITH_VIEWS  # noqa: PLC0415
@@ -57,6 +58,7 @@ class ParcelsConfig(AppConfig):
         from parcels.tracking.sql import TRACKED_PARCEL  # noqa: PLC0415
         from parcels.waiting.sql import HELD_PARCELS  # noqa: PLC0415
         from parcels.watch_list.sql import NEWS, SEEN, SIGHTINGS  # noqa: PLC0415
+        from parcels.webhooks import health  # noqa: PLC0415
         from parcels.webhooks import sql as webhooks  # noqa: PLC0415
 
         FILE_KINDS.register(STORED_FILES)
@@ -90,6 +92,8 @@ class ParcelsConfig(AppConfig):
             webhooks.REPLAY,
             webhooks.STORE,
         ]
+        CHECKS.register({"webhooks": health.check})
+        MEASURES.register({"webhooks": health.measure})
         SCHEDULE.register(PERIODIC_TASKS)
         register_columns(PERSONAL_DATA)
         register_tables(PLACEMENTS)

@@ -100,7 +100,8 @@ def test_not_ready_soon_when_both_servers_hang(
     response = client.get("/readyz")
     assert response.status_code == 503
     unknown = dict.fromkeys(
-        ("migrations", "partitions", "beat", "backups", "queues", "nodes"), {"ok": False, "detail": "unknown"}
+        ("migrations", "partitions", "beat", "backups", "webhooks", "queues", "nodes"),
+        {"ok": False, "detail": "unknown"},
     )
     checks = response.json()["checks"]
     assert checks.pop("disks")["ok"]
@@ -134,6 +135,7 @@ def test_database_that_fails_in_between_is_not_asked_again(
         "partitions",
         "beat",
         "backups",
+        "webhooks",
         "queues",
         "nodes",
     ]

@@ -196,12 +196,12 @@ def test_query_count_does_not_depend_on_couriers(
 ) -> None:
     all_beating()
     ops_client.get(URL)
-    with django_assert_num_queries(26):
+    with django_assert_num_queries(27):
         ops_client.get(URL)
     with scope(Scope.everything()):
         for back in range(10):
             promise(judged, YESTERDAY - back * DAY, late=HOUR, courier_id=rival_courier.pk)
             promise(judged, YESTERDAY - back * DAY, late=None)
     catch_up()
-    with django_assert_num_queries(26):
+    with django_assert_num_queries(27):
         ops_client.get(URL)

@@ -12,6 +12,7 @@ from parcels.admin import (
     retention,
     returns,
     scan_files,
+    webhooks,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "retention",
     "returns",
     "scan_files",
+    "webhooks",
 ]

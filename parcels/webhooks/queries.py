@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Min, QuerySet
+from django.db.models import Min, QuerySet, Sum
 
 from alliance.choices import Capability
 from alliance.tenancy import Actor, require
@@ -49,8 +49,7 @@ def endpoints_of(actor: Actor) -> QuerySet[WebhookEndpoint]:
 
 
 def figures_of(endpoint: WebhookEndpoint, now: datetime) -> Figures:
-    since = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
-    hours = list(WebhookHour.objects.filter(endpoint=endpoint, hour__gte=since))
+    hours = list(WebhookHour.objects.filter(endpoint=endpoint, hour__gte=_since(now)))
     bins = _sum([hour.bins for hour in hours])
     waiting = WebhookDelivery.objects.filter(endpoint_id=endpoint.pk, state=DeliveryState.PENDING)
     return Figures(
@@ -60,6 +59,13 @@ def figures_of(endpoint: WebhookEndpoint, now: datetime) -> Figures:
         p95_ms=quantile(bins, 0.95),
         oldest_waiting_at=waiting.aggregate(at=Min("at"))["at"],
     )
+
+
+def counts_of(endpoint_ids: Sequence[int], now: datetime) -> dict[int, tuple[int, int]]:
+    """Return the attempts at some endpoints in the last day, and how many arrived."""
+    hours = WebhookHour.objects.filter(endpoint_id__in=endpoint_ids, hour__gte=_since(now))
+    sums = hours.values("endpoint_id").annotate(tried=Sum("attempts"), arrived=Sum("delivered")).order_by()
+    return {row["endpoint_id"]: (row["tried"], row["arrived"]) for row in sums}
 
 
 def secrets_of(endpoint: WebhookEndpoint, now: datetime) -> list[WebhookSecret]:
@@ -102,6 +108,10 @@ def replays_of(actor: Actor, endpoint: WebhookEndpoint) -> QuerySet[WebhookRepla
     require(actor, Capability.MANAGE_WEBHOOKS)
     rows: QuerySet[WebhookReplay] = WebhookReplay.objects.visible_to(actor).filter(endpoint=endpoint)
     return rows.select_related("requested_by")
+
+
+def _since(now: datetime) -> datetime:
+    return now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
 
 
 def _sum(bins: Sequence[Sequence[int]]) -> list[int]:

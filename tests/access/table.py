@@ -781,6 +781,10 @@ ADMIN = [
     *pages_of_model("parcels_freightstatement", "freight"),
     *pages_of_model("parcels_surcharge", "surcharge"),
     *pages_of_model("parcels_pickup", "pickup"),
+    *pages_of_model("parcels_webhookendpoint", "webhook_endpoint"),
+    *read_only("admin:parcels_webhookendpoint_messages", DESK, ops=302, path=("webhook_endpoint",)),
+    # Without a reason.
+    *get_and_post("admin:parcels_webhookendpoint_stop", DESK, post=422, path=("webhook_endpoint",)),
     *pages_of_model("django_celery_beat_periodictask", "periodic_task"),
 ]
 

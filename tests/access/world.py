@@ -373,6 +373,7 @@ class _Builder:
         shop = ConnectedShop.objects.get(merchant_id=self.merchant.pk)
         told = ShopMessage.objects.get(shop=shop)
         self.world.things |= {"shop": str(shop.pk), "shop_key": shop.key, "shop_message": str(told.pk)}
+        self.world.things["webhook_endpoint"] = str(hook.pk)
         self.world.things["month"] = spell(month_of(timezone.now()))
 
     def _scorecard(self) -> Scorecard:

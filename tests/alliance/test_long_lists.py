@@ -43,7 +43,7 @@ GROWING = {
 TENANTS = {
     "account_emailaddress", "alliance_apikey", "alliance_contact", "alliance_invitation", "alliance_member",
     "alliance_organisation", "alliance_savedview", "alliance_user", "parcels_merchant",
-    "parcels_pickupaddress", "usersessions_usersession",
+    "parcels_pickupaddress", "parcels_webhookendpoint", "usersessions_usersession",
 }  # fmt: skip
 TABLES = PARAMETERS.keys() | GROWING | TENANTS
 # Reviewed: as many as couriers, or the rules and days that ops enter. The others are read by cursor.
@@ -59,7 +59,13 @@ LISTS = [
     if model._meta.db_table in TABLES | VIEWS
 ]
 # Partial indexes of rows that are few, which may be read whole.
-OF_FEW = {"organisation_by_rare_kind", "organisation_by_rare_status", "user_is_staff", "user_is_inactive"}
+OF_FEW = {
+    "organisation_by_rare_kind",
+    "organisation_by_rare_status",
+    "user_is_staff",
+    "user_is_inactive",
+    "webhook_failing",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -154,7 +160,7 @@ def test_these_are_the_lists_of_hot_tables() -> None:
         "AllocationRule", "ApiKey", "AuditEntry", "BookingFile", "BreachListing", "CapacityDay",
         "CommitmentListing", "CreditEntry", "DryRun", "Event", "Excuse", "FreightStatement", "Merchant",
         "OnTimeRate", "Organisation", "Parcel", "Pickup", "PickupAddress", "Revision", "Statement",
-        "Surcharge", "User", "WatchItem",
+        "Surcharge", "User", "WatchItem", "WebhookEndpoint",
     }  # fmt: skip
     assert all(isinstance(admin.site._registry[model], LongListMixin) for model in LISTS)
 

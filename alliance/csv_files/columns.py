@@ -26,7 +26,7 @@ _SHOWN: Final = 12
 _NAME_LENGTH: Final = 30
 # What shops' exports put before the name, phone, address or city of a recipient.
 _PREFIX: Final = re.compile(
-    r"(?:shipping|shipto|ship|deliveryto|delivery|deliver|receiver|recipient|consignee|customer|buyer|to"
+    r"(?:shipping|shipto|ship|deliveryto|delivery|deliver|receiver|recipient|consignee|customer|buyer|to(?!wn|tal)"
     r"|收件人|收件|收货人|收货|收方|客户|买家)(?=.)"
 )
 # Others put it behind: City (Shipping).
@@ -91,17 +91,26 @@ class FileFormat:
         """Return the column that each name probably means: each column once, and none that is there."""
         left = [column for column in self.columns if column not in taken]
         result: dict[str, str] = {}
-        for name in sorted(names, key=lambda name: _rank(column_key(name))):
+        for name in sorted(names, key=self._rank):
             meant = next((column for column in self._candidates(column_key(name)) if column in left), "")
             if meant:
                 result[name] = meant
                 left.remove(meant)
         return result
 
+    @cached_property
+    def _meant(self) -> dict[str, Sequence[str]]:
+        return {column_key(name): columns for name, columns in self.meant.items()}
+
+    def _rank(self, name: str) -> tuple[int, int]:
+        """Whose a name says it is, then its place in `meant`: of a city and a town the city."""
+        key = column_key(name)
+        place = {bare: place for place, bare in enumerate(self._meant)}
+        return _rank(key), place.get(_bare(key), -1)
+
     def _candidates(self, key: str) -> list[str]:
-        meant = {column_key(name): columns for name, columns in self.meant.items()}
+        meant, bare = self._meant, _bare(key)
         key = _BEHIND.sub(r"\g<whose>\g<what>", key)
-        bare = _PREFIX.sub("", _NUMBERED.sub("", key), count=1)
         close = get_close_matches(key, self.by_key, n=1, cutoff=_CLOSE)
         # What names somebody is not what a bare "name" may be as well: the number of an order.
         return [*meant.get(key, ()), *meant.get(bare, ())[:1], *(self.by_key[name] for name in close)]
@@ -123,6 +132,12 @@ class FileFormat:
         missing = [name for name in self.required if name not in columns]
         text = _("The first line must name the columns; missing: %(names)s.")
         return text % {"names": ", ".join(missing)} if missing else ""
+
+
+def _bare(key: str) -> str:
+    """A key without whose it is, and without the number of a line."""
+    key = _BEHIND.sub(r"\g<whose>\g<what>", key)
+    return _PREFIX.sub("", _NUMBERED.sub("", key), count=1)
 
 
 def _rank(key: str) -> int:

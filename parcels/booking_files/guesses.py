@@ -15,22 +15,22 @@ from parcels.booking_files.shops import KILOGRAMS, shop_of
 
 Pairs = list[tuple[str, str]]
 # A mobile's first, which couriers prefer to call.
-_PHONE_WORDS: Final = ("手机", "mobile", "电话", "phone")
+_PHONE_WORDS: Final = ("手机", "mobile", "电话", "phone", "固话", "座机")
 # What is the sender's or the shop's resembles what is the recipient's.
 _OTHERS: Final = (
     "寄件", "发件", "发货", "寄方", "卖家", "店铺", "客服", "sender", "shipper", "seller", "store",
 )  # fmt: skip
 _RECIPIENTS: Final = re.compile(
-    r"收件|收货|收方|联系手机|联系电话|^手机|^电话|^ship|recipient|receiver|consignee"
+    r"收件|收货|收方|联系手机|联系电话|^手机|^电话|^固话|^座机|^ship|^deliver|recipient|receiver|consignee"
 )
 # The parts of an address that stand in columns of their own, the largest first.
 _REGION: Final = re.compile(
     r"(?:收[件货]人?|收方|客户|买家)?(?:的)?(?:(?P<province>省份?|省/?直辖市)|(?P<city>城?市)"
-    r"|(?P<district>[区县]|区县|县区|地区)|(?P<street>街道?|[乡镇]|乡镇|街道乡镇|镇街道?)|(?P<rest>(?:详细)?(?:收[件货])?地址))"
+    r"|(?P<district>[区县]|区县|县区|地区)|(?P<street>街道?|[乡镇]|乡镇|街道乡镇|镇街道?)|(?P<rest>(?:详细|街道)?(?:收[件货])?地址))"
 )
 _LEVELS: Final = ("province", "city", "district", "street", "rest")
 # A second line of an address, and the parts of a name, whoever they are of.
-_LINE: Final = re.compile(r"(?P<base>.*\D)(?P<number>[2-4])(?P<end>\D*)")
+_LINE: Final = re.compile(r"(?P<base>.*\D)(?P<number>[2-9])(?P<end>\D*)")
 _NAME_PARTS: Final = re.compile(r"(?P<before>.*?)(?P<part>first|given|last|family)name(?P<after>.*)")
 _LAST: Final = frozenset({"last", "family"})
 # Beside a number by which an order is tracked, its courier is the one that has it already.

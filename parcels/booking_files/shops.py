@@ -18,16 +18,18 @@ KILOGRAMS: Final = frozenset({"weightkg", "totalweightkg", "重量kg", "重量�
 
 
 _FILLED: Final = re.compile(r".*[0-9]")
+# What is packed or paid for completely (备货完成, 付款完成) is still to be sent.
 _CLOSED_CHINESE: Final = re.compile(
-    r".*(?:关闭|取消|删除|交易成功|完成|已发货|已收货|确认收货|已签收|待付款|待支付|等待买家付款|退款成功)"
+    r"完成$|.*(?:关闭|取消|删除|交易成功|(?:已|交易|订单)完成(?!付款|支付|备货|配货|打包)|已发货|已收货|确认收货"
+    r"|已签收|待付款|待支付|未付款|未支付|等待买家付款|退款成功)"
 )
 _CLOSED_WOO: Final = re.compile(
     r"(?:wc-)?(?:cancelled|refunded|failed|trash|completed|pending|on[ -]hold)", re.IGNORECASE
 )
 # What other shops and programs say of an order in English.
 _CLOSED_ENGLISH: Final = re.compile(
-    r"(?:cancell?ed|refunded|declined|voided|unpaid|(?:awaiting|pending) payment|shipped|in transit|delivered"
-    r"|completed?|closed)\b",
+    r"(?:cancell?ed|refunded|declined|voided|expired|unpaid|(?:awaiting|pending)[ _](?:\w+ )*payment"
+    r"|shipped(?:[ _]back)?|shipping|fulfilled|in[ _]transit|delivered|returned|completed?|closed)\b",
     re.IGNORECASE,
 )
 
@@ -56,6 +58,16 @@ def _keys(*names: str) -> frozenset[str]:
 
 _CHINESE: Final = (("订单状态", _CLOSED_CHINESE), ("售后状态", re.compile("退款成功")))
 _ENGLISH: Final = (("Order Status", _CLOSED_ENGLISH),)
+# Columns of a program that is not known here.
+_ANY: Final = (
+    *_CHINESE,
+    *((name, _CLOSED_CHINESE) for name in ("状态", "发货状态", "付款状态", "支付状态")),
+    *_ENGLISH,
+    *(
+        (name, _CLOSED_ENGLISH)
+        for name in ("Status", "Order State", "Fulfillment Status", "Financial Status", "Payment Status")
+    ),
+)
 _WOO_SHIPPING: Final = (
     ("First Name (Shipping)", "recipient_name"),
     ("Last Name (Shipping)", "recipient_name"),
@@ -301,7 +313,7 @@ def closed_orders(header: Sequence[str]) -> Callable[[Sequence[str]], bool]:
     keys = list(map(column_key, header))
     signs = [
         (keys.index(key), pattern)
-        for name, pattern in (shop.closed if shop else (*_CHINESE, *_ENGLISH))
+        for name, pattern in (shop.closed if shop else _ANY)
         if (key := column_key(name)) in keys
     ]
     return lambda cells: any(

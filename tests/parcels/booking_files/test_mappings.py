@@ -196,6 +196,30 @@ def test_lines_of_an_address_and_parts_of_a_name_are_joined() -> None:
     assert (row["recipient_name"], row["recipient_address"]) == ("Qi Ouyang", "Renmin Road 1 Room 2")
 
 
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        # Shopee: a city goes before a town.
+        (("Receiver Name", "Phone Number", "Town", "City", "Total"),
+         {"Receiver Name": "recipient_name", "Phone Number": "recipient_phone", "City": "destination"}),
+        # Lazada
+        (("shippingAddress", "shippingAddress2", "shippingAddress5"),
+         dict.fromkeys(("shippingAddress", "shippingAddress2", "shippingAddress5"), "recipient_address")),
+        # PrestaShop
+        (("Delivery phone", "Delivery phone mobile", "Invoice phone"),
+         dict.fromkeys(("Delivery phone", "Delivery phone mobile"), "recipient_phone")),
+        # 微店, 微信小店, 聚水潭
+        (("收件人/提货人", "收件人手机/提货人手机"),
+         {"收件人/提货人": "recipient_name", "收件人手机/提货人手机": "recipient_phone"}),
+        (("省", "市", "区", "街道地址", "完整地址"),
+         dict.fromkeys(("省", "市", "区", "街道地址"), "address_with_city")),
+        (("手机", "固话"), {"手机": "recipient_phone", "固话": "recipient_phone"}),
+    ],
+)  # fmt: skip
+def test_columns_of_other_programs_are_guessed(header: tuple[str, ...], found: dict[str, str]) -> None:
+    assert dict(guess(header).columns) == found
+
+
 def test_whose_a_column_is_may_stand_behind_its_name() -> None:
     header = ("City (Billing)", "Address 1 (Billing)", "City (Shipping)", "Address 1 (Shipping)", "Phone")
     assert dict(guess(header).columns) == {

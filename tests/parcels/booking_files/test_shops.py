@@ -145,7 +145,28 @@ def test_order_that_is_not_to_be_sent_is_marked(shop: str, column: str, status: 
 
 @pytest.mark.parametrize(
     ("column", "status", "is_closed"),
-    [("订单状态", "待发货", False), ("订单状态", "已取消", True), ("Order Status", "Canceled", True)],
+    [
+        ("订单状态", "待发货", False),
+        ("订单状态", "已取消", True),
+        ("订单状态", "已完成", True),
+        ("状态", "完成", True),
+        # Packed or paid for, not sent.
+        ("订单状态", "备货完成", False),
+        ("订单状态", "已完成付款", False),
+        ("付款状态", "未付款", True),
+        ("Order Status", "Canceled", True),
+        ("Order Status", "To ship", False),
+        ("Order Status", "Shipping", True),
+        ("status", "ready_to_ship", False),
+        ("status", "shipped_back", True),
+        ("Status", "Processing", False),
+        ("Status", "Complete", True),
+        ("Order state", "Payment accepted", False),
+        ("Order state", "Awaiting bank wire payment", True),
+        ("Fulfillment status", "Not fulfilled", False),
+        ("Fulfillment status", "Fulfilled", True),
+        ("Payment status", "Unpaid", True),
+    ],
 )
 def test_order_status_of_a_program_that_is_not_known_is_read_as_well(
     column: str, status: str, is_closed: bool

@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
                 ("key", models.CharField(max_length=64)),
                 ("version", models.DateTimeField(null=True)),
                 ("is_cancelled", models.BooleanField(default=False)),
-                ("parcel_id", models.BigIntegerField(null=True)),
+                ("parcel_id", models.BigIntegerField(db_column="booked_id", null=True)),
                 ("touched_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "merchant",
@@ -189,7 +189,7 @@ class Migration(migrations.Migration):
                 ("by_hand", models.BooleanField(db_default=False)),
                 ("is_open", models.BooleanField(db_default=False)),
                 ("number", models.CharField(db_default="", max_length=64, verbose_name="order")),
-                ("parcel_id", models.BigIntegerField(null=True)),
+                ("parcel_id", models.BigIntegerField(db_column="booked_id", null=True)),
                 ("reason", models.CharField(db_default="", max_length=300)),
                 ("columns", models.CharField(db_default="", max_length=300)),
                 ("detail", models.CharField(db_default="", max_length=1000)),

@@ -76,8 +76,9 @@ class ShopOrder(models.Model):
     # When it was as we know it, by the shop's clock.
     version = models.DateTimeField(null=True)
     is_cancelled = models.BooleanField(default=False)
-    # The parcel it was booked as, unless that was cancelled with it.
-    parcel_id = models.BigIntegerField(null=True)
+    # The parcel it was booked as, unless that was cancelled with it. A table with a column `parcel_id` is by
+    # parcel on a cluster; this one, and that of messages, is on the coordinator.
+    parcel_id = models.BigIntegerField(null=True, db_column="booked_id")
     touched_at = models.DateTimeField(default=timezone.now)
 
     objects = models.Manager.from_queryset(MerchantOwnedQuerySet)()
@@ -123,7 +124,7 @@ class ShopMessage(models.Model):
     is_open = models.BooleanField(db_default=False)
     order = models.ForeignKey(ShopOrder, models.SET_NULL, null=True, db_index=False, related_name="+")
     number = models.CharField(_("order"), max_length=KEY_LENGTH, db_default="")
-    parcel_id = models.BigIntegerField(null=True)
+    parcel_id = models.BigIntegerField(null=True, db_column="booked_id")
     # Codes, columns and text of why not: as in the results of booking files.
     reason = models.CharField(max_length=300, db_default="")
     columns = models.CharField(max_length=300, db_default="")

@@ -50,6 +50,7 @@ MERCHANT_PAGES = [
     "parcels:recipient_list",
     "parcels:recipient_add",
     "parcels:recipient_import",
+    "parcels:shop_list", "parcels:shop_connect",
     "member_list", "api_key_list", "api_key_create", "usersessions_list",
 ]  # fmt: skip
 COURIER_PAGES = [

@@ -51,7 +51,6 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[("shopify", "Shopify"), ("woocommerce", "WooCommerce")],
                         max_length=12,
-                        verbose_name="program",
                     ),
                 ),
                 ("name", models.CharField(max_length=80, verbose_name="name")),
@@ -163,7 +162,7 @@ class Migration(migrations.Migration):
                 ),
                 ("delivery", models.CharField(max_length=64)),
                 ("topic", models.CharField(max_length=64)),
-                ("received_at", models.DateTimeField(verbose_name="received")),
+                ("received_at", models.DateTimeField()),
                 ("body", models.TextField()),
                 (
                     "outcome",
@@ -180,7 +179,6 @@ class Migration(migrations.Migration):
                         ],
                         db_default="waiting",
                         max_length=9,
-                        verbose_name="outcome",
                     ),
                 ),
                 ("due_at", models.DateTimeField(null=True)),
@@ -188,7 +186,7 @@ class Migration(migrations.Migration):
                 ("done_at", models.DateTimeField(null=True)),
                 ("by_hand", models.BooleanField(db_default=False)),
                 ("is_open", models.BooleanField(db_default=False)),
-                ("number", models.CharField(db_default="", max_length=64, verbose_name="order")),
+                ("number", models.CharField(db_default="", max_length=64)),
                 ("parcel_id", models.BigIntegerField(db_column="booked_id", null=True)),
                 ("reason", models.CharField(db_default="", max_length=300)),
                 ("columns", models.CharField(db_default="", max_length=300)),

@@ -22,7 +22,7 @@ class ConnectedShop(models.Model):
     merchant = models.ForeignKey(Merchant, models.PROTECT, db_index=False, related_name="+")
     # Of its address, at which the shop sends: a secret, though the signature is what counts.
     key = models.CharField(max_length=32, unique=True, default=new_key, editable=False)
-    kind = models.CharField(_("program"), max_length=12, choices=ShopKind)
+    kind = models.CharField(max_length=12, choices=ShopKind)
     name = models.CharField(_("name"), max_length=NAME_LENGTH)
     # Before the number of an order, in the parcel's reference: two shops may have the same numbers.
     prefix = models.CharField(_("prefix"), max_length=PREFIX_LENGTH, blank=True)
@@ -110,11 +110,9 @@ class ShopMessage(models.Model):
     # The shop's id of the message: one that is sent again has the same.
     delivery = models.CharField(max_length=KEY_LENGTH)
     topic = models.CharField(max_length=KEY_LENGTH)
-    received_at = models.DateTimeField(_("received"))
+    received_at = models.DateTimeField()
     body = models.TextField()
-    outcome = models.CharField(
-        _("outcome"), max_length=9, choices=ShopOutcome, db_default=ShopOutcome.WAITING
-    )
+    outcome = models.CharField(max_length=9, choices=ShopOutcome, db_default=ShopOutcome.WAITING)
     # When a worker may take it; NULL once that is done.
     due_at = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(db_default=0)
@@ -123,7 +121,7 @@ class ShopMessage(models.Model):
     # For a person to look at, until a later message of the order settles it.
     is_open = models.BooleanField(db_default=False)
     order = models.ForeignKey(ShopOrder, models.SET_NULL, null=True, db_index=False, related_name="+")
-    number = models.CharField(_("order"), max_length=KEY_LENGTH, db_default="")
+    number = models.CharField(max_length=KEY_LENGTH, db_default="")
     parcel_id = models.BigIntegerField(null=True, db_column="booked_id")
     # Codes, columns and text of why not: as in the results of booking files.
     reason = models.CharField(max_length=300, db_default="")

@@ -40,6 +40,7 @@ from alliance.models import (
     Member,
     Organisation,
 )
+from alliance.sandboxes import OFFSET
 from alliance.texts import one_line
 from alliance.web.requests import actor_of
 from alliance.wording import named
@@ -268,6 +269,10 @@ class OrganisationAdmin(FindableMixin, NamedListMixin, ReadOnlyAdmin):
     icon_found = "apartment"
     rare = MappingProxyType({"kind__exact": "courier operator", "status__exact": "applicant suspended"})
     name_columns = ("name", "slug")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Organisation]:
+        # Sandboxes are their merchants' own affair.
+        return super().get_queryset(request).filter(pk__lt=OFFSET)
 
     def named(self, text: str, **page: Any) -> list[int]:
         return names.organisations_named(text, **page)

@@ -26,6 +26,11 @@ KIND_CAPABILITIES: dict[str, frozenset[Capability]] = {
     OrganisationKind.OPERATOR: frozenset(Capability),
 }
 
+# What is left of them in a sandbox: test parcels are booked and followed, and nothing is settled by them.
+SANDBOX_CAPABILITIES = frozenset(
+    {C.VIEW_PARCELS, C.BOOK_PARCELS, C.UNMASK, C.VIEW_RATES, C.MANAGE_KEYS, C.MANAGE_WEBHOOKS}
+)
+
 # What permissions give to staff, besides what the admin asks Django's permissions for. Groups have them.
 STAFF_CAPABILITIES: dict[str, frozenset[Capability]] = {
     "alliance.operate": frozenset(Capability),

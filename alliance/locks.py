@@ -8,6 +8,8 @@ from enum import IntEnum
 
 from django.db import connection
 
+from alliance.sandboxes import live_of
+
 
 class Lock(IntEnum):
     """Operations that only one session may run at a time."""
@@ -80,7 +82,8 @@ def try_to_take(lock: Lock, *, of: int | None = None) -> bool:
 
 
 def _call(function: str, lock: Lock, of: int | None) -> object:
-    keys = [lock.value] if of is None else [lock.value, of]
+    # Keys have 32 bits, of which ids of sandboxes have more: a sandbox takes its merchant's.
+    keys = [lock.value] if of is None else [lock.value, live_of(of)]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}({', '.join(['%s'] * len(keys))})", keys)
         return cursor.fetchone()[0]

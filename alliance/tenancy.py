@@ -25,6 +25,7 @@ from alliance.database import cluster
 from alliance.database.postgresql.messages import Settings, as_sent
 from alliance.errors import KeyNotPermitted, NotAuthenticated, NotFound, NotPermitted
 from alliance.key_scopes import capabilities_for
+from alliance.sandboxes import LONGEST_LIVE_SCOPE, is_sandbox
 
 if TYPE_CHECKING:
     # Imported by its module's name alone: the driver may not be needed.
@@ -93,6 +94,10 @@ class Actor:
     @property
     def is_merchant(self) -> bool:
         return self.organisation_kind == OrganisationKind.MERCHANT
+
+    @property
+    def is_test(self) -> bool:
+        return is_sandbox(self.organisation_id)
 
     @property
     def tenant_id(self) -> int:
@@ -188,6 +193,10 @@ class Scope:
         if not _PLAIN(self.value):
             raise ValueError(f"{self.value!r} is no scope")
         return f"'{self.value}'"
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.value.startswith("merchant:") and len(self.value) > LONGEST_LIVE_SCOPE
 
     @property
     def planning(self) -> str:

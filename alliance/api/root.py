@@ -110,7 +110,7 @@ def _key(actor: Actor) -> dict[str, Any] | None:
     key = ApiKey.objects.filter(pk=actor.api_key_id, organisation_id=actor.organisation_id).first()
     return key and {
         "name": key.name,
-        "prefix": f"ca_{key.prefix}",
+        "prefix": key.beginning,
         "scopes": key.scopes if key.resources is None else key.resources,
         "expires_at": key.expires_at and moment_text(key.expires_at, settings.TIME_ZONE),
     }

@@ -23,6 +23,7 @@ from alliance.members.querysets import (
     OrganisationQuerySet,
 )
 from alliance.public_ids import IdKind, public_id
+from alliance.sandboxes import is_sandbox
 from alliance.tenancy import Actor, Scope, scope
 from alliance.wording import listed
 
@@ -321,6 +322,11 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def beginning(self) -> str:
+        """What its secret begins with, by which people know it: ca_test_ for a key of a sandbox."""
+        return f"ca_test_{self.prefix}" if is_sandbox(self.organisation_id) else f"ca_{self.prefix}"
 
     @property
     def permissions(self) -> str:

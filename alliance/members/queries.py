@@ -16,7 +16,9 @@ from alliance.choices import Capability
 from alliance.errors import NotPermitted
 from alliance.key_scopes import scopes_within, words_of
 from alliance.models import ApiKey, Member, User
+from alliance.sandboxes import live_of
 from alliance.tenancy import Actor
+from alliance.test_mode import as_live
 from alliance.wording import listed
 
 # When the list says that a key ends: with the first mail about it.
@@ -79,8 +81,10 @@ def keys_of(actor: Actor, *, now: datetime | None = None) -> list[ApiKey]:
         .select_related("created_by")
         .order_by("-revoked_at", "-created_at")
     )
-    members = Member.objects.filter(organisation_id=actor.tenant_id).active()
-    roles = dict(members.values_list("user_id", "role"))
+    # A sandbox has the members of its merchant.
+    with as_live(actor):
+        members = Member.objects.filter(organisation_id=live_of(actor.tenant_id)).active()
+        roles = dict(members.values_list("user_id", "role"))
     for key in keys:
         role = roles.get(key.created_by_id, "")
         allowed = capabilities_of(kind=actor.organisation_kind, status=actor.organisation_status, role=role)
@@ -115,5 +119,5 @@ def _state(key: ApiKey, now: datetime, *, is_stopped: bool) -> KeyState:
 def those_who_make_keys(organisation_id: int) -> list[tuple[str, str]]:
     """Return the addresses and languages of an organisation's people who may make keys, as for mails."""
     roles = [role for role, allowed in ROLE_CAPABILITIES.items() if Capability.MANAGE_KEYS in allowed]
-    members = Member.objects.filter(organisation_id=organisation_id, role__in=roles).active()
+    members = Member.objects.filter(organisation_id=live_of(organisation_id), role__in=roles).active()
     return list(members.order_by("pk").values_list("user__email", "user__language"))

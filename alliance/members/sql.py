@@ -9,6 +9,7 @@ from typing import Final
 
 from alliance.choices import OrganisationKind
 from alliance.database.stored_functions import StoredStatement
+from alliance.sandboxes import OFFSET
 from alliance.tenancy import SETTING
 
 # One row, or none if there is no key with the prefix. The role is NULL if the creator is no active member any
@@ -34,6 +35,8 @@ KEY_HOLDER: Final = StoredStatement(
     },
     is_plain=True,
     body=f"""
+DECLARE
+    home_id bigint;
 BEGIN
     SELECT k.id, k.name, k.secret_hash, k.scopes, k.resources, k.expires_at, k.revoked_at, k.networks,
         k.last_used_at, k.created_by_id, k.organisation_id
@@ -46,11 +49,13 @@ BEGIN
     SELECT o.kind, o.status INTO holder_kind, holder_status
     FROM alliance_organisation o WHERE o.id = holder_id;
     IF creator_id IS NOT NULL THEN
+        -- A sandbox has the members of its merchant.
+        home_id := holder_id %% {OFFSET};
         EXECUTE 'SET LOCAL {SETTING} = ' || quote_literal(
             CASE holder_kind WHEN '{OrganisationKind.COURIER}' THEN 'courier:' ELSE 'merchant:' END
-            || holder_id);
+            || home_id);
         creator_role := (SELECT m.role FROM alliance_member m
-            WHERE m.organisation_id = holder_id AND m.user_id = creator_id
+            WHERE m.organisation_id = home_id AND m.user_id = creator_id
                 AND (SELECT u.is_active FROM alliance_user u WHERE u.id = creator_id));
     END IF;
     RETURN NEXT;

@@ -10,6 +10,7 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -24,6 +25,7 @@ from alliance.errors import NotFound
 from alliance.long_lists import NamedListMixin
 from alliance.members.services.contacts import contact_of
 from alliance.names import organisations_named
+from alliance.sandboxes import OFFSET
 from alliance.web.edit_forms import EditForm
 from alliance.web.requests import actor_of
 from alliance.wording import named
@@ -66,6 +68,10 @@ class MerchantAdmin(NamedListMixin, LockedMixin, ReadOnlyAdmin):
     actions_detail = ("correct", "limit")
     rare = MappingProxyType({"limit_lifted__exact": "1"})
     name_columns = ("organisation__name", "organisation__slug")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Merchant]:
+        # Sandboxes are their merchants' own affair.
+        return super().get_queryset(request).filter(pk__lt=OFFSET)
 
     def named(self, text: str, **page: Any) -> list[int]:
         return organisations_named(text, kind=OrganisationKind.MERCHANT, **page)

@@ -19,6 +19,7 @@ statement of its own before reading them: otherwise a scan written in the meanti
 from typing import Final
 
 from alliance.events import NEXT_ID, Topic
+from alliance.sandboxes import OFFSET
 from slas.commitments.sql_counts import (
     COUNTS,
     MARGINS,
@@ -44,6 +45,8 @@ DIMENSIONS: Final = (
     "c.merchant_id, c.courier_id, c.tier_id, c.origin_id, c.destination_id, c.due_at, c.due_date"
 )
 _BREACH: Final = "('overdue', 'late')"
+# Test parcels are in no rate, no forecast and no credit. Policies refuse them there as well.
+_LIVE: Final = f"merchant_id < {OFFSET}"
 # The common prefix of both topics.
 _COMMITMENT: Final = Topic.COMMITMENT_LATE.removesuffix("late")
 _TALLIED: Final = ("pending", "met", "late", "overdue", "void", "excused", *COUNTS)
@@ -80,7 +83,7 @@ def tallying(*, of_one: bool = False) -> str:
     SELECT nextval('slas_tally_id_seq'), {_CELL},
         {deltas}, {marks}, {_parcel(of_one=of_one)}
     FROM sla_changed
-    WHERE before IS DISTINCT FROM after OR moved{grouped}"""  # noqa: S608 -- built of constants
+    WHERE (before IS DISTINCT FROM after OR moved) AND {_LIVE}{grouped}"""  # noqa: S608 -- built of constants
 
 
 def progressing(*, of_one: bool = False) -> str:
@@ -92,7 +95,7 @@ def progressing(*, of_one: bool = False) -> str:
     SELECT nextval('slas_progresstally_id_seq'), {_PROGRESS_CELL},
         {"progress" if of_one else "slas_concatenated(progress)"},
         {_parcel(of_one=of_one)}
-    FROM sla_changed WHERE progress IS NOT NULL{grouped}"""  # noqa: S608 -- built of constants
+    FROM sla_changed WHERE progress IS NOT NULL AND {_LIVE}{grouped}"""  # noqa: S608 -- built of constants
 
 
 def _parcel(*, of_one: bool) -> str:
@@ -128,7 +131,7 @@ sla_credits AS (
     -- Whoever works credits out reads the commitment as it is by then.
     INSERT INTO slas_creditcheck (id, parcel_id, kind, merchant_id, courier_id)
     SELECT nextval('slas_creditcheck_id_seq'), parcel_id, kind, merchant_id, courier_id
-    FROM sla_changed WHERE pays
+    FROM sla_changed WHERE pays AND {_LIVE}
     RETURNING 1
 ),
 sla_events AS (

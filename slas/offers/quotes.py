@@ -9,7 +9,9 @@ from django.conf import settings
 from alliance.choices import Capability
 from alliance.errors import InvalidInput
 from alliance.models import City
+from alliance.sandboxes import live_of
 from alliance.tenancy import Actor, require
+from alliance.test_mode import as_live
 from couriers.choices import Grade
 from slas.allocation.rules import PREFERENCES, Rule, Sent
 from slas.choices import RuleAction
@@ -114,8 +116,9 @@ def quote(*, actor: Actor, request: QuoteRequest, at: datetime) -> Quote:
     problems += value_problems("/declared_value", request.declared_value_fen, limit_fen=limit_fen)
     if errors := [*dict.fromkeys(problems), *ready_problems("/ready_at", request.ready_at, at=at)]:
         raise InvalidInput(errors=errors)
-    merchant_id = actor.organisation_id if actor.is_merchant else None
-    market = Market([(request.origin, request.destination)], at=at, merchant_id=merchant_id)
+    merchant_id = live_of(actor.tenant_id) if actor.is_merchant else None
+    with as_live(actor):
+        market = Market([(request.origin, request.destination)], at=at, merchant_id=merchant_id)
     tiers = [market.tier(request.tier)] if request.tier else list(market.tiers.values())
     offers: list[QuotedOffer] = []
     unavailable: list[Unavailable] = []

@@ -43,7 +43,7 @@ BEGIN
         %(reserved_n)s)) THEN
         RETURN NULL;
     END IF;
-    RETURN parcels_write_bookings_ef41f151ed1b(%(home)s,
+    RETURN parcels_write_bookings_af9d3c771982(%(home)s,
         %(merchant_id)s,
         %(source)s,
         %(at)s,

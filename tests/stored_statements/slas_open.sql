@@ -152,7 +152,7 @@ sla_tallies AS (
             slas_concatenated(marks) FILTER (WHERE marks IS NOT NULL),
             min(parcel_id)
     FROM sla_changed
-    WHERE before IS DISTINCT FROM after OR moved
+    WHERE (before IS DISTINCT FROM after OR moved) AND merchant_id < 1000000000000000
     GROUP BY merchant_id, courier_id, tier_id, origin_id, destination_id, kind, due_date
     RETURNING 1
 )

@@ -135,7 +135,7 @@ def _issue(actor: Actor, key: ApiKey, *, verb: str, **detail: object) -> tuple[A
         object_id=key.pk,
         detail={"scopes": key.scopes if key.resources is None else key.resources, **detail},
     )
-    return key, f"ca_{key.prefix}_{secret}"
+    return key, f"{key.beginning}_{secret}"
 
 
 def _name_errors(name: str) -> list[FieldError]:

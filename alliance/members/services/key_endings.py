@@ -59,7 +59,7 @@ def _warn(key: ApiKey, now: datetime) -> bool:
             return False
         context = {
             "key": without_links(key.name),
-            "prefix": f"ca_{key.prefix}",
+            "prefix": key.beginning,
             "organisation": without_links(key.organisation.name),
             "expires_at": timezone.localtime(key.expires_at),
             "has_ended": days == 0,

@@ -17,9 +17,10 @@ from alliance.members.networks import is_within
 from alliance.members.services.actors import actor_of_organisation
 from alliance.members.services.api_keys import hash_secret
 from alliance.members.sql import KEY_HOLDER
+from alliance.sandboxes import is_sandbox
 from alliance.tenancy import Actor, Refusal, Scope, rows_in, scope
 
-KEY_FORMAT = re.compile(r"^ca_([0-9a-z]{10})_([0-9A-Za-z_-]{43})$")
+KEY_FORMAT = re.compile(r"^ca_(test_)?([0-9a-z]{10})_([0-9A-Za-z_-]{43})$")
 # How often last_used_at is updated: a write per call would make every key a hot row.
 LAST_USED_EVERY = timedelta(minutes=1)
 _MOST_USES: Final = 10_000
@@ -34,13 +35,16 @@ def actor_of_key(token: str, *, address: str = "", now: datetime | None = None) 
     match = KEY_FORMAT.match(token)
     if match is None:
         return None
-    prefix, secret = match.groups()
+    test, prefix, secret = match.groups()
     # Every call runs this; not cached, because a revoked key must stop working at once.
     rows = rows_in(Scope.key(prefix), KEY_HOLDER.call, {"prefix": prefix})
     if not rows:
         return None
     key = _KeyHolder(*rows[0])
     if not hmac.compare_digest(key.secret_hash, hash_secret(secret)):
+        return None
+    # Whoever reads a key must be able to tell whether it is of live data.
+    if bool(test) != is_sandbox(key.organisation_id):
         return None
     moment = now or timezone.now()
     if (refusal := _refusal(key, address, moment)) is not None:

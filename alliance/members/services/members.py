@@ -7,6 +7,7 @@ from alliance import audit
 from alliance.choices import Capability, Role
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.members.models import ApiKey, Member
+from alliance.sandboxes import sandbox_of
 from alliance.tenancy import Actor, Scope, require, scope
 
 
@@ -50,9 +51,12 @@ def leave_organisation(*, actor: Actor, organisation_id: int) -> list[ApiKey]:
 
 
 def keys_of_member(member: Member) -> list[ApiKey]:
-    """Return the live API keys that a member created for the organisation."""
-    keys = ApiKey.objects.live().filter(organisation_id=member.organisation_id, created_by_id=member.user_id)
-    return list(keys.order_by("name", "pk"))
+    """Return the live API keys that a member created for the organisation, or for its sandbox."""
+    ids = (member.organisation_id, sandbox_of(member.organisation_id))
+    # No scope but this one has both.
+    with scope(Scope.everything()):
+        keys = ApiKey.objects.live().filter(organisation_id__in=ids, created_by_id=member.user_id)
+        return list(keys.order_by("name", "pk"))
 
 
 def _lock(actor: Actor, member_id: int) -> tuple[Member, list[int]]:
@@ -80,7 +84,8 @@ def _remove(actor: Actor, member: Member, owners: list[int], verb: str) -> list[
     _keep_an_owner(member, owners)
     keys = keys_of_member(member)
     # Revoked, not only without effect: a key must not live again when the person comes back.
-    ApiKey.objects.filter(pk__in=[key.pk for key in keys]).update(revoked_at=timezone.now())
+    with scope(Scope.everything()):
+        ApiKey.objects.filter(pk__in=[key.pk for key in keys]).update(revoked_at=timezone.now())
     detail: dict[str, object] = {"email": member.user.email, "keys": [key.prefix for key in keys]}
     _record(actor, verb, member, detail)
     member.delete()

@@ -8,6 +8,7 @@ from alliance import audit, locks, mails
 from alliance.choices import Capability, OrganisationStatus, Role
 from alliance.errors import Conflict, FieldError, InvalidInput, NotFound
 from alliance.members.models import Member, Organisation
+from alliance.sandboxes import sandbox_of
 from alliance.tenancy import Actor, require
 
 REASON_LENGTH = 1_000
@@ -50,6 +51,8 @@ def _change(actor: Actor, organisation_id: int, status: OrganisationStatus, reas
         raise Conflict(_("This company is an applicant: decide on its application."), code="applicant")
     organisation.status = status
     organisation.save(update_fields=["status"])
+    # Its sandbox stops and goes on with it.
+    Organisation.objects.filter(pk=sandbox_of(organisation.pk)).update(status=status)
     is_suspended = status == OrganisationStatus.SUSPENDED
     audit.record(
         actor=actor,

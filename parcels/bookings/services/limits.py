@@ -15,6 +15,7 @@ from alliance.errors import NotPermitted, TooMany
 from alliance.figures import unless_away
 from alliance.identifiers import parcel_id_at
 from alliance.locks import Lock, wait_for
+from alliance.sandboxes import live_of
 from alliance.tenancy import raw_rows
 from parcels.bookings.sql import OPEN_BOOKING
 from slas.choices import CommitmentKind
@@ -62,7 +63,7 @@ class Opening:
             return None
         first_id = parcel_id_at(standing.joined_at - timedelta(days=1))
         if not is_distributed():
-            lock = [Lock.BOOK_AS_NEW.value, self._merchant_id]
+            lock = [Lock.BOOK_AS_NEW.value, live_of(self._merchant_id)]
             [(waiting,)] = raw_rows(f"{_LOCK}; {_COUNT}", [*lock, self._merchant_id, first_id])
             return max(limit - int(waiting), 0)
         wait_for(Lock.BOOK_AS_NEW, of=self._merchant_id)

@@ -2,6 +2,8 @@
 
 A day's row is created by its first reservation. Rows are always locked in the order of (offer, day), in one
 statement per round, so that bookings never deadlock.
+
+A sandbox sees how many places are left, and takes and gives back none.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +15,7 @@ from django.db import DatabaseError, connection
 
 from alliance.database.literals import moments, numbers
 from alliance.database.postgresql.messages import Savepoint, Unanswered
-from alliance.tenancy import raw_rows
+from alliance.tenancy import current_scope, raw_rows
 from slas.offers.sql import MAKE_DAYS, NO_ROOM, RESERVE, RESERVE_OR_FAIL
 
 
@@ -51,7 +53,7 @@ def reserve(demands: Mapping[Slot, int]) -> None:
     Raises Taken when one of them has too little room by now. The caller reads the capacity again and decides
     anew.
     """
-    if any(demands.values()):
+    if _takes(demands):
         [(has_room,)] = raw_rows(RESERVE.call, demand_columns(demands))
         if not has_room:
             raise Taken
@@ -63,7 +65,7 @@ def reserving_first(demands: Mapping[Slot, int]) -> Iterator[None]:
 
     Raises Taken when one of them has too little room by now: then that statement was not run either.
     """
-    if not any(demands.values()):
+    if not _takes(demands):
         yield
         return
     with connection.cursor() as cursor:
@@ -82,13 +84,14 @@ def reserving_first(demands: Mapping[Slot, int]) -> Iterator[None]:
 
 def demand_columns(demands: Mapping[Slot, int]) -> dict[str, str]:
     """Return the parameters of RESERVE."""
-    demanded = sorted((slot, n) for slot, n in demands.items() if n > 0)
+    taken = demands if _takes(demands) else {}
+    demanded = sorted((slot, n) for slot, n in taken.items() if n > 0)
     return {**_columns([slot for slot, _n in demanded]), "n": numbers(n for _slot, n in demanded)}
 
 
 def lock(slots: Iterable[Slot]) -> None:
     """Lock the slots until the transaction ends, so that their capacity does not change."""
-    unique_slots = sorted(set(slots))
+    unique_slots = [] if current_scope().is_sandbox else sorted(set(slots))
     if not unique_slots:
         return
     raw_rows(MAKE_DAYS, _columns(unique_slots))
@@ -105,7 +108,7 @@ def lock(slots: Iterable[Slot]) -> None:
 def release(places: Mapping[Slot, int]) -> None:
     """Release places. The caller ensures that each is released only once."""
     released = sorted((slot, n) for slot, n in places.items() if n > 0)
-    if not released:
+    if not released or current_scope().is_sandbox:
         return
     raw_rows(
         """
@@ -138,6 +141,10 @@ def follow_offers(offer_ids: Iterable[int], *, first_day: date) -> None:
         """,
         [list(offer_ids), first_day],
     )
+
+
+def _takes(demands: Mapping[Slot, int]) -> bool:
+    return any(demands.values()) and not current_scope().is_sandbox
 
 
 def _columns(slots: list[Slot]) -> dict[str, str]:

@@ -87,6 +87,18 @@ class ParcelSource(models.TextChoices):
     HISTORY = "history", _("Imported history")
 
 
+class Story(models.TextChoices):
+    """What a test parcel runs through: see docs/test-mode.md."""
+
+    DELIVERED = "delivered"
+    LATE = "late"
+    LOST = "lost"
+    RETURNED = "returned"
+    SECOND_ATTEMPT = "second_attempt"
+    COLLECTED = "collected"
+    HELD = "held"
+
+
 class FileState(models.TextChoices):
     """The state of an uploaded file."""
 

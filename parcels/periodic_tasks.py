@@ -38,6 +38,12 @@ PERIODIC_TASKS: Final[dict[str, PeriodicTask]] = {
     },
     # Each run takes most of a minute; what is sent meanwhile expires.
     "deliver-webhooks": {"task": "parcels.tasks.deliver_webhooks", "schedule": 5.0},
+    # Stories have steps of three seconds.
+    "run-stories": {"task": "parcels.tasks.run_stories", "schedule": 3.0},
+    "forget-test-parcels": {
+        "task": "parcels.tasks.forget_test_parcels",
+        "schedule": crontab(minute="3", hour="4"),
+    },
     "resume-replays": {"task": "parcels.tasks.resume_replays", "schedule": 60.0},
     "forget-webhooks": {"task": "parcels.tasks.forget_webhooks", "schedule": crontab(minute="33", hour="4")},
     "resume-shops": {"task": "parcels.tasks.resume_shops", "schedule": 30.0},

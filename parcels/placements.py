@@ -23,6 +23,7 @@ PLACEMENTS: Final = Placements(
         "parcels_freightstatement",
         "parcels_freightsum",
         "parcels_merchant",
+        "parcels_parcelstory",
         "parcels_pickup",
         "parcels_pickupaddress",
         "parcels_returnpolicy",

@@ -15,6 +15,7 @@ from parcels.pickups.services import counting as pickup_counting
 from parcels.pickups.services.retention import forget_old_pickups
 from parcels.recipients.services.retention import forget_unused
 from parcels.retention import erasing
+from parcels.sandboxes import services as sandboxes
 from parcels.scan_files import services as scan_files
 from parcels.scans import lost_parcels
 from parcels.shops.services import taking
@@ -36,6 +37,18 @@ def process_file_of_scans(file_id: int) -> None:
 def resume_files_of_scans() -> int:
     """Queue files that are due. May run twice: each is queued once."""
     return scan_files.resume_scan_files(now=timezone.now())
+
+
+@shared_task(acks_late=True)
+def run_stories() -> int:
+    """Record the scans of test parcels that are due. May run twice, concurrently, or be killed."""
+    return sandboxes.run_stories(now=timezone.now())
+
+
+@shared_task(acks_late=True)
+def forget_test_parcels() -> int:
+    """Delete old test parcels in slices. May run twice, concurrently, or be killed."""
+    return sandboxes.forget_test_parcels(now=timezone.now())
 
 
 @shared_task(acks_late=True, **AFTER_OUTAGES)

@@ -12,6 +12,7 @@ from parcels.revisions.models import RecipientProof
 from parcels.scan_files.models import ScanFile
 from parcels.scans.models import Scan
 from parcels.shops.models import ConnectedShop, ShopMessage, ShopOrder
+from parcels.stories.models import ParcelStory
 from parcels.webhooks.models import (
     WebhookDelivery,
     WebhookEndpoint,
@@ -33,6 +34,7 @@ __all__ = [
     "Manifest",
     "Merchant",
     "Parcel",
+    "ParcelStory",
     "Pickup",
     "PickupAddress",
     "RecipientProof",

@@ -15,6 +15,7 @@ from alliance.clocks import moment_text
 from alliance.events import Topic
 from alliance.identifiers import tracking_number
 from alliance.public_ids import IdKind, public_id
+from alliance.sandboxes import is_sandbox
 from parcels.choices import ParcelStatus
 from parcels.webhooks.models import WebhookDelivery
 from parcels.webhooks.topics import TEST
@@ -35,6 +36,7 @@ def body_of(delivery: WebhookDelivery, *, reference: str) -> str:
         "type": delivery.topic,
         "timestamp": moment_text(delivery.at, settings.TIME_ZONE),
         "sequence": delivery.sequence,
+        "is_test": is_sandbox(delivery.organisation_id),
         "data": data,
     }
     return json.dumps(message, ensure_ascii=False, separators=(",", ":"))

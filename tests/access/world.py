@@ -57,6 +57,7 @@ from parcels.models import (
     DryRun,
     FreightStatement,
     Manifest,
+    ParcelStory,
     Pickup,
     PickupAddress,
     ReturnPolicy,
@@ -305,6 +306,9 @@ class _Builder:
         traded = trade(self.courier, self.merchant, ops=self.ops)
         claim = Excuse.objects.waiting().get()
         self.world.things |= {"claim": str(claim.pk), "broken": claim.number}
+        ParcelStory.objects.create(
+            parcel_id=traded.parcel_id, merchant_id=self.merchant.pk, story="late", began_at=timezone.now()
+        )
         manifest = Manifest.objects.get(merchant_id=self.merchant.pk)
         self.world.things |= {"manifest_number": manifest.number}
         trade(self.rival_courier, self.rival_merchant, ops=self.ops)

@@ -43,6 +43,7 @@ LEFT_OUT = {
     "parcels_freightsum",
     "parcels_surcharge",
     "parcels_manifest",
+    "parcels_parcelstory",
     "parcels_pickup",
     "parcels_savedrecipient",
     "parcels_returnpolicy",

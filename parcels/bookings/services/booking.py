@@ -1,6 +1,6 @@
 """Book one parcel, or a batch of up to a thousand in a few statements."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -14,13 +14,17 @@ from alliance.choices import Capability
 from alliance.database.together import commit_together
 from alliance.errors import AllianceError, InvalidInput, NotPermitted
 from alliance.models import City
+from alliance.sandboxes import is_sandbox, live_of
 from alliance.tenancy import Actor, require
+from alliance.test_mode import as_live
 from parcels.bookings.models import PickupAddress
 from parcels.bookings.rules import BookingRequest, orders_of, pickup_problems, problems_of
 from parcels.bookings.services.limits import Opening, no_room
 from parcels.bookings.services.refusals import OrderRefused, Refusals, order_refusal
 from parcels.bookings.services.writing import Booked, draw_ids, draw_pieces, write_parcels
 from parcels.choices import ParcelSource
+from parcels.stories.rules import promise_of, story_of
+from parcels.stories.services import begin_stories
 from slas.allocation.rules import Decision
 from slas.offers.market import Lane, Market, OnSale, Reader
 from slas.offers.services.capacity import Taken
@@ -86,14 +90,15 @@ def book_parcels(
     # Without a savepoint: on a cluster its release would be a message to each worker.
     with transaction.atomic(savepoint=False):
         opening, addresses = Opening(actor.organisation_id), _own_addresses(actor, requests)
-        batch = _Batch(
-            requests,
-            at=at,
-            requested_at=requested_at or at,
-            addresses=addresses,
-            merchant_id=actor.organisation_id,
-            read=opening.read_market,
-        )
+        with as_live(actor):
+            batch = _Batch(
+                requests,
+                at=at,
+                requested_at=requested_at or at,
+                addresses=addresses,
+                merchant_id=live_of(actor.organisation_id),
+                read=opening.read_market,
+            )
         wanted = sum(want.places for want in batch.wants.values())
         batch.keep_within(opening.room(at=at, wanted=wanted))
         _book(batch, merchant_id=actor.organisation_id, source=source)
@@ -108,6 +113,9 @@ def _book(batch: "_Batch", *, merchant_id: int, source: ParcelSource) -> None:
     # detector of deadlocks, which takes two of them in a queue for a deadlock.
     commit_together()
     write = partial(write_parcels, merchant_id=merchant_id, at=batch.at, source=source)
+    if is_sandbox(merchant_id):
+        _book_tests(batch, wants, write, merchant_id)
+        return
     try:
         placements, reserving = first_choice(wants)
         batch.place(placements)
@@ -116,6 +124,30 @@ def _book(batch: "_Batch", *, merchant_id: int, source: ParcelSource) -> None:
         batch.place(allocate(wants))
         booked = write(booked=list(batch.booked.values()))
     batch.booked = dict(zip(batch.booked, booked, strict=True))
+
+
+def _book_tests(
+    batch: "_Batch", wants: Sequence[Want], write: Callable[..., list[Booked]], merchant_id: int
+) -> None:
+    """Write test parcels with the couriers and promises that live ones would get now, and begin stories."""
+    # Looks for room, and takes none: see slas.offers.services.capacity.
+    batch.place(allocate(wants))
+    booked = write(booked=[_in_its_story(item, batch.at) for item in batch.booked.values()])
+    references = ((item.parcel_id, item.request.reference) for item in booked)
+    begin_stories(sandbox_id=merchant_id, references=references, at=batch.at)
+    batch.booked = dict(zip(batch.booked, booked, strict=True))
+
+
+def _in_its_story(item: Booked, at: datetime) -> Booked:
+    promised = promise_of(story_of(item.request.reference), at)
+    if promised is None:
+        return item
+    promise = item.promise
+    pickup_by, deliver_by = (
+        moment.astimezone(usual.tzinfo)
+        for moment, usual in zip(promised, (promise.pickup_by, promise.deliver_by), strict=True)
+    )
+    return replace(item, promise=replace(promise, pickup_by=pickup_by, deliver_by=deliver_by))
 
 
 def _audit(actor: Actor, booked: Sequence[Booked]) -> None:

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
@@ -22,6 +23,7 @@ from django.utils import timezone
 
 from alliance.database.at_home import rows_by_shard
 from alliance.database.literals import moments, numbers, texts
+from alliance.sandboxes import is_sandbox
 from alliance.tenancy import Scope, raw_rows, scope
 from parcels.bookings.models import Parcel
 from parcels.choices import DeliveryState
@@ -187,8 +189,7 @@ def _due_of(endpoint: WebhookEndpoint) -> list[WebhookDelivery]:
 
 
 def _messages_of(deliveries: Sequence[WebhookDelivery]) -> list[Message]:
-    parcels = {each.parcel_id for each in deliveries if each.parcel_id > 0}
-    references = dict(Parcel.objects.filter(pk__in=parcels).values_list("pk", "reference")) if parcels else {}
+    references = _references(deliveries)
     return [
         Message(
             (each.parcel_id, each.id),
@@ -197,6 +198,16 @@ def _messages_of(deliveries: Sequence[WebhookDelivery]) -> list[Message]:
         )
         for each in deliveries
     ]
+
+
+def _references(deliveries: Sequence[WebhookDelivery]) -> dict[int, str]:
+    parcels = {each.parcel_id for each in deliveries if each.parcel_id > 0}
+    # Test parcels are seen by their sandbox alone; one endpoint's deliveries are of one organisation.
+    owner = next((each.organisation_id for each in deliveries), None)
+    reading = scope(Scope.merchant(owner)) if owner and is_sandbox(owner) else nullcontext()
+    with reading:
+        rows = Parcel.objects.filter(pk__in=parcels) if parcels else Parcel.objects.none()
+        return dict(rows.values_list("pk", "reference"))
 
 
 def _signers_of(endpoint: WebhookEndpoint) -> list[Any]:

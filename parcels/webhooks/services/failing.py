@@ -10,6 +10,7 @@ from alliance import audit, mails
 from alliance.capabilities import ROLE_CAPABILITIES
 from alliance.choices import Capability
 from alliance.models import Member
+from alliance.sandboxes import live_of
 from alliance.tenancy import Actor
 from parcels.choices import WebhookCause, WebhookState
 from parcels.webhooks.models import WebhookEndpoint
@@ -71,7 +72,8 @@ def switch_off(
 
 def _tell(endpoint: WebhookEndpoint, what: str, **more: Any) -> None:
     """Write to the people who may do something about it."""
-    people = Member.objects.filter(organisation_id=endpoint.organisation_id, role__in=_ROLES).active()
+    live_id = live_of(endpoint.organisation_id)
+    people = Member.objects.filter(organisation_id=live_id, role__in=_ROLES).active()
     mails.write_mails(
         to=people.values_list("user__email", "user__language"),
         template=f"parcels/mail/webhook_{what}",

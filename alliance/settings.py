@@ -391,7 +391,9 @@ SPECTACULAR_SETTINGS = {
     "One thing has one name everywhere: ids have a prefix (`cou_`, `mer_`), moments have an offset, money is "
     f"a decimal text with its `currency`. [Names, and what changed]({PUBLIC_URL}/api/changes/)\n\n"
     "To try it: [requests for editors](/api/requests.http) (`.http`), or a"
-    " [Postman collection](/api/postman.json). `GET /api/v1/` says what is there.",
+    " [Postman collection](/api/postman.json). `GET /api/v1/` says what is there.\n\n"
+    "Keys that begin with `ca_test_` book parcels that nobody carries: "
+    f"[test mode]({PUBLIC_URL}/api/test-mode/).",
     "VERSION": "1.0.0",
     "EXTERNAL_DOCS": {"description": "Names, and what changed", "url": f"{PUBLIC_URL}/api/changes/"},
     "OAS_VERSION": "3.1.0",

@@ -16,7 +16,14 @@ from tests.access.table import API
 from tests.access.world import World, savepoint
 
 pytestmark = pytest.mark.django_db
-DESCRIBED = {"api:schema", "api:docs", "api:changes", "api:requests_file", "api:postman_file"}
+DESCRIBED = {
+    "api:schema",
+    "api:docs",
+    "api:changes",
+    "api:test_mode",
+    "api:requests_file",
+    "api:postman_file",
+}
 READING = [row for row in API if row.method == "GET" and row.route not in DESCRIBED]
 WRITING = [row for row in API if row.method != "GET"]
 WITH_BODY = [row for row in WRITING if row.method != "DELETE"]

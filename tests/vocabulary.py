@@ -23,8 +23,8 @@ _BY_KIND: Final = {
     """,
     "flag": """
         active again allowed consent few full has_more in_force is_default is_excused is_late is_masked
-        is_public_holiday judged lower_is_better on_sale open provisional recommended repeated reported
-        reprint rolled stops unmask withdrawn works_on_holidays
+        is_public_holiday is_test judged lower_is_better on_sale open provisional recommended repeated
+        reported reprint rolled stops unmask withdrawn works_on_holidays
     """,
     "id": """
         counterparty courier id merchant organisation pickup_address recipient_id surcharge_id withdrawn_by

@@ -4,7 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from alliance.api import downloads
-from alliance.api.changes import changes
+from alliance.api.changes import changes, sandbox
 from alliance.api.root import RootView
 from alliance.web.routes import by_word
 
@@ -16,6 +16,7 @@ urlpatterns = [
     by_word("v1/", include("parcels.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("changes/", changes, name="changes"),
+    path("test-mode/", sandbox, name="test_mode"),
     path("requests.http", downloads.requests_file, name="requests_file"),
     path("postman.json", downloads.postman_file, name="postman_file"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),

@@ -13,6 +13,7 @@ from alliance.models import Member, Organisation
 from alliance.portal.navigation import LINKED_PAGES, LinkedPage, navigation_for, url_of
 from alliance.portal.sidebar import Place, sidebar
 from alliance.portal.theme import chosen_theme
+from alliance.sandboxes import live_of
 from alliance.tenancy import ANONYMOUS, Actor, Scope, scope
 
 
@@ -71,7 +72,12 @@ def _memberships(request: HttpRequest, actor: Actor) -> list[Member]:
 def _organisation(actor: Actor, memberships: Iterable[Member]) -> Organisation | None:
     organisations = (member.organisation for member in memberships)
     return next(
-        (organisation for organisation in organisations if organisation.pk == actor.organisation_id), None
+        (
+            organisation
+            for organisation in organisations
+            if organisation.pk == live_of(actor.organisation_id or 0)
+        ),
+        None,
     )
 
 

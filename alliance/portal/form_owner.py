@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from alliance.members.services.actors import actor_of_user
 from alliance.models import Member, Organisation
+from alliance.sandboxes import live_of
 from alliance.tenancy import Actor, Scope, scope
 from alliance.web.form_owner import FIELD, SWITCH
 from alliance.web.requests import ActorRequest
@@ -57,4 +58,4 @@ def _member(actor: Actor, owner: str) -> Member | None:
         return None
     with scope(Scope.user(actor.user_id or 0)):
         members = Member.objects.select_related("organisation").filter(user_id=actor.user_id)
-        return members.filter(organisation_id=int(owner)).first()
+        return members.filter(organisation_id=live_of(int(owner))).first()

@@ -13,6 +13,7 @@ from alliance.portal import (
     onboarding,
     palette,
     saved_views,
+    test_mode,
     theme,
     views,
 )
@@ -28,6 +29,7 @@ urlpatterns = [
     path("organisation/switch/", views.switch_organisation, name="organisation_switch"),
     path("organisation/suspended/", views.suspended, name="suspended"),
     path("welcome/", onboarding.onboarding, name="onboarding"),
+    path("test-mode/", test_mode.switch_mode, name="test_mode"),
     path("members/", members.member_list, name="member_list"),
     path("members/<int:member_id>/role/", members.member_edit, name="member_edit"),
     path("members/<int:member_id>/remove/", members.member_remove, name="member_remove"),

@@ -12,6 +12,7 @@ from alliance.errors import AllianceError
 from alliance.identifiers import tracking_number
 from alliance.models import City
 from alliance.public_ids import IdKind, public_id
+from alliance.sandboxes import is_sandbox
 from alliance.tenancy import Actor
 from alliance.texts import one_line
 from parcels.api.booking_bodies import lists_pieces
@@ -266,6 +267,7 @@ def _parcel_json(parcel: Parcel, state: ParcelState, private: Private, now: date
         **stated,
         "contradiction": parcel.contradiction or None,
         "tier": parcel.tier.code,
+        "is_test": is_sandbox(parcel.merchant_id),
         "merchant": parcel.merchant.organisation.public_id,
         "merchant_name": parcel.merchant.organisation.name,
         "courier": parcel.courier.organisation.public_id,

@@ -348,6 +348,7 @@ class ParcelFields(S):
         choices=Contradiction.choices, allow_null=True, help_text="How its scans contradict each other."
     )
     tier = serializers.CharField()
+    is_test = serializers.BooleanField(help_text="Booked in test mode: nobody carries it.")
     merchant = PartyField(IdKind.MERCHANT)
     merchant_name = serializers.CharField()
     courier = PartyField(IdKind.COURIER)

@@ -22,6 +22,7 @@ from alliance.api.views import ApiView, takes_json
 from alliance.clocks import moment_text
 from alliance.errors import FieldError, InvalidInput
 from alliance.public_ids import IdKind, public_id
+from alliance.sandboxes import is_sandbox
 from alliance.web.http import limit_by_address, scoped_by_itself
 from parcels.api import examples
 from parcels.api.revisions import PublicRevision, revision_json
@@ -63,6 +64,7 @@ class TrackingAnswer(StateAnswer):
     """Where a parcel is, when it comes, and what its recipient can do."""
 
     tracking_number = serializers.CharField()
+    is_test = serializers.BooleanField(help_text="Booked in test mode: nobody carries it.")
     explanation = serializers.CharField(help_text="What happened, in the language of the request.")
     to_do = serializers.ListField(
         child=serializers.CharField(), help_text="What the recipient can do, the most useful first."
@@ -154,6 +156,7 @@ def tracking_json(public_parcel: PublicParcel, place: str = "", *, now: datetime
     state = public_parcel.state
     return {
         "tracking_number": parcel.number,
+        "is_test": is_sandbox(parcel.merchant_id),
         **state_json(state, reader),
         "explanation": what_of(state, reader),
         "to_do": to_do_of(state, reader),

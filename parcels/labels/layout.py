@@ -10,7 +10,7 @@ from typing import Final, Literal, NamedTuple
 
 from parcels.choices import LabelSize
 from parcels.labels.rules import MILLIMETRES, Label, grouped
-from parcels.labels.texts import RETURN, Words
+from parcels.labels.texts import RETURN, TEST, Words
 from parcels.labels.typesetting import CAPITAL, LEADING, POINTS, Setting, Typesetter
 
 Align = Literal["left", "centre", "right"]
@@ -115,9 +115,10 @@ class Layout:
         yield from self._foot(label)
 
     def _head(self, label: Label) -> Iterator[Item]:
-        if label.is_return:
+        banner = TEST if label.is_test else RETURN if label.is_return else ""
+        if banner:
             yield self._text(label.courier, (0, 3.2, 0.60, 4.2), (12, 6.5), bold=True)
-            yield self._text(RETURN, (0, 7.8, 0.60, 4.8), (12, 8), bold=True, align="centre", inverse=True)
+            yield self._text(banner, (0, 7.8, 0.60, 4.8), (12, 8), bold=True, align="centre", inverse=True)
         else:
             yield self._text(label.courier, (0, 3.2, 0.60, 9.2), (15, 7.5), bold=True, lines=2)
         yield self._text(label.tier, (0.64, 3.2, 0.36, 9.2), (15, 7), bold=True, align="centre", inverse=True)

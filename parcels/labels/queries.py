@@ -14,6 +14,7 @@ from alliance.dates import date_text
 from alliance.errors import AllianceError, Conflict, FieldError, InvalidInput, NotFound
 from alliance.identifiers import InvalidTrackingNumber, parse_tracking_number, tracking_number
 from alliance.models import City, Organisation
+from alliance.sandboxes import is_sandbox
 from alliance.tenancy import Actor, require
 from parcels.bookings.models import Parcel
 from parcels.choices import LabelSize, ParcelStatus
@@ -132,6 +133,7 @@ def _label(actor: Actor, parcel: Parcel, state: ParcelState, unmasked: bool, is_
         is_reprint=is_reprint,
         is_return=parcel.return_of_id is not None,
         has_declared_value=parcel.declared_value_fen is not None,
+        is_test=is_sandbox(parcel.merchant_id),
     )
 
 

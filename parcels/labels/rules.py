@@ -74,6 +74,8 @@ class Label:
     is_return: bool = False
     # With a declared value; the amount is nobody's business who only sees the parcel.
     has_declared_value: bool = False
+    # Of test mode: nobody may carry it.
+    is_test: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from django.utils.translation import pgettext
 
 # On the label of a return, whatever its reader speaks: at a hub, either may be the only language.
 RETURN: Final = "退件 RETURN"
+# The same on the label of a test parcel, which nobody may carry.
+TEST: Final = "测试 TEST"
 
 
 @dataclass(frozen=True, slots=True)

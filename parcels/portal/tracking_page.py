@@ -13,6 +13,7 @@ from alliance.clocks import local_clock
 from alliance.dates import date_text
 from alliance.durations import duration_text
 from alliance.portal.components import stepper, timeline
+from alliance.sandboxes import is_sandbox
 from alliance.web.stencils import Shape, Texts, filled
 from alliance.wording import sentences
 from parcels.choices import ParcelStatus
@@ -51,6 +52,7 @@ def tracking_texts(public_parcel: PublicParcel, reader: Reader, *, after: str) -
     promise = state.promise
     shape = {
         "is_late": state.is_late,
+        "is_test": is_sandbox(parcel.merchant_id),
         # Not once a later day was agreed on: then it is awaited on that day.
         "is_overdue": state.is_overdue and promise is not None and promise.deliver_by <= reader.now,
         "promised": _promised(state),

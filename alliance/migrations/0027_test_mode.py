@@ -7,7 +7,7 @@ from alliance.sandboxes import OFFSET
 
 OWN = "{scope} = 'all' OR {scope} = 'merchant:' || merchant_id"
 # Workers read the events of sandboxes, too, to send them to webhooks. Some events are of no merchant.
-LIVE = f"coalesce(merchant_id, 0) < {OFFSET}"
+LIVE = f"(merchant_id IS NULL OR merchant_id < {OFFSET})"
 ANY = f"{OWN} OR ({{scope}} = 'courier:' || courier_id AND {{live}})"
 
 

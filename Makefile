@@ -104,7 +104,7 @@ lock: $(VENV)/.dev ## Resolve pyproject.toml anew into both lock files
 		--constraints requirements.lock --output-file requirements-dev.lock
 
 clean: ## Remove everything that was built, except data (see reset)
-	rm -rf $(VENV) build node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:

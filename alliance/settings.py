@@ -393,7 +393,9 @@ SPECTACULAR_SETTINGS = {
     "To try it: [requests for editors](/api/requests.http) (`.http`), or a"
     " [Postman collection](/api/postman.json). `GET /api/v1/` says what is there.\n\n"
     "Keys that begin with `ca_test_` book parcels that nobody carries: "
-    f"[test mode]({PUBLIC_URL}/api/test-mode/).",
+    f"[test mode]({PUBLIC_URL}/api/test-mode/).\n\n"
+    f"Clients: `openapi-python-client generate --url {PUBLIC_URL}/api/schema/ --meta none`, or types by"
+    f" `npx openapi-typescript {PUBLIC_URL}/api/schema/ -o alliance.d.ts --default-non-nullable false`.",
     "VERSION": "1.0.0",
     "EXTERNAL_DOCS": {"description": "Names, and what changed", "url": f"{PUBLIC_URL}/api/changes/"},
     "OAS_VERSION": "3.1.0",
@@ -409,11 +411,14 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "alliance.api.schema.offer_bytes",
+        "alliance.api.schema.require_bodies",
         "alliance.api.schema.describe_refusals",
+        "alliance.api.schema.name_components",
     ],
     "ENUM_NAME_OVERRIDES": {
-        # Named like this since there was one format only.
-        "FormatEnum": "slas.choices.ExportFormat",
+        "ExportContent": "slas.choices.ExportContent",
+        "ExportFormat": "slas.choices.ExportFormat",
         "LabelFormat": "parcels.choices.LabelFormat",
         "LabelSize": "parcels.choices.LabelSize",
         "TierCode": "slas.choices.TierCode",

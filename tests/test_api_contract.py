@@ -1,6 +1,7 @@
 """The API keeps to its own schema: whatever is sent, nothing breaks and answers are as described."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from alliance.api.schema import KeptSchema
+from alliance.api.schema import BYTES, KeptSchema, name_components
 from alliance.identifiers import parse_tracking_number, tracking_number
 from parcels.api import examples
 from tests.access import world as access_world
@@ -241,10 +242,36 @@ def test_examples_are_given_and_true_to_the_schema(name: str) -> None:
     assert sides == ({"request", "answer"} if name in SENDING else {"answer"})
 
 
-def test_generated_clients_read_an_export_as_bytes() -> None:
-    method, path = OPERATIONS["exports_file"]
-    content = SCHEMA["paths"][path][method]["responses"]["200"]["content"]
-    assert list(content) == ["application/octet-stream", "text/csv", "application/vnd.apache.parquet"]
+def test_generated_clients_read_files_as_bytes() -> None:
+    """They read the first media type they know."""
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    contents = [
+        (name, answer["content"])
+        for name, said in _operations()
+        for answer in said["responses"].values()
+        if "content" in answer
+    ]
+    files = {name: content for name, content in contents if binary in content.values()}
+    assert {"exports_file", "parcels_label", "parcels_labels", "booking_files_results"} <= set(files)
+    for name, content in files.items():
+        assert next(iter(content)) == BYTES, name
+
+
+def test_names_of_schemas_are_plain() -> None:
+    marked = re.compile(r"BodyRequest$|^Paginated|^Patched|(?<!Null)Enum$")
+    assert [name for name in SCHEMA["components"]["schemas"] if marked.search(name)] == []
+
+
+def test_two_schemas_of_one_plain_name_are_refused() -> None:
+    schemas: dict[str, Any] = {"BookingRequest": {}, "BookingBodyRequest": {}}
+    with pytest.raises(ValueError, match="BookingRequest"):
+        name_components({"components": {"schemas": schemas}})
+
+
+def test_a_body_that_is_a_list_must_be_sent() -> None:
+    for name in ("scans_create", "parcels_batch_create", "parcels_cancel_batch"):
+        method, path = OPERATIONS[name]
+        assert SCHEMA["paths"][path][method]["requestBody"]["required"] is True, name
 
 
 def test_every_body_of_json_is_shown_by_a_true_example() -> None:

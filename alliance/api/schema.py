@@ -4,6 +4,8 @@ Views describe their successful responses; errors come from one handler, so they
 in one place.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from threading import Lock
 from typing import Any, ClassVar, Final
@@ -67,6 +69,16 @@ HEADERS: dict[str, Any] = {
     },
 }
 
+BYTES: Final = "application/octet-stream"
+_FILE: Final = {"type": "string", "format": "binary"}
+# What drf-spectacular calls a schema -> what it is.
+_PLAIN_NAMES: Final = (
+    (re.compile(r"^Paginated(\w+?)AnswerList$"), r"\1Page"),
+    (re.compile(r"^Patched(\w+?)(?:Body)?Request$"), r"\1Request"),
+    (re.compile(r"BodyRequest$"), "Request"),
+    (re.compile(r"(?:Answer|Item)(Status|State|Reasons)Enum$"), r"\1"),
+    (re.compile(r"(?<!Null)Enum$"), ""),
+)
 
 _making: Final = Lock()
 
@@ -86,6 +98,69 @@ class KeptSchema(SchemaGenerator):
             if key not in self._kept:
                 self._kept[key] = super().get_schema(request, public)
             return self._kept[key]
+
+
+def offer_bytes(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Describe every answer that may be a file as bytes, first. A hook of drf-spectacular.
+
+    Generated clients read the first media type they know: none knows PDF, and a workbook read as text, or as
+    JSON, is broken.
+    """
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            for answer in operation["responses"].values():
+                content = answer.get("content", {})
+                file = next((media for media in content.values() if media.get("schema") == _FILE), None)
+                if file is not None:
+                    answer["content"] = {BYTES: {"schema": _FILE}, **content}
+    return result
+
+
+def require_bodies(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Say of bodies that are lists that they must be sent. A hook, as above."""
+    for methods in result["paths"].values():
+        for operation in methods.values():
+            for media in operation.get("requestBody", {}).get("content", {}).values():
+                schema = media["schema"]
+                name = schema.get("$ref", "").rpartition("/")[2]
+                kinds = result["components"]["schemas"].get(name, schema)
+                if kinds.get("type") == "array" or "oneOf" in kinds:
+                    operation["requestBody"]["required"] = True
+    return result
+
+
+def name_components(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
+    """Give schemas the names that clients are to read: `BookingRequest`, `PickupPage`. A hook, as above."""
+    schemas = result["components"]["schemas"]
+    renamed = {name: _plain_name(name) for name in schemas}
+    if len(set(renamed.values())) != len(renamed):
+        twice = [name for name, times in Counter(renamed.values()).items() if times > 1]
+        raise ValueError(f"Two schemas would be called {', '.join(sorted(twice))}: rename a serializer.")
+    result["components"]["schemas"] = {renamed[name]: schema for name, schema in schemas.items()}
+    _refer_to(result, renamed)
+    return result
+
+
+def _plain_name(name: str) -> str:
+    for pattern, plain in _PLAIN_NAMES:
+        name = pattern.sub(plain, name)
+    return name
+
+
+def _refer_to(node: Any, renamed: dict[str, str]) -> None:
+    """Change references inside a node to the new names."""
+    if isinstance(node, list):
+        for inner in node:
+            _refer_to(inner, renamed)
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        if key == "$ref" and isinstance(value, str):
+            prefix, _, name = value.rpartition("/")
+            if prefix == "#/components/schemas":
+                node[key] = f"{prefix}/{renamed.get(name, name)}"
+        else:
+            _refer_to(value, renamed)
 
 
 def describe_refusals(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from rest_framework.request import Request
 from alliance.api.authentication import actor_of
 from alliance.api.idempotency import idempotent
 from alliance.api.parsing import Body, WordField, refuse_unknown_parameters
+from alliance.api.schema import BYTES
 from alliance.api.views import ApiView
 from alliance.choices import Capability
 from alliance.errors import AllianceError, FieldError, InvalidInput, NotAcceptable, NotFound
@@ -114,7 +115,7 @@ class FileNegotiation(DefaultContentNegotiation):
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
         accepted = [part.split(";")[0].strip() for part in request.headers.get("Accept", "*/*").split(",")]
-        if not any(_matches(kind, allowed) for kind in accepted for allowed in self.types):
+        if not any(_matches(kind, allowed) for kind in accepted for allowed in (*self.types, BYTES)):
             raise NotAcceptable(
                 _("The answer is %(types)s: allow it by Accept.") % {"types": ", ".join(self.types)}
             )

@@ -143,7 +143,7 @@ class ParcelBatchView(ApiView):
         parameters=[IDEMPOTENCY_KEY],
         request=PolymorphicProxySerializer(
             component_name="Batch",
-            serializers=[schema.BatchBody, schema.BookingBody(many=True)],
+            serializers=[schema.BatchObjectBody, schema.BookingBody(many=True)],
             resource_type_field_name=None,
             many=False,
         ),

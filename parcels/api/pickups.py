@@ -115,7 +115,7 @@ class PickupView(ApiView):
     """One request."""
 
     @extend_schema(
-        operation_id="pickups_read",
+        operation_id="pickups_retrieve",
         summary="Read a pickup request",
         description="With its parcels, and which of them were picked up when.",
         responses=PickupDetailAnswer,

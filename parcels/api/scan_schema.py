@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -79,14 +78,14 @@ class ScanReportSerializer(serializers.Serializer[Any]):
     )
 
 
-REQUEST = {
-    "application/json": ScanSerializer(many=True),
-    "application/x-ndjson": OpenApiTypes.BINARY,
-}
+# Lines of JSON are described in words only: of two kinds of body, clients made by openapi-python-client can
+# send neither.
+REQUEST = {"application/json": ScanSerializer(many=True)}
 DESCRIPTION = (
     "Send 1 to 5,000 scans of parcels you carry: a JSON array, an object with the array in "
-    "`scans`, or one JSON object per line. `Content-Encoding: gzip` is accepted. Invalid scans "
-    "are listed in `rejections` and do not stop the others: `invalid`, `bad_tracking_number`, "
+    "`scans`, or (as `application/x-ndjson`) one JSON object per line. `Content-Encoding: gzip` is "
+    "accepted. Invalid scans are listed in `rejections` and do not stop the others: `invalid`, "
+    "`bad_tracking_number`, "
     "`unknown_parcel`, `unknown_code`, `unknown_reason`, `reason_required`, `in_future`, "
     "`before_booking`, `corrects_missing`, `scan_limit`, `differs_from_first` (what was received before "
     "under this identity is another scan). A batch can safely be sent again: scans received before count as "

@@ -140,7 +140,7 @@ class BookingBody(QuoteBody):
     )
 
 
-class BatchBody(S):
+class BatchObjectBody(S):
     parcels = BookingBody(many=True, help_text=f"1 to {BATCH_LIMIT:,}.")
 
 

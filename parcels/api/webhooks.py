@@ -126,7 +126,7 @@ class WebhookView(ApiView):
     """One endpoint."""
 
     @extend_schema(
-        operation_id="webhooks_read",
+        operation_id="webhooks_retrieve",
         summary="Read a webhook",
         description="With figures of the last 24 hours.",
         responses=WebhookDetailAnswer,
@@ -287,7 +287,7 @@ class DeliveriesView(generics.ListAPIView[WebhookDelivery]):
 
 class DeliveryView(ApiView):
     @extend_schema(
-        operation_id="webhook_deliveries_read",
+        operation_id="webhook_deliveries_retrieve",
         summary="Read a delivery",
         description="With its body and every attempt.",
         responses=DeliveryDetailAnswer,

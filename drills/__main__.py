@@ -5,7 +5,9 @@ import os
 import signal
 import sys
 
-NAMES = ("alike", "chaos", "failover", "history", "labels", "practice", "restore", "rollout", "webhooks")
+NAMES = (
+    "alike", "api", "chaos", "failover", "history", "labels", "practice", "restore", "rollout", "webhooks",
+)  # fmt: skip
 
 
 def main() -> None:

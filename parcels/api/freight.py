@@ -64,7 +64,7 @@ class FreightStatementView(ApiView):
     """One month with its counterparties."""
 
     @extend_schema(
-        operation_id="freight_statements_read",
+        operation_id="freight_statements_retrieve",
         summary="One freight statement",
         description="What a month comes to, in all and with each merchant or courier.",
         parameters=[OF_WHOM, MONTH, _PARTS_CURSOR],
@@ -149,11 +149,11 @@ def account_asked(request: Request, *also: str) -> Account:
     actor = actor_of(request)
     require(actor, Capability.VIEW_FINANCE)
     refuse_unknown_parameters(request, "organisation", *also)
-    return account_of(actor, organisation_id=request.query_params.get("organisation", ""))
+    return account_of(actor, organisation_id=request.query_params.get("organisation"))
 
 
 def _statement(request: Request, month: str, data: dict[str, Any]) -> FreightStatement:
-    account = account_of(actor_of(request), organisation_id=data.get("organisation", ""))
+    account = account_of(actor_of(request), organisation_id=data.get("organisation") or None)
     return statement_with(account, month_for(account, month, now=timezone.now()), data["counterparty"])
 
 

@@ -269,7 +269,7 @@ def _add(request: ActorRequest, account: Account, shown: FreightOfMonth, form: S
 
 
 def _account(request: ActorRequest) -> Account:
-    return account_of(request.actor, organisation_id=request.GET.get("organisation", ""))
+    return account_of(request.actor, organisation_id=request.GET.get("organisation") or None)
 
 
 def _month(request: ActorRequest, text: str) -> tuple[Account, FreightOfMonth]:

@@ -157,7 +157,7 @@ class StatementView(APIView):
     """One month with its parts."""
 
     @extend_schema(
-        operation_id="statements_read",
+        operation_id="statements_retrieve",
         summary="One credit statement",
         description="Totals of a month by service, by merchant or courier, and by cause.",
         parameters=[OF_WHOM, MONTH, CURSOR],
@@ -211,7 +211,7 @@ def _account(request: Request, *also: str) -> Account:
     actor = actor_of(request)
     require(actor, Capability.VIEW_FINANCE)
     refuse_unknown_parameters(request, "organisation", *also)
-    return account_of(actor, organisation_id=request.query_params.get("organisation", ""))
+    return account_of(actor, organisation_id=request.query_params.get("organisation"))
 
 
 def _place_asked(request: Request) -> tuple[int, int] | None:

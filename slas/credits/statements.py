@@ -139,14 +139,15 @@ _ORGANISATION: Final = WrittenOnce(lambda pk: Organisation.objects.filter(pk=pk)
 _STATEMENTS: Final = WrittenOnce(lambda pk: Statement.objects.filter(organisation_id=pk))
 
 
-def account_of(actor: Actor, *, organisation_id: str = "") -> Account:
+def account_of(actor: Actor, *, organisation_id: str | None = None) -> Account:
     """The account an actor reads: its own, or for ops that of the named organisation.
 
     Raises NotPermitted without the capability, InvalidInput when ops name none, or members another.
     """
     require(actor, Capability.VIEW_FINANCE)
     if not actor.is_ops:
-        if organisation_id:
+        # An empty one as well: ignored, it would look like an answer about somebody else.
+        if organisation_id is not None:
             message = _("You see your own statements: leave this out.")
             raise InvalidInput(errors=[FieldError("/organisation", message, "unknown")])
         [organisation] = _ORGANISATION.rows(actor.tenant_id)

@@ -155,7 +155,7 @@ def statement_pdf(request: ActorRequest, month: str) -> HttpResponse:
 
 def _account(request: ActorRequest) -> Account:
     actor = request.actor
-    return account_of(actor, organisation_id=request.GET.get("organisation", ""))
+    return account_of(actor, organisation_id=request.GET.get("organisation") or None)
 
 
 def _month(request: ActorRequest, text: str) -> tuple[Account, MonthSums]:

@@ -252,3 +252,8 @@ def test_the_payee_settles_a_final_month_and_takes_it_back(
     assert (part["settled_on"], part["settled_reference"]) == (day, "TT-1")
     taken_back = theirs.post(f"{URL}/unsettle", {"counterparty": LOTUS, "reason": "Bounced"}, "json")
     assert (taken_back.status_code, taken_back.json()["settled_on"]) == (200, None)
+
+
+def test_an_empty_organisation_is_not_ignored(ours: APIClient) -> None:
+    for path in ("/api/v1/freight-statements", "/api/v1/statements"):
+        assert problems(ours.get(path, {"organisation": ""})) == [("/organisation", "unknown")]

@@ -18,6 +18,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import django
+
 from drills import servers
 from drills.product import ROOT, Product
 from drills.servers import OWNER, ROLE, Server
@@ -41,6 +43,7 @@ def main(arguments: Sequence[str]) -> int:
         urls = {"database_url": site.url(ROLE, server), "owner_url": site.url(OWNER, server)}
         os.environ |= {"ALLIANCE_HOME": str(site.folder / "state"), "LOG_LEVEL": "WARNING"}
         os.environ |= {"DATABASE_URL": urls["database_url"], "OWNER_DATABASE_URL": urls["owner_url"]}
+        django.setup()
         from tests.chaos import stage  # noqa: PLC0415 -- needs the settings
 
         with servers.running(server), stage.own_valkey(site.folder) as redis_url:

@@ -140,7 +140,7 @@ def _audit(actor: Actor, cancelled: Sequence[_Held]) -> None:
     if len(cancelled) == 1:
         audit.record(actor=actor, verb="parcel.cancelled", object_type="parcel", object_id=first)
         return
-    numbers = [tracking_number(parcel.of_parcel) for parcel in cancelled]
+    numbers = sorted(tracking_number(parcel.of_parcel) for parcel in cancelled)
     audit.record(
         actor=actor,
         verb="parcels.cancelled",

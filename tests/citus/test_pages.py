@@ -31,8 +31,11 @@ OF_A_PARCEL: Final = {
     "parcels:parcel_detail", "parcels:parcel_booked", "parcels:breach_detail",
     "parcels:label_open", "parcels:label_page", "parcels:label_picture", "api:parcels:parcel_label",
     "parcels:track_return", "parcels:return_issue",
+    # A message's id names its parcel.
+    "parcels:webhook_delivery", "api:parcels:webhook_delivery",
     "api:parcels:parcel_detail", "api:parcels:parcel_revisions", "api:parcels:breach_detail",
     "admin:parcels_parcel_change", "admin:parcels_parcel_delete", "admin:parcels_parcel_erase",
+    "admin:parcels_returnrequest_change",
     "admin:slas_commitmentlisting_change", "admin:slas_commitmentlisting_delete",
     "admin:slas_breachlisting_change", "admin:slas_breachlisting_delete",
 }  # fmt: skip
@@ -47,11 +50,14 @@ LISTS: Final = {
     "parcels:return_list", "api:parcels:return_requests", "admin:parcels_returnrequest_changelist",
     # The parcels of pickup requests, of manifests and of a month's freight.
     "parcels:pickup_list", "parcels:pickup_detail", "parcels:pickup_create", "parcels:pickup_round",
+    "parcels:pickup_round_pdf",
     "api:parcels:pickup_list", "api:parcels:pickup_detail",
     "parcels:manifest_list", "parcels:manifest_detail", "parcels:manifest_create", "parcels:manifest_pdf",
     "parcels:manifest_csv", "api:parcels:manifest_list", "api:parcels:manifest_detail",
     "api:parcels:manifest_pdf", "api:parcels:manifest_parcels",
-    "parcels:freight_csv", "parcels:freight_xlsx",
+    "parcels:freight_detail", "parcels:freight_csv", "parcels:freight_xlsx",
+    "api:parcels:freight_statement_lines", "api:parcels:freight_statement_csv",
+    "api:parcels:freight_statement_xlsx",
     # Breaches that a closure or a disruption touched.
     "admin:slas_disruption_propose", "admin:slas_closure_propose",
     "slas:excuse_list", "api:slas:excuses", "admin:slas_excuse_changelist", "admin:slas_excuse_decide",
@@ -69,6 +75,11 @@ OF_OPS: Final = {
     *("admin:slas_disruption_changelist", "admin:slas_disruption_change", "admin:slas_disruption_delete"),
     # Names of the rows that entries are about.
     *("admin:alliance_auditentry_changelist", "admin:alliance_auditentry_change"),
+}
+# Pages of a webhook: its messages lie beside their parcels, and those about no parcel in any shard.
+OF_A_WEBHOOK: Final = {
+    *(f"parcels:webhook_{page}" for page in ("list", "detail", "replay")),
+    *(f"api:parcels:webhook_{page}" for page in ("detail", "delivery_list", "pause", "resume", "rotate")),
 }
 # Queues are counted on all workers, to say whether these answer.
 OF_HEALTH: Final = {"readyz"}
@@ -98,11 +109,13 @@ def most_shards(route: str, actor: str, world: World) -> int:
     if route in OF_A_PARCEL:
         return 1
     if route in LISTS:
-        return _homes(actor.partition("_")[0], world)
-    return servers.SHARDS if route in OF_OPS | OF_HEALTH else 0
+        return shards_of_homes(actor, world)
+    return servers.SHARDS if route in OF_OPS | OF_A_WEBHOOK | OF_HEALTH else 0
 
 
-def _homes(party: str, world: World) -> int:
+def shards_of_homes(actor: str, world: World) -> int:
+    """Return how many shards a member's lists are asked of: those of its homes; all of them for ops."""
+    party = actor.partition("_")[0]
     if party not in {"courier", "merchant"}:
         return servers.SHARDS
     of_party = homes_to_read if party == "courier" else homes_of_merchant
@@ -121,12 +134,3 @@ def test_page_of_a_row_asks_its_shard_when_a_list_leads_there(model: str, world:
     statements = asked(lambda: responses.append(client.get(html.unescape(link))))
     assert [response.status_code for response in responses] == [200]
     assert len(set().union(*statements)) == 1
-
-
-def _most(route: str, of_lists: int) -> int:
-    """Return how many shards a route may ask, when its lists may ask so many."""
-    if route in OF_A_PARCEL:
-        return 1
-    if route in LISTS:
-        return of_lists
-    return servers.SHARDS if route in OF_OPS | OF_HEALTH else 0

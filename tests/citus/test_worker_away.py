@@ -87,7 +87,7 @@ def test_an_owner_changes_organisation_members_and_keys(
         reverse("parcels:company_contact"): contact,
         reverse("member_edit", args=[member.pk]): {"role": Role.VIEWER},
         reverse("member_list"): {"email": "invited@alliance.example", "role": Role.AGENT},
-        reverse("api_key_list"): {"name": "ERP", "scopes": ["parcels:book"]},
+        reverse("api_key_create"): {"name": "ERP", "resources": ["parcels:read"], "lifetime": "90"},
     }
     for address, data in changes.items():
         assert merchant_client.post(address, data).status_code in (200, 302), address

@@ -1,6 +1,7 @@
 """Fixtures of the tests of freight."""
 
 import pytest
+from django.conf import LazySettings
 from django.utils import timezone
 
 from alliance.models import Organisation
@@ -9,6 +10,12 @@ from parcels.bookings.models import Parcel
 from tests.parcels.helpers.freight import cancel
 from tests.parcels.helpers.parcels import booked_parcels
 from tests.slas.helpers.commitments import HOUR, NOON
+
+
+@pytest.fixture(autouse=True)
+def _sessions_outlive_the_month(settings: LazySettings) -> None:
+    """Who logged in is there after the close, too, where the database has what the cache forgot."""
+    settings.SESSION_COOKIE_AGE = 100 * 24 * 60 * 60
 
 
 @pytest.fixture

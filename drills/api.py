@@ -61,7 +61,7 @@ def run(
 ) -> tuple[dict[str, Counter[str]], list[str]]:
     """Run rounds until `calls` were answered; return the statuses by kind of key, and what went wrong."""
     told: dict[str, Counter[str]] = {kind: Counter() for kind in keys}
-    wrong = []
+    wrong: list[str] = []
     turn = 0
     while sum(sum(statuses.values()) for statuses in told.values()) < calls:
         kind = [*keys][turn % len(keys)]

@@ -78,6 +78,8 @@ TEXTS = (
     gettext_noop("refresh-watch-list"),
     gettext_noop("resume-booking-files"),
     gettext_noop("forget-booking-files"),
+    gettext_noop("forget-test-parcels"),
+    gettext_noop("run-stories"),
     gettext_noop("forget-pickups"),
     gettext_noop("count-missed-pickups"),
     gettext_noop("count-missed-pickups-again"),

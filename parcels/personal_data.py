@@ -30,7 +30,6 @@ PERSONAL_DATA: Final[dict[Holds, str]] = {
     # A merchant's reference is its order number; scans, events and exports use tracking numbers only.
     Holds.NOTHING: """
         parcels.Parcel.reference parcels.Parcel.rule_name
-        parcels.ParcelStory.story
         parcels.ReturnPolicy.note
         parcels.DryRun.language parcels.DryRun.problem parcels.DryRun.rules parcels.DryRun.result
         parcels.Manifest.language parcels.Manifest.problem parcels.Manifest.missing parcels.Manifest.extra

@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.test import Client, TransactionTestCase
+from django.test import Client, TransactionTestCase, override_settings
 from django.utils import translation
 from pytest_django.plugin import blocking_manager_key
 from rest_framework.test import APIClient
@@ -153,6 +153,13 @@ def django_db_setup(
     if workers.is_copy() or not django_db_keepdb:
         with django_db_blocker.unblock():
             workers.drop_database()
+
+
+@pytest.fixture(scope="session")
+def static_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For the live server, which finds assets without a collectstatic; WhiteNoise warns of a missing folder."""
+    with override_settings(STATIC_ROOT=tmp_path_factory.mktemp("static")):
+        yield
 
 
 @pytest.fixture(autouse=True)

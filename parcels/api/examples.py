@@ -119,6 +119,7 @@ _STATED_PROMISE = {
 _PARCEL = {
     "tracking_number": NUMBER,
     "reference": "SO-2026-1187",
+    "is_test": False,
     "piece": 1,
     "piece_count": 1,
     "order": None,
@@ -173,6 +174,7 @@ _AS_BOOKED: dict[str, Any] = {
 }
 _TRACKED: dict[str, Any] = {
     "tracking_number": NUMBER,
+    "is_test": False,
     "status": "out_for_delivery",
     "status_text": "Out for delivery",
     "status_at": "2026-11-24T09:20:00+08:00",

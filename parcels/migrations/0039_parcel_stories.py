@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ParcelStory",
             fields=[
-                ("parcel_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("parcel_id", models.BigIntegerField(db_column="id", primary_key=True, serialize=False)),
                 (
                     "story",
                     models.CharField(

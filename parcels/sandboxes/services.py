@@ -24,7 +24,7 @@ SLICE: Final = 500
 # Tables of test parcels -> the column of the parcel's id; the parcel last.
 _TABLES: Final = {
     **dict.fromkeys(("parcels_scan", "slas_breach", "slas_revision", "slas_commitment"), "parcel_id"),
-    **{"parcels_parcelstory": "parcel_id", "parcels_parcel": "id"},
+    **dict.fromkeys(("parcels_parcelstory", "parcels_parcel"), "id"),
 }
 
 

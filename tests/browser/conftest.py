@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.test import override_settings
 from playwright.sync_api import BrowserContext, expect
 from pytest_django.live_server_helper import LiveServer
 
@@ -37,10 +36,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _static_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The live server finds assets without a collectstatic; WhiteNoise warns of a missing folder."""
-    with override_settings(STATIC_ROOT=tmp_path_factory.mktemp("static")):
-        yield
+def _browsed(static_root: None) -> None:
+    pass
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ from slas.exports.services.writing import write_export
 from slas.models import Export
 from tests.slas.helpers import offers
 
+pytestmark = pytest.mark.usefixtures("static_root")
 EXAMPLES: Final = product.BASE_DIR / "docs" / "examples"
 MODULES: Final = product.BASE_DIR / "node_modules"
 BIN: Final = Path(sys.executable).parent

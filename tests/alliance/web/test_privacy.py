@@ -56,6 +56,7 @@ def test_pages_of_a_session_are_not_stored(merchant_client: Client) -> None:
         ("POST /invitations/12/answer/", "POST /invitations/12/answer/"),
         ("GET /exports/1/file?expires=9&signature=abc", "GET /exports/1/file?expires=9&signature=…"),
         (f"Bearer {KEY}", "Bearer ca_0123456789_…"),
+        (f"Bearer {KEY.replace('ca_', 'ca_test_')}", "Bearer ca_test_0123456789_…"),
         ("GET /parcels/?q=CA123", "GET /parcels/?q=CA123"),
     ],
 )

@@ -73,5 +73,6 @@ def test_strangers_see_the_public_part_alone(
     assert public.keys() & parcel.keys() == {
         "tracking_number", "status", "status_text", "status_at", "next_step", "promise", "lost", "expected",
         "courier", "courier_name", "tier", "origin", "origin_name", "destination", "destination_name",
+        "is_test",
     }  # fmt: skip
     assert parcel["promise"].keys() - public["promise"].keys() == {"pickup_date", "pickup_by"}

@@ -25,6 +25,7 @@ REFUSALS: dict[str, tuple[str, str]] = {
     "408": ("The body arrived too slowly.", "too_slow"),
     "409": ("The current state does not allow this.", "conflict"),
     "413": ("The body is too large.", "too_large"),
+    "414": ("The address is too long.", "address_too_long"),
     "415": ("The content type is not supported.", "unsupported_media_type"),
     "422": ("The input is not valid; `errors` says where.", "invalid"),
     "429": ("Too many requests.", "too_many_requests"),
@@ -178,7 +179,7 @@ def describe_refusals(result: dict[str, Any], **_kwargs: Any) -> dict[str, Any]:
 
 
 def _statuses(path: str, method: str, operation: dict[str, Any]) -> Iterator[str]:
-    yield from ("406", "429", "503")
+    yield from ("406", "414", "429", "503")
     if operation.get("security"):
         yield from ("401", "403")
     if "{" in path:

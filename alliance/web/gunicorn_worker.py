@@ -24,12 +24,14 @@ from pathlib import Path
 from selectors import EVENT_READ
 
 import django
+from gunicorn import util
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
 
 from alliance.web.arrivals import Arrival
 from alliance.web.board import BOARD
 from alliance.web.connections import GRACE_SECONDS, LEAST_BYTES_A_SECOND, ImpatientSocket
 from alliance.web.threads import Threads
+from alliance.web.unparsed import send_problem
 
 # Bytes received for all requests of a worker that no thread has yet.
 MOST_BUFFERED_BYTES = 128 * 1024 * 1024
@@ -63,6 +65,10 @@ def memory_of_process() -> float:
     with suppress(OSError):
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
     return 0.0
+
+
+# In place of a page in HTML: what cannot be parsed is mostly a program's.
+util.write_error = send_problem
 
 
 class PatientWorker(ThreadWorker):

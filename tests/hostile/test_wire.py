@@ -51,6 +51,14 @@ def test_framing_that_is_wrong_is_refused(
     assert status_of(target.say(target.head(SCANS, line), *pieces, hang_up=True)) == status
 
 
+def test_address_that_is_too_long_is_a_problem_document(target: Target) -> None:
+    heard = target.say(target.head(f"{SCANS}?{'x' * 5_000}", "Content-Length: 0"), hang_up=True)
+    assert status_of(heard) == 414
+    assert b"Content-Type: application/problem+json" in heard
+    problem = json.loads(heard.partition(b"\r\n\r\n")[2])
+    assert (problem["type"], problem["status"]) == ("urn:alliance:problem:address_too_long", 414)
+
+
 def test_nothing_is_taken_of_a_body_that_is_cut_off(target: Target) -> None:
     """Its first lines would be whole, in NDJSON; whoever sent them does not know it."""
     line = json.dumps(target.scan(event_id="cut off")).encode() + b"\n"

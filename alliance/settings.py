@@ -376,6 +376,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "alliance.api.negotiation.QuickNegotiation",
     "DEFAULT_PARSER_CLASSES": ["alliance.api.parsing.BoundedJSONParser"],
+    "DEFAULT_METADATA_CLASS": "alliance.api.metadata.Methods",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "alliance.api.pagination.CursorPagination",

@@ -157,7 +157,7 @@ def django_db_setup(
 
 @pytest.fixture(scope="session")
 def static_root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """For the live server, which finds assets without a collectstatic; WhiteNoise warns of a missing folder."""
+    """The live server finds assets without a collectstatic; WhiteNoise warns of a missing folder."""
     with override_settings(STATIC_ROOT=tmp_path_factory.mktemp("static")):
         yield
 

@@ -225,7 +225,9 @@ def test_these_functions_run_with_the_rights_of_the_owner() -> None:
 
 def test_the_world_has_rows_of_everything_to_hide(sides: Sides) -> None:
     with scope(Scope.everything()):
-        assert [table for table in sides.tables if count(table) == 0] == []
+        # Those of single days, which other tests leave behind, count for the table above them.
+        days = {name for (name,) in raw_rows("SELECT inhrelid::regclass::text FROM pg_inherits")}
+        assert [table for table in sides.tables if table not in days and count(table) == 0] == []
 
 
 # --- without a scope ---

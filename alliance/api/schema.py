@@ -187,8 +187,8 @@ def _statuses(path: str, method: str, operation: dict[str, Any]) -> Iterator[str
     if method == "get":
         # Unknown parameters are refused by operations without parameters, too.
         yield "422"
-    if path.endswith("/file"):
-        # Not written yet.
+    if path.endswith(("/file", "/label")):
+        # Not written yet; of a cancelled parcel.
         yield "409"
     if method in {"post", "put", "patch"}:
         yield from ("400", "408", "409", "413", "415", "422")

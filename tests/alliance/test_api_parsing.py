@@ -18,6 +18,13 @@ def test_unreadable_json_is_malformed(merchant_api: APIClient, path: str, body: 
     assert response["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize("path", ["offers", "parcels", "tiers"])
+def test_options_answers_the_methods(courier_api: APIClient, path: str) -> None:
+    response = courier_api.options(f"/api/v1/{path}")
+    assert response.status_code == 200
+    assert response.json() == {"methods": response["Allow"].split(", ")}
+
+
 def test_unknown_word_is_answered_with_the_list() -> None:
     class Body(serializers.Serializer):
         side = WordField(choices=[("left", "Left"), ("right", "Right")])

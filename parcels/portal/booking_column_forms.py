@@ -4,12 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from django import forms
+from django.db.models import QuerySet
 from django.forms import BoundField
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from alliance.choices import OrganisationKind, OrganisationStatus
 from alliance.cities import UnknownCity, resolve_city
 from alliance.csv_files.columns import column_key
+from alliance.models import Organisation
 from alliance.numbers import whole_number
 from parcels.booking_files.mappings import ADDRESS_WITH_CITY, JOINED, TARGETS, WEIGHT_KG, ColumnMapping
 from parcels.bookings.rules import IfFull
@@ -43,6 +46,11 @@ def label_of(target: str) -> str:
     return str(_OWN_WORDS[target])
 
 
+def _couriers() -> QuerySet[Organisation]:
+    active = {"kind": OrganisationKind.COURIER, "status": OrganisationStatus.ACTIVE}
+    return Organisation.objects.filter(**active).order_by("name")
+
+
 class ValuesForm(forms.Form):
     """What a template gives where a file, or a shop's order, says nothing."""
 
@@ -59,7 +67,7 @@ class ValuesForm(forms.Form):
         max_length=12,
         widget=forms.TextInput(attrs={"inputmode": "numeric", "placeholder": "800"}),
     )
-    courier = forms.CharField(label=gettext_lazy("Courier"), required=False, max_length=60)
+    courier = forms.ChoiceField(label=gettext_lazy("Courier"), required=False)
     pickup_address = forms.ChoiceField(label=gettext_lazy("Pickup address"), required=False)
     if_full = forms.ChoiceField(label=gettext_lazy("When the day is full"), required=False)
     declared_value = forms.CharField(
@@ -74,6 +82,7 @@ class ValuesForm(forms.Form):
         super().__init__(*args, **kwargs)
         options: dict[str, list[tuple[Any, Any]]] = {
             "tier": list(TierCode.choices),
+            "courier": [(courier.public_id, courier.name) for courier in _couriers()],
             "pickup_address": [(name, name) for name in addresses],
             "if_full": [(IfFull.NEXT.value, _("Take the next day"))],
         }

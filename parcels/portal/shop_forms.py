@@ -64,7 +64,7 @@ class ShopForm(ValuesForm):
         )
         self.fields["tier"].required = self.fields["weight_g"].required = True
         self.fields["weight_g"].help_text = _("Used when the shop sends no weight; WooCommerce never does.")
-        self.fields["courier"].help_text = _("Empty: the best one, by your allocation rules.")
+        self._choose("courier", _("The best one, by your allocation rules"))
         self._choose("pickup_address", _("None"))
         self._choose("if_full", _("Reject the order"))
         secret = self.fields["secret"]

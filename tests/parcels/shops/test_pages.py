@@ -56,6 +56,15 @@ def test_shop_is_connected_and_its_page_says_what_to_do(merchant_client: Client)
     assert send(shop, "order.created", woo_order(), secret=secret).status_code == 200
 
 
+def test_courier_of_a_shop_is_one_of_the_alliance(
+    merchant_client: Client, courier_organisation: Organisation
+) -> None:
+    assert courier_organisation.name in merchant_client.get("/shops/new/").content.decode()
+    merchant_client.post("/shops/new/", {**FORM, "courier": courier_organisation.public_id})
+    [shop] = shops()
+    assert shop.template.values["courier"] == courier_organisation.public_id
+
+
 def test_shopify_is_connected_first_and_tells_its_secret_then(merchant_client: Client) -> None:
     merchant_client.post("/shops/new/", {**FORM, "kind": "shopify"})
     [shop] = shops()
@@ -74,6 +83,7 @@ def test_shopify_is_connected_first_and_tells_its_secret_then(merchant_client: C
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"courier": "cou_zzzzzzzzzzzzz"},
         {"name": ""},
         {"kind": "magento"},
         {"books_on": "never"},
